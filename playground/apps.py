@@ -1,0 +1,24 @@
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+class PlaygroundConfig(AppConfig):
+    name = "playground"
+    verbose_name = "Video Playground"
+
+    def ready(self) -> None:
+        from playground import checks  # noqa: F401  registers the system checks
+
+        make_data_folders()
+
+
+def make_data_folders() -> None:
+    """Make the folders that files go to. Raises ImproperlyConfigured naming PLAYGROUND_DATA when that is not possible."""
+    try:
+        for folder in (settings.DATA_DIR, settings.FILE_UPLOAD_TEMP_DIR, settings.MEDIA_ROOT, settings.STATIC_ROOT):
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"PLAYGROUND_DATA: cannot write to {settings.DATA_DIR}: {error.strerror or error}"
+        ) from error

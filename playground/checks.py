@@ -1,0 +1,16 @@
+"""System checks: what must hold before the first request."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+
+@register(deploy=True)
+def gateway_is_complete(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A gateway address without a key, or a key without an address, is a broken set-up and said so."""
+    if settings.GATEWAY_BASE_URL and not settings.GATEWAY_API_KEY:
+        return [Error("GATEWAY_BASE_URL is set but GATEWAY_API_KEY is not.", id="playground.E001")]
+    if settings.GATEWAY_API_KEY and not settings.GATEWAY_BASE_URL:
+        return [Error("GATEWAY_API_KEY is set but GATEWAY_BASE_URL is not.", id="playground.E002")]
+    return []

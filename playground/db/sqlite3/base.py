@@ -1,0 +1,75 @@
+"""Django's SQLite backend with a fair queue for writers.
+
+SQLite's busy handler sleeps and retries, so under load one writer may starve for seconds while others come and go: the
+sweep got 1 to 4 of 20 write slots. A lock file taken with a blocking `flock` before `BEGIN IMMEDIATE` and let go after
+the transaction ends makes the wait fair between all processes of one machine, which WAL is limited to anyway: 20 of 20.
+
+Single statements outside a transaction do not take it: they are short, and SQLite's own 20 s timeout covers them.
+"""
+
+import fcntl
+import os
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """`ENGINE = "playground.db.sqlite3"`. Behaves as Django's own, with the lock file beside the database."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lock_fd: int | None = None
+
+    @property
+    def _lock_path(self) -> str | None:
+        name = str(self.settings_dict["NAME"])
+        return None if self.is_in_memory_db() else f"{name}.lock"
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._take_lock()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._free_lock()
+            raise
+
+    def _take_lock(self) -> None:
+        path = self._lock_path
+        if path is None or self._lock_fd is not None:
+            return
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._lock_fd = descriptor
+
+    def _free_lock(self) -> None:
+        if self._lock_fd is not None:
+            descriptor, self._lock_fd = self._lock_fd, None
+            os.close(descriptor)
+
+    def _commit(self) -> Any:
+        try:
+            return super()._commit()  # type: ignore[misc]
+        finally:
+            self._free_lock_when_idle()
+
+    def _rollback(self) -> Any:
+        try:
+            return super()._rollback()  # type: ignore[misc]
+        finally:
+            self._free_lock_when_idle()
+
+    def _close(self) -> Any:
+        try:
+            return super()._close()  # type: ignore[misc]
+        finally:
+            self._free_lock()
+
+    def _free_lock_when_idle(self) -> None:
+        """A COMMIT that failed with "busy" leaves the transaction open; only then the lock is kept."""
+        if self.connection is None or not self.connection.in_transaction:
+            self._free_lock()

@@ -1,0 +1,60 @@
+"""Money as integer micros: one millionth of a US dollar. No floats, no rounding surprises.
+
+Prices are rounded up to the cent when shown, so that what a person reads is never less than what is set aside.
+Costs are rounded half up, since they report what happened.
+"""
+
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Literal
+
+MICROS_PER_DOLLAR = 1_000_000
+MICROS_PER_CENT = 10_000
+MAX_MICROS = 10**15
+"""A billion dollars. Anything above it in an answer is nonsense, not money."""
+
+
+def micros_from_dollars(value: object) -> int | None:
+    """Micros from a gateway's dollar figure (a JSON number or numeric string), or None if it is not an amount of money.
+
+    Negative, infinite, boolean and absurdly large values are not amounts.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        dollars = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not dollars.is_finite() or dollars < 0 or dollars > MAX_MICROS // MICROS_PER_DOLLAR:
+        return None
+    return int((dollars * MICROS_PER_DOLLAR).to_integral_value(rounding=ROUND_HALF_UP))
+
+
+def micros_from_json(value: object) -> int | None:
+    """Micros from a JSON integer, or None. A whole float (84000.0) counts; text and booleans do not."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or value < 0 or value > MAX_MICROS:
+        return None
+    return value
+
+
+def dollars(micros: int, *, rounding: Literal["up", "nearest"] = "nearest") -> str:
+    """`$0.84`, `$1,234.50`; amounts above zero but under one cent read "less than $0.01" in templates, see `is_tiny`."""
+    mode = ROUND_CEILING if rounding == "up" else ROUND_HALF_UP
+    cents = (Decimal(micros) / MICROS_PER_DOLLAR).quantize(Decimal("0.01"), rounding=mode)
+    sign = "-" if cents < 0 else ""
+    return f"{sign}${abs(cents):,.2f}"
+
+
+def is_tiny(micros: int) -> bool:
+    """True for an amount above zero that is less than one cent."""
+    return 0 < micros < MICROS_PER_CENT
+
+
+def unit_dollars(micros: int) -> str:
+    """A unit price with as many decimals as it needs, at least two: `$0.105`, `$0.30`."""
+    text = f"{Decimal(micros) / MICROS_PER_DOLLAR:f}"
+    whole, _, fraction = text.partition(".")
+    return f"${int(whole):,}.{fraction.rstrip('0').ljust(2, '0')}"

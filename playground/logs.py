@@ -1,0 +1,72 @@
+"""Structured logs: one event a line, with the request id of django-structlog bound to it.
+
+Prompts, keys, tokens and signed addresses are never logged. `scrub` is the last wall: it drops the values of keys that
+would hold one, wherever they come from.
+"""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secret", "cookie", "signature")
+
+
+def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the value of every entry whose name says it is private."""
+    for name in event:
+        if any(word in name.lower() for word in SECRET_WORDS):
+            event[name] = "[not logged]"
+    return event
+
+
+def _shared() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        scrub,
+    ]
+
+
+def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
+    """Configure structlog and return Django's `LOGGING`, which sends the standard library's records the same way."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    quiet = {"handlers": ["console"], "level": logging.WARNING, "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _shared(),
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django": {"handlers": ["console"], "level": level, "propagate": False},
+            "django.server": quiet,
+            "httpx": quiet,
+            "httpcore": quiet,
+            "aiohttp": quiet,
+            "django-q": quiet,
+        },
+    }

@@ -1,0 +1,38 @@
+"""The tables. One noun a file; docs/architecture.md has the list."""
+
+from playground.models.gateway import Dialect, Gateway, Lifecycle, TeamModel, VideoModel
+from playground.models.generation import Event, Generation
+from playground.models.ledger import Budget, EntryKind, LedgerEntry
+from playground.models.process import Heartbeat, Lease
+from playground.models.reference import GenerationReference, Reference
+from playground.models.run import Run
+from playground.models.team import Invitation, Membership, Role, SignInLink, Team
+from playground.models.user import User
+from playground.models.video import SearchDocument, Video, Visibility
+
+__all__ = [
+    "Budget",
+    "Dialect",
+    "EntryKind",
+    "Event",
+    "Gateway",
+    "Generation",
+    "GenerationReference",
+    "Heartbeat",
+    "Invitation",
+    "Lease",
+    "LedgerEntry",
+    "Lifecycle",
+    "Membership",
+    "Reference",
+    "Role",
+    "Run",
+    "SearchDocument",
+    "SignInLink",
+    "Team",
+    "TeamModel",
+    "User",
+    "Video",
+    "VideoModel",
+    "Visibility",
+]

@@ -1,0 +1,49 @@
+"""A validated, re-encoded reference image, reusable in later runs."""
+
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from playground.models.base import Row
+from playground.models.team import Membership, Team
+from playground.models.user import User
+
+
+class ReferenceQuerySet(models.QuerySet["Reference"]):
+    def visible_to(self, membership: Membership | None) -> Self:
+        return self.filter(team_id=membership.team_id) if membership else self.none()
+
+
+class Reference(Row):
+    """`key` is what is sent; `original_key` is the upload as it came, never served as it is to another site."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="references")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    key = models.CharField(max_length=200)
+    original_key = models.CharField(max_length=200, blank=True)
+    thumb_key = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=40)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size_bytes = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ReferenceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} {self.content_type}"
+
+
+class GenerationReference(Row):
+    generation = models.ForeignKey("Generation", on_delete=models.CASCADE, related_name="generation_references")
+    reference = models.ForeignKey(Reference, on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "position"], name="reference_position_once")]
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id}[{self.position}]"
