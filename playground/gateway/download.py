@@ -1,0 +1,133 @@
+"""Bringing a finished file home, from a place that an answer named.
+
+Nothing about that place is trusted: not its address (egress.py), its length, its type or its patience. The API key goes
+along only to the gateway's own `/content`, never to a media host, and not across a redirect to another place.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+from urllib.parse import quote, urljoin
+
+import httpx  # noqa: TID251
+
+from playground.gateway.egress import Egress, Resolver, origin
+from playground.gateway.errors import Deadline, GatewayError, OutputBad, OutputGone, Unclear
+from playground.gateway.types import Downloaded, GatewayConfig, Job
+from playground.gateway.wire import Answer, Wire
+
+MAX_HOPS = 3
+HEARTBEAT_S = 2.0
+_REDIRECTS = (301, 302, 303, 307, 308)
+_GONE = (403, 404, 410)
+_UNTOLD = ("", "application/octet-stream", "binary/octet-stream")
+
+
+def download(
+    config: GatewayConfig,
+    job: Job,
+    sink: BinaryIO,
+    *,
+    headers: dict[str, str],
+    auth: Callable[[httpx.Request], None],
+    resolver: Resolver,
+    progress: Callable[[int], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
+) -> Downloaded:
+    """See GatewayClient.download."""
+    if job.output is None:
+        raise OutputGone("The gateway says the video is finished but gives no file.", code="output_missing")
+    own = origin(httpx.URL(config.base_url))
+    from_content = job.output.url is None
+    first = job.output.url or f"{config.base_url}/videos/{quote(job.id, safe='')}/content"
+    egress = Egress(exempt=own if config.allow_loopback or from_content else None, resolver=resolver)
+    expected = job.output.size_bytes or None
+    url = egress.check_url(first)
+    with Wire(egress, config.limits.download) as wire:
+        for _ in range(MAX_HOPS + 1):
+            request = httpx.Request("GET", url, headers={**headers, "Accept": "video/*, application/octet-stream, */*"})
+            if from_content and origin(url) == own:
+                auth(request)
+            with wire.stream(request) as (head, pieces):
+                if head.status not in _REDIRECTS:
+                    check_head(head, expected, config.limits.max_download_bytes)
+                    return _save(
+                        head, _ticking(pieces, heartbeat), sink, expected, config.limits.max_download_bytes, progress
+                    )
+                url = egress.check_url(urljoin(str(url), head.headers.get("location", "")))
+    raise OutputBad("The address of the finished file redirects too often.", code="output_redirects")
+
+
+def check_head(head: Answer, expected: int | None, max_bytes: int) -> None:
+    """Refuse by status, type, packing and promised length before a byte is stored."""
+    if head.status in _GONE:
+        raise OutputGone("The link to the finished file no longer works.", status=head.status)
+    if head.status != 200:
+        raise status_error(head.status)
+    if head.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise OutputBad("The finished file is packed.", code="output_encoded")
+    kind = content_type(head)
+    if not kind.startswith("video/") and kind not in _UNTOLD:
+        raise OutputBad("The finished file is not a video.", code="output_type")
+    promised = promised_length(head)
+    if (promised or 0) > max_bytes:
+        raise OutputBad("The finished file is too large.", code="output_too_large")
+    if promised is not None and expected is not None and promised != expected:
+        raise OutputBad("The finished file does not have the length the gateway told.", code="output_length")
+
+
+def status_error(status: int) -> GatewayError:
+    if status >= 500 or status in (401, 408, 425, 429):
+        return Unclear(f"The media host answered with status {status}.", status=status)
+    return OutputBad(f"The media host answered with status {status}.", code="output_bad", status=status)
+
+
+def content_type(head: Answer) -> str:
+    return head.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def promised_length(head: Answer) -> int | None:
+    told = head.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None
+
+
+def _ticking(pieces: Iterator[bytes], heartbeat: Callable[[], None] | None) -> Iterator[bytes]:
+    """The pieces, calling `heartbeat` at most every two seconds: a long download keeps its claim that way."""
+    last = time.monotonic()
+    for piece in pieces:
+        if heartbeat is not None and time.monotonic() - last >= HEARTBEAT_S:
+            heartbeat()
+            last = time.monotonic()
+        yield piece
+
+
+def _save(
+    head: Answer,
+    pieces: Iterator[bytes],
+    sink: BinaryIO,
+    expected: int | None,
+    max_bytes: int,
+    progress: Callable[[int], None] | None,
+) -> Downloaded:
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        for piece in pieces:
+            size += len(piece)
+            if size > max_bytes or (expected is not None and size > expected):
+                code = "output_too_large" if size > max_bytes else "output_length"
+                raise OutputBad("The finished file is longer than the gateway told.", code=code)
+            digest.update(piece)
+            sink.write(piece)
+            if progress is not None:
+                progress(size)
+    except Deadline:
+        raise
+    except Unclear as lost:
+        raise Unclear("The download broke off.", code="download_broken", status=lost.status) from None
+    if size == 0:
+        raise OutputBad("The finished file is empty.", code="output_empty")
+    if expected is not None and size != expected:
+        raise OutputBad("The finished file does not have the length the gateway told.", code="output_length")
+    return Downloaded(size_bytes=size, sha256=digest.hexdigest(), content_type=content_type(head) or "video/mp4")
