@@ -1,0 +1,223 @@
+"""Where bytes live: names, temporary files, and the one way in.
+
+A file is written as a `.part` in `DATA_DIR/tmp`, checked there, and only then adopted under its key: synced, renamed,
+and its folder synced, so that a database row committed afterwards never names a file that a power cut could take away.
+Keys are made from the row's UUIDv7 and hold neither a person's name nor anything a person typed.
+
+The store is Django's storage named "media": a folder by default, any django-storages S3 backend by a setting. A local
+store answers `local_path`, a remote one `signed_url`; everything else is the same for both.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import mkstemp
+from typing import IO, Any, BinaryIO, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import Storage, storages
+
+logger = logging.getLogger(__name__)
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+COPY_BLOCK = 256 * 1024
+
+
+def store() -> Storage:
+    return storages["media"]
+
+
+def video_key(id: UUID, suffix: str = ".mp4") -> str:
+    """`videos/2026/11/<id>.mp4`; year and month are read off the id."""
+    return _key("videos", id, suffix)
+
+
+def poster_key(id: UUID, suffix: str = ".webp") -> str:
+    return _key("posters", id, suffix)
+
+
+def preview_key(id: UUID, suffix: str = ".mp4") -> str:
+    return _key("previews", id, suffix)
+
+
+def reference_key(id: UUID, suffix: str, *, variant: str = "") -> str:
+    """`references/2026/11/<id>.jpg`, or `<id>-original.jpg` with `variant="original"`."""
+    return _key("references", id, f"-{variant}{suffix}" if variant else suffix)
+
+
+def _key(folder: str, id: UUID, ending: str) -> str:
+    if id.version != 7:
+        raise ValueError(f"a media key needs a UUIDv7, got version {id.version}")
+    made_at = datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
+    return f"{folder}/{made_at:%Y/%m}/{id}{ending}"
+
+
+def temporary_folder() -> Path:
+    folder = Path(settings.DATA_DIR) / "tmp"
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def temporary(suffix: str = "") -> Iterator[Path]:
+    """An empty `<random><suffix>.part` for the length of the block; adopt it inside, what is left is removed."""
+    handle, name = mkstemp(prefix="", suffix=f"{suffix}.part", dir=temporary_folder())
+    os.close(handle)
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def adopt(temporary_path: Path, key: str) -> None:
+    """Make the file known under `key`, replacing what was there; the temporary name is gone afterwards.
+
+    Calling it again after it succeeded does nothing. Raises FileNotFoundError when neither file exists.
+    """
+    target = local_path(key)
+    if not temporary_path.exists() and exists(key):
+        return
+    if target is None:
+        _send(temporary_path, key)
+    else:
+        _move(temporary_path, target)
+
+
+def _move(source: Path, target: Path) -> None:
+    _make_folders(target.parent)
+    try:
+        source.chmod(FILE_MODE)
+        _sync(source)
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_across(source, target)
+    _sync(target.parent)
+
+
+def _copy_across(source: Path, target: Path) -> None:
+    """The media folder is a mount of its own: copy beside the target first, so that the rename is still atomic."""
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        shutil.copyfile(source, beside)
+        beside.chmod(FILE_MODE)
+        _sync(beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    source.unlink()
+
+
+def _make_folders(folder: Path) -> None:
+    """Like `mkdir -p`, but a new folder's entry is synced into its parent too."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        _sync(parent.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _send(source: Path, key: str) -> None:
+    """Stream to a remote store. A name other than the key would be a file nobody finds again."""
+    if store().exists(key):
+        store().delete(key)
+    with source.open("rb") as file:
+        name = store().save(key, File(file, name=key))
+    if name != key:
+        store().delete(name)
+        raise OSError(f"the media store saved {key!r} under another name, {name!r}")
+    source.unlink()
+
+
+def open(key: str) -> BinaryIO:
+    """The stored bytes for reading. Raises FileNotFoundError."""
+    path = local_path(key)
+    if path is not None:
+        return path.open("rb")
+    return cast(BinaryIO, store().open(key, "rb"))
+
+
+def copy_to_temporary(source: IO[bytes], path: Path) -> int:
+    """Write a whole stream to `path` in small blocks; returns the number of bytes."""
+    source.seek(0)
+    with path.open("wb") as file:
+        shutil.copyfileobj(source, file, COPY_BLOCK)
+        return file.tell()
+
+
+def size(key: str) -> int:
+    return store().size(key)
+
+
+def exists(key: str) -> bool:
+    return store().exists(key)
+
+
+def delete(key: str) -> None:
+    """Remove the file; one that is gone already is fine."""
+    try:
+        store().delete(key)
+    except FileNotFoundError:
+        return
+
+
+def local_path(key: str) -> Path | None:
+    """The file on this machine, or None when the store is remote. Raises SuspiciousFileOperation outside the store."""
+    try:
+        return Path(store().path(key))
+    except NotImplementedError:
+        return None
+
+
+def signed_url(
+    key: str, expires: int, *, content_type: str | None = None, disposition: str | None = None
+) -> str | None:
+    """A link to a remote store, good for `expires` seconds; None for a local store, whose bytes we send ourselves.
+
+    Uses the `parameters` and `expire` of django-storages' S3 backend, so that the store answers with our own headers.
+    """
+    if local_path(key) is not None:
+        return None
+    wanted = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
+    parameters = {name: value for name, value in wanted.items() if value}
+    remote: Any = store()
+    return str(remote.url(key, parameters=parameters, expire=expires))
+
+
+def sweep_temporary(older_than: timedelta) -> list[Path]:
+    """Remove `.part` files untouched for `older_than` (left by a killed process); returns what was removed."""
+    limit = time.time() - older_than.total_seconds()
+    removed = []
+    for path in temporary_folder().glob("*.part"):
+        try:
+            if path.stat().st_mtime < limit:
+                path.unlink()
+                removed.append(path)
+        except FileNotFoundError:
+            continue
+    if removed:
+        logger.info("temporary files removed: %d", len(removed))
+    return removed
+
+
+def free_bytes() -> int:
+    """Free space for new files, in bytes, where they are first written."""
+    return shutil.disk_usage(temporary_folder()).free
