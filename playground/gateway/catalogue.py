@@ -1,7 +1,7 @@
 """The gateway's list of models, read with tolerance.
 
-Documented are four fields; live lists carry many more, in several forms, and a model's parameter schema is not described
-anywhere. So each fact is looked for in the places where gateways have been seen to put it, and what is not found is
+Documented are four fields; live lists carry many more, in several forms, and a model's parameter schema is described
+nowhere. So each fact is looked for in the places where gateways have been seen to put it, and what is not found is
 left to the table of known models, then to the defaults of Capabilities.
 """
 
@@ -216,7 +216,8 @@ def _seconds(value: object) -> int | None:
 def _bound(parameter: object, keys: tuple[str, ...]) -> int | None:
     found = mapping(parameter)
     values = [found.get(key) for key in keys]
-    for branch in found.get("anyOf") or found.get("oneOf") or ():
+    branches = found.get("anyOf") or found.get("oneOf")
+    for branch in branches if isinstance(branches, list) else ():
         values += [mapping(branch).get(key) for key in keys]
     for value in values:
         amount = number(value)

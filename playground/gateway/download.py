@@ -55,8 +55,15 @@ def download(
                     return _save(
                         head, _ticking(pieces, heartbeat), sink, expected, config.limits.max_download_bytes, progress
                     )
-                url = egress.check_url(urljoin(str(url), head.headers.get("location", "")))
+                url = egress.check_url(_next_hop(url, head))
     raise OutputBad("The address of the finished file redirects too often.", code="output_redirects")
+
+
+def _next_hop(url: httpx.URL, head: Answer) -> str:
+    try:
+        return urljoin(str(url), str(head.headers.get("location", "")))
+    except ValueError:
+        return ""  # refused as no web address
 
 
 def check_head(head: Answer, expected: int | None, max_bytes: int) -> None:
@@ -84,7 +91,7 @@ def status_error(status: int) -> GatewayError:
 
 
 def content_type(head: Answer) -> str:
-    return head.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return str(head.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def promised_length(head: Answer) -> int | None:

@@ -5,6 +5,7 @@ a gateway has been cut to a sane length and cleaned of characters a database wou
 """
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -173,6 +174,8 @@ class Order:
             raise ValueError(f"extra fields must not set {', '.join(sorted(clash))}")
         if not self.order_id or not self.model:
             raise ValueError("an order needs an id and a model")
+        if any(isinstance(value, float) and not math.isfinite(value) for value in self.extra.values()):
+            raise ValueError("extra numbers must be finite")
         if self.idempotency_key is not None and not 0 < len(self.idempotency_key) <= 256:
             raise ValueError("an idempotency key has 1 to 256 characters")
 
