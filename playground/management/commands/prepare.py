@@ -1,0 +1,42 @@
+"""`manage.py prepare`: what must be done before the processes start. The Procfile's release line; safe to repeat."""
+
+import hashlib
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Makes the data folders, migrates, makes the cache table, and collects static files when they have changed."
+
+    def handle(self, *args: object, **options: object) -> None:
+        for folder in (settings.DATA_DIR, settings.MEDIA_ROOT, Path(settings.FILE_UPLOAD_TEMP_DIR)):
+            Path(folder).mkdir(mode=0o750, parents=True, exist_ok=True)
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        collect_static()
+
+
+def collect_static() -> bool:
+    """Collects unless the last time was from the very same files. Returns whether it was done."""
+    stamp = settings.DATA_DIR / "static.stamp"
+    state = static_state()
+    if settings.STATIC_ROOT.is_dir() and stamp.is_file() and stamp.read_text() == state:
+        return False
+    stamp.unlink(missing_ok=True)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(state)
+    return True
+
+
+def static_state() -> str:
+    """A hash over the version, the storage, and path, size and time of every static file."""
+    digest = hashlib.sha256(f"{settings.VERSION} {settings.STORAGES['staticfiles']}".encode())
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            facts = Path(storage.path(name)).stat()
+            digest.update(f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+# Shared by the scripts beside it. Sourced, never run. POSIX sh.
+
+set -eu
+ROOT=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd -P)
+cd "$ROOT"
+VENV=$ROOT/.venv
+PY=$VENV/bin/python
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+    exit 1
+}
+
+# The first Python that is new enough; $PYTHON overrides.
+find_python() {
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    found=$(python3 -V 2>/dev/null || echo "no python3")
+    fail "Python 3.11 or newer is needed; found $found. Set PYTHON=/path/to/python3 if it is somewhere else."
+}
+
+# What an installation from these files looks like: the interpreter and the locked requirements.
+installed_state() {
+    "$PY" -V 2>&1 && cat "$@"
+}
+
+# ensure_venv STAMP FILE...: .venv with exactly the locked packages of the files. Nothing is done when the stamp still fits.
+# .venv/.installing marks a run that was cut off; what it left is thrown away.
+ensure_venv() {
+    stamp=$VENV/.$1
+    shift
+    if [ ! -e "$VENV/.installing" ] && [ -e "$stamp" ] && [ -x "$PY" ] && installed_state "$@" | cmp -s - "$stamp"; then
+        return
+    fi
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    if [ -e "$VENV/.installing" ] || ! "$PY" -m pip --version >/dev/null 2>&1; then
+        python=$(find_python)
+        "$python" -c 'import venv, ensurepip' 2>/dev/null || fail "$(venv_missing "$python")"
+        echo "Making .venv ..." >&2
+        rm -rf "$VENV"
+        mkdir "$VENV" || fail "cannot write to $ROOT"
+        : >"$VENV/.installing"
+        "$python" -m venv "$VENV" || fail "making .venv failed; the reason is above"
+    fi
+    : >"$VENV/.installing"
+    echo "Installing $* ..." >&2
+    files=""
+    for file in "$@"; do files="$files -r $file"; done
+    # shellcheck disable=SC2086 # the names of our own files hold no spaces
+    if ! "$PY" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes $files; then
+        rm -f "$VENV/.installing"
+        fail "installing the packages failed; the reason is above"
+    fi
+    installed_state "$@" >"$stamp.new"
+    mv "$stamp.new" "$stamp"
+    rm -f "$VENV/.installing"
+    trap - INT TERM HUP
+}
+
+venv_missing() {
+    version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "this Python has no venv module; on Debian and Ubuntu: apt install python3-venv (or python$version-venv)"
+}
+
+ensure_run() { ensure_venv installed requirements.txt; }
+ensure_dev() { ensure_venv installed-dev requirements.txt requirements-dev.txt; }
