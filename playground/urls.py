@@ -2,12 +2,31 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from playground.views import health
+from playground.views import gallery, gateway, health, media, metrics, runs, signin_link, trash, videos, welcome
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="health.healthz"),
     path("readyz", health.readyz, name="health.readyz"),
-    path("account/", include("allauth.account.urls")),
+    path("account/", include("playground.views.account")),
+    path("welcome/<str:token>/", welcome.index, name="welcome.index"),
+    path("sign-in/<str:token>/", signin_link.index, name="signin_link.index"),
+    path("gallery/", gallery.index, name="gallery.index"),
+    path("gallery/newer/", gallery.newer, name="gallery.newer"),
+    path("videos/trash/", videos.trash, name="videos.trash"),
+    path("videos/restore/", videos.restore, name="videos.restore"),
+    path("videos/purge/", videos.purge, name="videos.purge"),
+    path("videos/<uuid:id>/", videos.detail, name="videos.detail"),
+    path("videos/<uuid:id>/rename/", videos.rename, name="videos.rename"),
+    path("media/videos/<uuid:id>/", media.video, name="media.video"),
+    path("media/videos/<uuid:id>/poster/", media.poster, name="media.poster"),
+    path("media/videos/<uuid:id>/preview/", media.preview, name="media.preview"),
+    path("media/videos/<uuid:id>/download/", media.download, name="media.download"),
+    path("runs/", runs.index, name="runs.index"),
+    path("runs/<uuid:id>/", runs.detail, name="runs.detail"),
+    path("trash/", trash.index, name="trash.index"),
+    path("gateway/", gateway.connect, name="gateway.connect"),
+    path("gateway/check/", gateway.check, name="gateway.check"),
+    path("metrics", metrics.index, name="metrics.index"),
 ]
 
 handler400 = "playground.views.errors.bad_request"
