@@ -14,7 +14,7 @@ class PlaygroundConfig(AppConfig):
 
 
 def make_data_folders() -> None:
-    """Make the folders that files go to. Raises ImproperlyConfigured naming PLAYGROUND_DATA when that is not possible."""
+    """Make the folders that files go to. Raises ImproperlyConfigured naming PLAYGROUND_DATA otherwise."""
     try:
         for folder in (settings.DATA_DIR, settings.FILE_UPLOAD_TEMP_DIR, settings.MEDIA_ROOT, settings.STATIC_ROOT):
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)

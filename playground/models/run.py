@@ -22,13 +22,11 @@ class Run(Row):
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="runs")
     model = models.ForeignKey(VideoModel, on_delete=models.PROTECT, related_name="runs")
     submit_token = models.CharField(max_length=64)
-    body_hash = models.CharField(max_length=64, help_text="SHA-256 of what was asked: the same token with another body.")
+    body_hash = models.CharField(max_length=64, help_text="SHA-256 of what was asked.")
     prompt = models.TextField()
     settings = models.JSONField(default=dict, help_text="size, seconds, count, negative_prompt, seed, generate_audio.")
     quoted_total_micros = models.PositiveBigIntegerField(null=True, help_text="What the button said; null: not known.")
-    parent_video = models.ForeignKey(
-        "Video", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
-    )
+    parent_video = models.ForeignKey("Video", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = RunQuerySet.as_manager()

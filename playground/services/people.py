@@ -1,7 +1,7 @@
 """Who someone is here: memberships, one-time links, the first admin.
 
-A one-time link holds a 256-bit token of which only the SHA-256 is stored. Opening it changes nothing (mail scanners open
-links); the button on its page uses it up.
+A one-time link holds a 256-bit token of which only the SHA-256 is stored. Opening it changes nothing (mail scanners
+open links); the button on its page uses it up.
 """
 
 import hashlib
@@ -74,8 +74,9 @@ def signin_link(
 ) -> str:
     """A 15-minute sign-in address for `email`. Makes account, team and membership where missing.
 
-    Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role only
-    when `role` is given; a new one is an admin in a new team, else a creator. Raises ValidationError for a bad address.
+    Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
+    only when `role` is given; a new one is an admin in a new team, else a creator. Raises ValidationError when the
+    address is none.
     """
     from django.core.validators import validate_email
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,12 +16,14 @@ STALE = timedelta(seconds=60)
 
 
 @require_safe
+@login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers. Nothing else is asked."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @require_safe
+@login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, migrations and a worker's heartbeat are fine, else 503; the body says which is not."""
     checks: dict[str, object] = {"version": settings.VERSION}

@@ -1,0 +1,196 @@
+"""Which models there are: read from the gateway, kept as rows, offered to the form."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import quantiles
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from playground.domain.capabilities import Capabilities
+from playground.domain.money import micros_from_dollars
+from playground.domain.status import Status
+from playground.gateway.errors import GatewayError
+from playground.gateway.types import ModelInfo
+from playground.models import Gateway, Generation, Lifecycle, Membership, Run, TeamModel, VideoModel
+from playground.services import gateways
+
+log = structlog.get_logger(__name__)
+
+RECORD_OF = 10
+"""How many of a model's latest orders its track record speaks of."""
+_PRICE = re.compile(r"\$(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    live: int
+    new: int
+    retired: int
+
+
+def sync_default() -> SyncResult | None:
+    """Bring the default gateway's models up to date. None when it cannot answer; its row says why."""
+    gateway = gateways.ensure_default()
+    try:
+        return sync(gateway)
+    except (GatewayError, gateways.GatewayNotConfigured) as error:
+        log.warning("catalogue_sync_failed", gateway=gateway.slug, why=str(error)[:200])
+        Gateway.objects.filter(id=gateway.id).update(sync_error=str(error)[:300])
+        return None
+
+
+def sync(gateway: Gateway, *, now: datetime | None = None) -> SyncResult:
+    """Read the gateway's list. What is gone is retired; an empty list is believed to be a fault and changes nothing.
+
+    Raises GatewayError when the gateway cannot be asked.
+    """
+    now = now or timezone.now()
+    with gateways.client_for(gateway) as client:
+        offered = [info for info in client.models() if info.video]
+    if not offered:
+        raise GatewayError("The gateway lists no video model.", code="no_models")
+    with transaction.atomic():
+        before = set(VideoModel.objects.filter(gateway=gateway).values_list("slug", flat=True))
+        for info in offered:
+            _write(gateway, info, now=now)
+        gone = VideoModel.objects.filter(gateway=gateway).exclude(slug__in=[info.slug for info in offered])
+        retired = gone.exclude(lifecycle=Lifecycle.RETIRED).update(lifecycle=Lifecycle.RETIRED, retired_at=now)
+        Gateway.objects.filter(id=gateway.id).update(synced_at=now, sync_error="")
+    new = len({info.slug for info in offered} - before)
+    log.info("catalogue_synced", gateway=gateway.slug, live=len(offered), new=new, retired=retired)
+    return SyncResult(live=len(offered), new=new, retired=retired)
+
+
+def _write(gateway: Gateway, info: ModelInfo, *, now: datetime) -> None:
+    lifecycle = Lifecycle.RETIRED if info.retired else Lifecycle.RETIRING if info.deprecated else Lifecycle.LIVE
+    price = _PRICE.search(info.price_note)
+    VideoModel.objects.update_or_create(
+        gateway=gateway,
+        slug=info.slug[:200],
+        defaults={
+            "name": info.name[:200] or info.slug[:200],
+            "owner": info.owner[:100],
+            "aliases": list(info.aliases),
+            "capabilities": (info.capabilities or Capabilities()).to_json(),
+            "price_note": info.price_note[:200],
+            "price_floor_micros": micros_from_dollars(price.group(1)) if price else None,
+            "lifecycle": lifecycle,
+            "retired_at": now if lifecycle == Lifecycle.RETIRED else None,
+            "seen_at": now,
+        },
+    )
+
+
+def default_gateway() -> Gateway:
+    return Gateway.objects.filter(team=None, is_default=True).first() or gateways.ensure_default()
+
+
+def offered(*, by: Membership) -> list[VideoModel]:
+    """What the form offers: live before retiring, the cheapest first, those without a known price last."""
+    switched_off = TeamModel.objects.filter(team_id=by.team_id, enabled=False).values("model_id")
+    models = VideoModel.objects.filter(gateway=default_gateway()).exclude(lifecycle=Lifecycle.RETIRED)
+    far = 10**15
+    return sorted(
+        models.exclude(id__in=switched_off),
+        key=lambda m: (
+            m.lifecycle != Lifecycle.LIVE,
+            far if m.price_floor_micros is None else m.price_floor_micros,
+            m.slug,
+        ),
+    )
+
+
+def preselected(*, by: Membership) -> VideoModel | None:
+    """This person's last model, else the team's default, else the cheapest live one that works from words alone."""
+    models = {model.id: model for model in offered(by=by)}
+    last = Run.objects.filter(team_id=by.team_id, created_by_id=by.user_id).order_by("-id").values("model_id").first()
+    if last and last["model_id"] in models:
+        return models[last["model_id"]]
+    chosen = TeamModel.objects.filter(team_id=by.team_id, is_default=True).values_list("model_id", flat=True).first()
+    if chosen in models:
+        return models[chosen]
+    priced = [m for m in models.values() if m.price_floor_micros and not m.takes.needs_reference]
+    return next(iter(priced), None) or next(iter(models.values()), None)
+
+
+def find(*, by: Membership, slug: str) -> VideoModel | None:
+    """A model of the default gateway by slug or alias, retired ones too; else one of an earlier gateway."""
+    own = VideoModel.objects.filter(gateway=default_gateway())
+    found = own.filter(slug=slug).first()
+    if found:
+        return found
+    for model in own:
+        if slug in model.aliases:
+            return model
+    return VideoModel.objects.filter(slug=slug, gateway__team=None).order_by("-seen_at").first()
+
+
+def nearest_live(*, by: Membership, model: VideoModel, with_reference: bool) -> VideoModel | None:
+    """The offered model that stands closest to one that is gone: takes the same input, then same maker, then price."""
+    candidates = [
+        other
+        for other in offered(by=by)
+        if other.lifecycle == Lifecycle.LIVE
+        and (other.takes.image_to_video if with_reference else other.takes.text_to_video)
+        and other.price_floor_micros != 0
+    ]
+    wanted = model.price_floor_micros or 0
+    return min(
+        candidates,
+        key=lambda other: (other.owner != model.owner, abs((other.price_floor_micros or 0) - wanted), other.slug),
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How a model's last ten ended orders went here. Seconds from sending to completion: the middle four fifths."""
+
+    finished: int
+    tried: int
+    usual_from_s: int | None = None
+    usual_to_s: int | None = None
+
+    @property
+    def fails_always(self) -> bool:
+        return self.tried >= 5 and self.finished == 0
+
+
+_TRIED = (Status.DONE, Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.LOST, Status.OUTPUT_LOST)
+
+
+def track_record(*, models: Iterable[VideoModel]) -> dict[UUID, Record]:
+    """A record for each model that has any history."""
+    records: dict[UUID, Record] = {}
+    for model in models:
+        rows = list(
+            Generation.objects.filter(model=model, status__in=_TRIED)
+            .order_by("-id")
+            .values_list("status", "submitted_at", "completed_at")[:RECORD_OF]
+        )
+        if not rows:
+            continue
+        times = sorted((end - start).total_seconds() for _, start, end in rows if start and end)
+        low, high = _spread(times)
+        done = sum(status == Status.DONE for status, _, _ in rows)
+        records[model.id] = Record(finished=done, tried=len(rows), usual_from_s=low, usual_to_s=high)
+    return records
+
+
+def usual_seconds(model: VideoModel) -> tuple[int, int] | None:
+    record = track_record(models=[model]).get(model.id)
+    if record is None or record.usual_from_s is None or record.usual_to_s is None:
+        return None
+    return record.usual_from_s, record.usual_to_s
+
+
+def _spread(times: list[float]) -> tuple[int | None, int | None]:
+    if len(times) < 3:
+        return None, None
+    cuts = quantiles(times, n=10, method="inclusive")
+    return round(cuts[0]), round(cuts[-1])

@@ -1,0 +1,139 @@
+"""The engine's core: the only writer of a generation's status.
+
+Every move is a compare-and-set: `UPDATE ... WHERE id = ? AND status = ? [AND claim_id = ?]`. No row changed means that
+somebody else was first, and the caller stops. The event row and the money move in the same transaction. A claim has a
+due time of its own, so a worker that dies or freezes is succeeded, and one that thaws writes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from playground.domain.status import ACTIVE, LATE_SUCCESS, Status, check
+from playground.models import Event, Generation, User
+
+log = structlog.get_logger(__name__)
+
+CLAIM_FOR = timedelta(seconds=30)
+DEADLINE = timedelta(minutes=30)
+LATE_FOR = timedelta(hours=24)
+"""How long a stopped or given-up order is still looked at, in case it was made after all."""
+VIEW_WRITE_EVERY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of one generation. `fields` are written with it; `claim` must match when given."""
+
+    generation_id: UUID
+    source: Status
+    target: Status
+    event: str
+    claim: UUID | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    by: User | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def advance(move: Move, *, now: datetime | None = None) -> bool:
+    """Do one move with its event. False when the row was not in that state, or not in that claim, any more."""
+    with transaction.atomic():
+        return bool(advance_many([move], now=now or timezone.now()))
+
+
+def advance_many(moves: Sequence[Move], *, now: datetime) -> list[UUID]:
+    """Do many moves in one transaction; returns the ids that moved, in order."""
+    moved: list[Move] = []
+    with transaction.atomic():
+        for move in moves:
+            check(move.source, move.target)
+            rows = Generation.objects.filter(id=move.generation_id, status=move.source)
+            if move.claim is not None:
+                rows = rows.filter(claim_id=move.claim)
+            if rows.update(status=move.target, version=F("version") + 1, **move.fields):
+                moved.append(move)
+        Event.objects.bulk_create(
+            Event(
+                generation_id=move.generation_id,
+                kind=move.event,
+                from_status=move.source,
+                to_status=move.target,
+                data=move.data,
+                by=move.by,
+                at=now,
+            )
+            for move in moved
+        )
+    for move in moved:
+        log.info("generation_moved", generation=str(move.generation_id), to=move.target.value, event_kind=move.event)
+    return [move.generation_id for move in moved]
+
+
+def note(generation_id: UUID, kind: str, *, now: datetime, data: dict[str, Any] | None = None) -> None:
+    """An event without a change of status."""
+    Event.objects.create(generation_id=generation_id, kind=kind, data=data or {}, at=now)
+
+
+def claim(
+    generation_id: UUID, *, source: Status, target: Status, event: str, now: datetime, **fields: Any
+) -> UUID | None:
+    """Take the row for CLAIM_FOR by moving it. None when somebody else was first."""
+    claim_id = uuid4()
+    fields |= {"claim_id": claim_id, "next_check_at": now + CLAIM_FOR}
+    taken = advance(
+        Move(generation_id=generation_id, source=source, target=target, event=event, fields=fields), now=now
+    )
+    return claim_id if taken else None
+
+
+def reclaim(generation_id: UUID, *, status: Status, now: datetime, **fields: Any) -> UUID | None:
+    """Take over a row whose claim has run out, without a change of status. None when it has not, or is gone."""
+    claim_id = uuid4()
+    rows = Generation.objects.filter(id=generation_id, status=status, next_check_at__lte=now)
+    taken = rows.update(claim_id=claim_id, next_check_at=now + CLAIM_FOR, **fields)
+    return claim_id if taken else None
+
+
+def renew(generation_id: UUID, claim_id: UUID, *, now: datetime) -> bool:
+    """Keep a claim during long work. False when it was lost: stop and write nothing."""
+    rows = Generation.objects.filter(id=generation_id, claim_id=claim_id)
+    return bool(rows.update(next_check_at=now + CLAIM_FOR))
+
+
+def push_back(generation_ids: Iterable[UUID], *, status: Status, until: datetime, now: datetime) -> int:
+    """Set the due time of rows that are still in `status` and due."""
+    rows = Generation.objects.filter(id__in=list(generation_ids), status=status, next_check_at__lte=now)
+    return rows.update(next_check_at=until)
+
+
+def viewed(generation_ids: Iterable[UUID], *, now: datetime | None = None) -> None:
+    """A page shows these: they are asked for at the short interval while somebody watches.
+
+    Written at most every five seconds a row, and brings a distant due time forward.
+    """
+    now = now or timezone.now()
+    stale = Q(viewed_at__isnull=True) | Q(viewed_at__lt=now - VIEW_WRITE_EVERY)
+    rows = Generation.objects.filter(stale, id__in=list(generation_ids), status__in=[Status.SUBMITTED, Status.RUNNING])
+    ids = list(rows.values_list("id", flat=True))
+    if not ids:
+        return
+    Generation.objects.filter(id__in=ids).update(viewed_at=now)
+    Generation.objects.filter(
+        id__in=ids, status__in=[Status.SUBMITTED, Status.RUNNING], next_check_at__gt=now + timedelta(seconds=1)
+    ).filter(poll_failures=0).update(next_check_at=now + timedelta(seconds=1))
+
+
+def is_late_candidate(generation: Generation) -> bool:
+    """An ended order that may still turn out to have been made."""
+    return generation.state in LATE_SUCCESS and generation.upstream_id is not None
+
+
+def active_count() -> int:
+    return Generation.objects.filter(status__in=ACTIVE).count()

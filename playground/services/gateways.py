@@ -1,0 +1,113 @@
+"""Which gateway is in use, and a client for it.
+
+The installation's gateway comes from the environment; its row is made here, its key is never stored. Earlier gateways
+keep their rows, and what was ordered there is still asked there as long as its key is in the environment.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from playground.gateway import factory
+from playground.gateway.client import GatewayClient
+from playground.gateway.errors import AccountRefused, GatewayError, NotSent
+from playground.gateway.types import Dialect, GatewayConfig
+from playground.models import Gateway
+
+LUMENFALL = "lumenfall"
+SANDBOX = "sandbox"
+
+
+class GatewayNotConfigured(Exception):
+    """The environment no longer holds the key of this gateway. Its orders wait until it does again."""
+
+
+def environment() -> dict[str, object]:
+    """The settings that describe gateways, as the gateway package takes them."""
+    names = ("LUMENFALL_API_KEY", "GATEWAY_BASE_URL", "GATEWAY_API_KEY", "GATEWAY_DIALECT", "SANDBOX_PORT")
+    return {name: getattr(settings, name) for name in names}
+
+
+def default_slug() -> str:
+    if settings.GATEWAY_BASE_URL:
+        parts = urlsplit(settings.GATEWAY_BASE_URL)
+        return slugify(f"{parts.netloc}{parts.path}".replace(".", "-").replace("/", "-"))[:60]
+    return LUMENFALL if settings.LUMENFALL_API_KEY else SANDBOX
+
+
+def ensure_default() -> Gateway:
+    """The row of the gateway that the environment names, made or brought up to date, and marked as default."""
+    config = factory.config_from(environment(), version=settings.VERSION)
+    slug = default_slug()
+    current = Gateway.objects.filter(team=None, slug=slug).first()
+    wanted = {
+        "name": {LUMENFALL: "Lumenfall", SANDBOX: "Sandbox"}.get(slug, urlsplit(config.base_url).netloc),
+        "base_url": config.base_url,
+        "dialect": config.dialect.value,
+        "is_sandbox": slug == SANDBOX,
+        "is_default": True,
+        "honours_idempotency_key": config.honours_idempotency_key,
+        "has_dry_run": config.dry_run,
+        "has_cancel": config.cancel,
+    }
+    if current and all(getattr(current, name) == value for name, value in wanted.items()):
+        return current
+    with transaction.atomic():
+        Gateway.objects.filter(team=None, is_default=True).exclude(slug=slug).update(is_default=False)
+        return Gateway.objects.update_or_create(team=None, slug=slug, defaults=wanted)[0]
+
+
+def config_of(gateway: Gateway) -> GatewayConfig:
+    """How to reach `gateway`. Raises GatewayNotConfigured when its key is gone from the environment."""
+    values = environment()
+    if gateway.is_sandbox:
+        return factory.sandbox_config(values, version=settings.VERSION)
+    if gateway.slug == LUMENFALL and settings.LUMENFALL_API_KEY:
+        own = {"LUMENFALL_API_KEY": settings.LUMENFALL_API_KEY}
+        return factory.config_from(own, version=settings.VERSION)
+    if gateway.slug == default_slug():
+        return factory.config_from(values, version=settings.VERSION)
+    raise GatewayNotConfigured(gateway.name)
+
+
+def client_for(gateway: Gateway) -> GatewayClient:
+    return factory.build(config_of(gateway))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    ok: bool
+    words: str
+    model_count: int = 0
+    balance_micros: int | None = None
+
+
+def check(gateway: Gateway) -> CheckResult:
+    """Ask the gateway for its models and balance, and say in words what it answered. Never raises for its faults."""
+    try:
+        with client_for(gateway) as client:
+            models = [model for model in client.models() if model.video]
+            balance = client.balance() if gateway.dialect == Dialect.LUMENFALL else None
+    except GatewayNotConfigured:
+        return CheckResult(ok=False, words=_("Its key is not in the environment."))
+    except AccountRefused as error:
+        return CheckResult(ok=False, words=_("It answered, but refused the key: %(why)s") % {"why": error.message})
+    except NotSent as error:
+        return CheckResult(ok=False, words=_("It cannot be reached: %(why)s") % {"why": error.message})
+    except GatewayError as error:
+        return CheckResult(ok=False, words=_("It did not answer as expected: %(why)s") % {"why": error.message})
+    count = len(models)
+    words = ngettext(
+        "It answers and offers %(count)d video model.", "It answers and offers %(count)d video models.", count
+    )
+    return CheckResult(
+        ok=True,
+        words=words % {"count": count},
+        model_count=count,
+        balance_micros=balance.available_micros if balance else None,
+    )

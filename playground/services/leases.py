@@ -1,0 +1,51 @@
+"""Who leads: a named lease that at most one process holds, and signs of life."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from playground.models import Heartbeat, Lease
+
+
+def take(name: str, *, holder: UUID, seconds: float, now: datetime) -> bool:
+    """Take the lease, or keep it. False while somebody else holds it."""
+    until = now + timedelta(seconds=seconds)
+    free = Q(until__lte=now) | Q(holder=holder)
+    if Lease.objects.filter(free, name=name).update(holder=holder, until=until):
+        return True
+    try:
+        with transaction.atomic():
+            Lease.objects.create(name=name, holder=holder, until=until)
+    except IntegrityError:
+        return False
+    return True
+
+
+def renew(name: str, *, holder: UUID, seconds: float, now: datetime) -> bool:
+    """False when the lease was lost: stop at once."""
+    rows = Lease.objects.filter(name=name, holder=holder)
+    return bool(rows.update(until=now + timedelta(seconds=seconds)))
+
+
+def give_back(name: str, *, holder: UUID, now: datetime) -> None:
+    Lease.objects.filter(name=name, holder=holder).update(until=now)
+
+
+def revoke(name: str, *, by: UUID, now: datetime) -> None:
+    """Take the lease from whoever holds it and leave it free: the holder notices at its next renewal and stops."""
+    Lease.objects.filter(name=name).update(holder=by, until=now)
+
+
+def free_since(name: str, *, now: datetime) -> timedelta | None:
+    """How long nobody has held it; None while somebody does. A lease that was never taken counts as free for ever."""
+    lease = Lease.objects.filter(name=name).first()
+    if lease is None:
+        return timedelta.max
+    return now - lease.until if lease.until < now else None
+
+
+def beat(name: str, *, now: datetime, detail: dict[str, Any] | None = None) -> None:
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": now, "detail": detail or {}})

@@ -1,0 +1,229 @@
+"""Starting, repeating and stopping: what the buttons do.
+
+One transaction makes the run, its generations, the money set aside, their first events and the queue entries; so either
+all of it is there or nothing. The same token with the same content is the same press, however often it arrives.
+"""
+
+import hashlib
+import json
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from playground import queue
+from playground.domain.status import STOPPABLE, Status
+from playground.models import Event, Generation, GenerationReference, Membership, Run, Video, VideoModel
+from playground.services import engine, estimates, ledger
+from playground.services.engine import Move
+from playground.services.estimates import Quote, QuoteState, Wanted
+from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
+
+CANCEL_TIMEOUT_S = 60
+
+
+class NotAllowed(Exception):
+    """This person may look, but not spend."""
+
+
+class ModelGone(Exception):
+    def __init__(self, model: VideoModel) -> None:
+        super().__init__(model.slug)
+        self.model = model
+
+
+class AlreadySent(Exception):
+    """The token was used for something else. `run` is what it made."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(str(run.id))
+        self.run = run
+
+
+class PriceMoved(Exception):
+    """It costs more now than the button said. Nothing was sent."""
+
+    def __init__(self, quote: Quote, was_micros: int | None) -> None:
+        super().__init__("price moved")
+        self.quote = quote
+        self.was_micros = was_micros
+
+
+class NotPriced(Exception):
+    """There is no price, and none was accepted. Nothing was sent."""
+
+    def __init__(self, quote: Quote) -> None:
+        super().__init__(quote.state)
+        self.quote = quote
+
+
+class OverBudget(Exception):
+    """The month's money does not reach. Nothing was sent."""
+
+    def __init__(self, quote: Quote) -> None:
+        super().__init__("over budget")
+        self.quote = quote
+
+
+def new_token() -> str:
+    """The submit token of one drawn form: what makes two presses of it one."""
+    return secrets.token_urlsafe(24)
+
+
+def start(
+    *,
+    by: Membership,
+    wanted: Wanted,
+    prompt: str,
+    token: str,
+    quoted_micros: int | None,
+    accept_unpriced: bool = False,
+    parent_video: Video | None = None,
+    retry_of: Generation | None = None,
+) -> Run:
+    """Order `wanted`. The same token with the same content gives the first run again, without paying again.
+
+    `quoted_micros` is the total that the button showed. Raises NotAllowed, ModelGone, AlreadySent, NotPriced,
+    PriceMoved, OverBudget; in each case nothing was sent and nothing set aside.
+    """
+    if not by.may_create:
+        raise NotAllowed
+    body_hash = _hash(wanted, prompt)
+    earlier = _earlier(by, token, body_hash)
+    if earlier:
+        return earlier
+    if not wanted.model.is_offered:
+        raise ModelGone(wanted.model)
+    quote = estimates.quote(by=by, wanted=wanted)
+    _check_price(quote, quoted_micros, accept_unpriced)
+    run = Run(
+        team_id=by.team_id,
+        created_by_id=by.user_id,
+        gateway_id=wanted.model.gateway_id,
+        model=wanted.model,
+        submit_token=token,
+        body_hash=body_hash,
+        prompt=prompt,
+        settings=wanted.settings(),
+        quoted_total_micros=quote.total_micros,
+        parent_video=parent_video,
+    )
+    try:
+        _write(run, wanted=wanted, quote=quote, retry_of=retry_of, now=timezone.now())
+    except IntegrityError:
+        again = _earlier(by, token, body_hash)
+        if again is None:
+            raise
+        return again
+    except ledger.OverBudget as error:
+        raise OverBudget(quote) from error
+    return run
+
+
+def _hash(wanted: Wanted, prompt: str) -> str:
+    content = wanted.body(prompt) | {
+        "count": wanted.count,
+        "references": [str(reference.id) for reference in wanted.references],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _earlier(by: Membership, token: str, body_hash: str) -> Run | None:
+    run = Run.objects.filter(team_id=by.team_id, submit_token=token).first()
+    if run is not None and run.body_hash != body_hash:
+        raise AlreadySent(run)
+    return run
+
+
+def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool) -> None:
+    if quote.total_micros is None:
+        if quote.state is QuoteState.UNAVAILABLE and quote.may_go_unpriced and accept_unpriced:
+            return
+        raise NotPriced(quote)
+    if quoted_micros is None or quote.total_micros > quoted_micros:
+        raise PriceMoved(quote, quoted_micros)
+    if quote.is_over_budget:
+        raise OverBudget(quote)
+
+
+def _write(run: Run, *, wanted: Wanted, quote: Quote, retry_of: Generation | None, now: datetime) -> None:
+    with transaction.atomic():
+        run.save(force_insert=True)
+        for position in range(wanted.count):
+            generation = Generation.objects.create(
+                run=run,
+                team_id=run.team_id,
+                gateway_id=run.gateway_id,
+                model=wanted.model,
+                position=position,
+                retry_of=retry_of,
+                body=wanted.body(run.prompt),
+                estimate_micros=quote.unit_micros,
+                next_check_at=now + HANDED_OVER,
+                deadline_at=now + engine.DEADLINE,
+                created_at=now,
+            )
+            GenerationReference.objects.bulk_create(
+                GenerationReference(generation=generation, reference=reference, position=index)
+                for index, reference in enumerate(wanted.references)
+            )
+            ledger.hold(generation=generation, amount_micros=quote.unit_micros or 0, at=now)
+            Event.objects.create(
+                generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now
+            )
+            queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
+
+
+def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wanted:
+    """The settings of an earlier generation, for one more of it (count 1)."""
+    settings = generation.run.settings
+    return Wanted(
+        model=model or generation.model,
+        size=settings["size"],
+        seconds=int(settings["seconds"]),
+        negative_prompt=settings.get("negative_prompt", ""),
+        seed=settings.get("seed"),
+        audio=settings.get("audio"),
+        references=tuple(link.reference for link in generation.generation_references.select_related("reference")),
+    )
+
+
+def again(*, by: Membership, generation: Generation, token: str, quoted_micros: int | None) -> Run:
+    """One more with the same settings, linked to the old one. Raises as `start`."""
+    parent = generation.run.parent_video
+    return start(
+        by=by,
+        wanted=wanted_of(generation),
+        prompt=generation.run.prompt,
+        token=token,
+        quoted_micros=quoted_micros,
+        parent_video=parent,
+        retry_of=generation,
+    )
+
+
+def cancel(*, by: Membership, generation: Generation, now: datetime | None = None) -> bool:
+    """Stop it: at once and free while it waits; a sent one is asked to stop. False when there was nothing to stop."""
+    if not by.may_create:
+        raise NotAllowed
+    now = now or timezone.now()
+    fields = {"next_check_at": None, "ended_at": now, "stop_requested_at": now}
+    with transaction.atomic():
+        free = Move(generation.id, Status.QUEUED, Status.CANCELLED, "cancelled", by=by.user, fields=fields)
+        if engine.advance(free, now=now):
+            ledger.release(generation=generation, at=now)
+            return True
+        return _ask_to_stop(generation.id, by=by, now=now)
+
+
+def _ask_to_stop(generation_id: UUID, *, by: Membership, now: datetime) -> bool:
+    rows = Generation.objects.filter(id=generation_id, status__in=STOPPABLE, stop_requested_at=None)
+    current = rows.select_related("gateway").first()
+    if current is None or not current.gateway.has_cancel:
+        return False
+    rows.update(stop_requested_at=now, version=current.version + 1)
+    Event.objects.create(generation_id=generation_id, kind="stop_requested", by=by.user, at=now)
+    queue.enqueue("cancel", str(generation_id), timeout_s=CANCEL_TIMEOUT_S)
+    return True

@@ -1,0 +1,146 @@
+"""Watching over the cluster: the freeze detector.
+
+django-q2's cluster can be alive and do nothing for ever, for instance after one of its idle processes was killed. So
+this process runs it as a child of its own group, writes the heartbeat, re-seeds the sweep when nobody has held its lease
+for five seconds, and when that is not taken up kills the group and starts a new one. All processes below die with it.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from playground import queue
+from playground.services import leases, sweep
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT = "worker"
+BEAT_EVERY_S = 5.0
+TICK_S = 1.0
+STALE = timedelta(seconds=5)
+FROZEN_AFTER = timedelta(seconds=12)
+"""Since a sweep was seeded: a cluster that has not taken it up by then is frozen."""
+STOP_GRACE_S = 6.0
+CATALOGUE_EVERY = timedelta(hours=1)
+TIDY_EVERY = timedelta(hours=1)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread that started it ends. Linux only; elsewhere nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_cluster() -> None:
+    """The child's side: the cluster, every process of which dies with the one that forked it."""
+    os.register_at_fork(after_in_child=die_with_parent)
+    queue.run_cluster()
+
+
+class Watcher:
+    """Keeps one cluster alive. `command` starts it; `stop` may be set from a signal handler."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.command = command
+        self.stop = threading.Event()
+        self.id = uuid4()
+        self.child: subprocess.Popen[bytes] | None = None
+        self.seeded_at = timezone.now()
+        self.restarts = 0
+        self.due: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Until `stop` is set. A database that is away is waited for, with the cluster left alone."""
+        self._start()
+        try:
+            while not self.stop.wait(TICK_S):
+                try:
+                    self._look()
+                except DatabaseError as error:
+                    log.error("worker_database_away", why=type(error).__name__)
+                    connection.close()
+        finally:
+            self._end()
+
+    def _start(self) -> None:
+        self.child = subprocess.Popen(self.command, start_new_session=True, preexec_fn=die_with_parent)
+        self.seeded_at = timezone.now()
+        log.info("cluster_started", pid=self.child.pid, restarts=self.restarts)
+
+    def _look(self) -> None:
+        assert self.child is not None
+        now = timezone.now()
+        if self.child.poll() is not None:
+            self._restart(f"it ended with {self.child.returncode}")
+            return
+        free_for = leases.free_since(sweep.LEASE, now=now)
+        if free_for is None:
+            self.seeded_at = now
+        elif now - self.seeded_at > FROZEN_AFTER:
+            self._restart("it does not take up work")
+            return
+        elif free_for > STALE and queue.waiting_for("sweep") == 0:
+            sweep.seed()
+        self._every("beat", BEAT_EVERY_S, self._beat)
+        self._every("catalogue", CATALOGUE_EVERY.total_seconds(), self._sync)
+        self._every("tidy", TIDY_EVERY.total_seconds(), self._tidy)
+
+    def _every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        if time.monotonic() >= self.due.get(name, 0.0):
+            self.due[name] = time.monotonic() + seconds
+            action()
+
+    def _beat(self) -> None:
+        detail = {"version": settings.VERSION, "restarts": self.restarts, "waiting": queue.waiting()}
+        leases.beat(HEARTBEAT, now=timezone.now(), detail=detail)
+
+    def _sync(self) -> None:
+        queue.enqueue("sync_catalogue", timeout_s=120)
+
+    def _tidy(self) -> None:
+        queue.enqueue("housekeeping", timeout_s=600, delay_s=60)
+
+    def _restart(self, why: str) -> None:
+        log.error("cluster_restarted", why=why)
+        self._kill()
+        self.restarts += 1
+        queue.forget_sweeps()
+        self._start()
+        sweep.seed()
+
+    def _kill(self) -> None:
+        """The whole group, sparing nobody: a frozen cluster does not answer a polite signal."""
+        assert self.child is not None
+        try:
+            os.killpg(self.child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            log.info("cluster_group_gone", pid=self.child.pid)
+        self.child.wait()
+
+    def _end(self) -> None:
+        """Tell the sweep to leave, the cluster to finish what it has begun, and kill what remains."""
+        assert self.child is not None
+        try:
+            leases.revoke(sweep.LEASE, by=self.id, now=timezone.now())
+        except DatabaseError as error:
+            log.error("worker_database_away", why=type(error).__name__)
+        if self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(timeout=STOP_GRACE_S)
+            except subprocess.TimeoutExpired:
+                log.warning("cluster_killed", after_s=STOP_GRACE_S)
+        self._kill()
