@@ -1,7 +1,8 @@
 """Draws a decoded picture onto a fresh canvas: smaller, upright, opaque, sRGB.
 
-It goes over the picture in bands, so that colour conversion and flattening never hold a second full-size copy. Each
-band is reduced by a whole factor at once; only the small result is then resized with a good filter.
+No second full-size copy is ever held. An ordinary opaque picture is resized first and its colours converted after. One
+with transparency, a palette or 16 bits cannot be resized as it is: it is gone over in bands, each converted, flattened
+and reduced by a whole factor at once, and only the small result is resized with a good filter.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from PIL import Image, ImageCms
 BAND_ROWS = 64
 MAX_PROFILE_BYTES = 1024 * 1024
 ORIENTATION_TAG = 0x0112
+PLAIN_MODES = frozenset({"RGB", "L", "CMYK"})
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,9 +34,12 @@ def draw_upright(image: Image.Image, side: int) -> Image.Image:
     target = _fitted(image.size, side)
     image.draft(None, target)
     image.load()
-    canvas = _reduced(image, max(1, max(image.size) // side))
-    if canvas.size != target:
-        canvas = canvas.resize(target, Image.Resampling.LANCZOS)
+    if image.mode in PLAIN_MODES and "transparency" not in image.info:
+        canvas = _resized_first(image, target)
+    else:
+        canvas = _reduced(image, max(1, max(image.size) // side))
+        if canvas.size != target:
+            canvas = canvas.resize(target, Image.Resampling.LANCZOS)
     turn = _UPRIGHT.get(orientation)
     return canvas if turn is None else canvas.transpose(turn)
 
@@ -52,6 +57,13 @@ def _orientation(image: Image.Image) -> int:
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError):
         return 1
     return value if isinstance(value, int) else 1
+
+
+def _resized_first(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """Drawn onto a new picture at the end, because Pillow hands comments and the like on with every copy."""
+    canvas = Image.new("RGB", target, "white")
+    canvas.paste(_profile_transform(image)(image.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)))
+    return canvas
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:

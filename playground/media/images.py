@@ -64,7 +64,7 @@ class ImageLimits:
             "JPEG": 50 * MEGAPIXEL,
             "PNG": 24 * MEGAPIXEL,
             "progressive JPEG": 24 * MEGAPIXEL,
-            "WEBP": 12 * MEGAPIXEL,
+            "WEBP": 8_300_000,  # 3840 x 2160,
         }
     )
     output_side: int = OUTPUT_SIDE

@@ -1,0 +1,177 @@
+import errno
+import io
+import os
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import storages
+
+from playground.media import storage
+
+# 2026-11-21 03:36:05 UTC in milliseconds in the first 48 bits.
+ID = UUID("019aa45c-0c88-7abc-8def-0123456789ab")
+MADE_IN = "2025/11"
+
+
+@pytest.fixture
+def bucket(settings, media_store):
+    settings.STORAGES = {**settings.STORAGES, "media": {"BACKEND": "tests.media.bucket.Bucket"}}
+    return storages["media"]
+
+
+def put(key: str, data: bytes) -> None:
+    with storage.temporary() as path:
+        path.write_bytes(data)
+        storage.adopt(path, key)
+
+
+def test_keys_hold_the_month_of_the_id_and_nothing_else():
+    assert storage.video_key(ID) == f"videos/{MADE_IN}/{ID}.mp4"
+    assert storage.video_key(ID, ".webm") == f"videos/{MADE_IN}/{ID}.webm"
+    assert storage.poster_key(ID) == f"posters/{MADE_IN}/{ID}.webp"
+    assert storage.preview_key(ID) == f"previews/{MADE_IN}/{ID}.mp4"
+    assert storage.reference_key(ID, ".jpg") == f"references/{MADE_IN}/{ID}.jpg"
+    assert storage.reference_key(ID, ".png", variant="original") == f"references/{MADE_IN}/{ID}-original.png"
+
+
+def test_an_id_without_time_makes_no_key():
+    with pytest.raises(ValueError, match="UUIDv7"):
+        storage.video_key(UUID("3a31b9f3-9c7f-4e4c-8f53-6c2c1b6a6f10"))
+
+
+def test_adopting_moves_the_bytes_and_closes_the_file_to_others(media_store):
+    with storage.temporary(".mp4") as path:
+        assert path.name.endswith(".mp4.part")
+        path.write_bytes(b"film")
+        storage.adopt(path, "videos/2026/11/a.mp4")
+        assert not path.exists()
+    stored = media_store / "videos/2026/11/a.mp4"
+    assert stored.read_bytes() == b"film"
+    assert stored.stat().st_mode & 0o777 == 0o640
+    assert stored.parent.stat().st_mode & 0o007 == 0
+    assert storage.local_path("videos/2026/11/a.mp4") == stored
+    assert storage.size("videos/2026/11/a.mp4") == 4
+    with storage.open("videos/2026/11/a.mp4") as file:
+        assert file.read() == b"film"
+
+
+def test_file_and_folder_are_synced_around_the_rename(media_store, monkeypatch):
+    order = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (order.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, to: (order.append("rename"), replace(self, to))[1])
+    (media_store / "videos").mkdir(parents=True)
+    with storage.temporary() as path:
+        storage.adopt(path, "videos/a.mp4")
+    assert order == [str(path), "rename", str(media_store / "videos")]
+
+
+def test_adopting_twice_changes_nothing(media_store):
+    with storage.temporary() as path:
+        path.write_bytes(b"film")
+        storage.adopt(path, "videos/a.mp4")
+        storage.adopt(path, "videos/a.mp4")
+    with storage.open("videos/a.mp4") as file:
+        assert file.read() == b"film"
+
+
+def test_adopting_again_replaces_an_earlier_download(media_store):
+    put("videos/a.mp4", b"first")
+    put("videos/a.mp4", b"second")
+    assert (media_store / "videos/a.mp4").read_bytes() == b"second"
+
+
+def test_adopting_nothing_is_an_error(media_store, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        storage.adopt(tmp_path / "missing.part", "videos/a.mp4")
+
+
+def test_adopting_across_file_systems_copies_and_leaves_no_part(media_store, monkeypatch):
+    replace = Path.replace
+
+    def other_device(self, target):
+        if self.parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", other_device)
+    put("videos/a.mp4", b"film")
+    assert [path.name for path in (media_store / "videos").iterdir()] == ["a.mp4"]
+    assert (media_store / "videos/a.mp4").stat().st_mode & 0o777 == 0o640
+    assert not list(storage.temporary_folder().iterdir())
+
+
+def test_an_error_leaves_no_temporary_file(media_store):
+    paths = []
+
+    def fail_half_way():
+        with storage.temporary() as path:
+            paths.append(path)
+            path.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert not paths[0].exists()
+
+
+def test_only_old_parts_are_swept(media_store):
+    folder = storage.temporary_folder()
+    old, fresh, other = folder / "old.part", folder / "fresh.part", folder / "upload"
+    for path in (old, fresh, other):
+        path.write_bytes(b"x")
+    for path in (old, other):
+        os.utime(path, (1_000_000, 1_000_000))
+    assert storage.sweep_temporary(timedelta(hours=1)) == [old]
+    assert sorted(path.name for path in folder.iterdir()) == ["fresh.part", "upload"]
+
+
+def test_deleting_twice_is_fine(media_store):
+    put("videos/a.mp4", b"film")
+    storage.delete("videos/a.mp4")
+    storage.delete("videos/a.mp4")
+    assert not storage.exists("videos/a.mp4")
+
+
+@pytest.mark.parametrize("key", ["../outside", "/etc/passwd", "videos/../../outside"])
+def test_a_key_never_leads_outside_the_store(key, media_store):
+    with pytest.raises(SuspiciousFileOperation):
+        storage.local_path(key)
+
+
+def test_a_local_store_has_no_signed_link(media_store):
+    assert storage.signed_url("videos/a.mp4", 60) is None
+
+
+def test_free_space_is_told_in_bytes(media_store):
+    assert storage.free_bytes() > 1_000_000
+
+
+def test_a_stream_is_copied_from_its_start(media_store):
+    source = io.BytesIO(b"0123456789")
+    source.read(5)
+    with storage.temporary() as path:
+        assert storage.copy_to_temporary(source, path) == 10
+        assert path.read_bytes() == b"0123456789"
+
+
+def test_a_remote_store_takes_the_same_calls(bucket):
+    put("videos/a.mp4", b"film")
+    put("videos/a.mp4", b"again")
+    assert storage.local_path("videos/a.mp4") is None
+    assert storage.size("videos/a.mp4") == 5
+    with storage.open("videos/a.mp4") as file:
+        assert file.read() == b"again"
+    assert not list(storage.temporary_folder().iterdir())
+    url = storage.signed_url("videos/a.mp4", 60, content_type="video/mp4", disposition="inline")
+    assert url.startswith("https://bucket.example/videos/a.mp4?expires=60&")
+    assert "('ResponseContentType', 'video/mp4')" in url
+
+
+def test_a_remote_store_that_renames_is_not_trusted(bucket, monkeypatch):
+    monkeypatch.setattr(type(bucket), "save", lambda self, name, content: self._save("other", content))
+    with pytest.raises(OSError, match="another name"):
+        put("videos/a.mp4", b"film")
