@@ -1,0 +1,66 @@
+"""Django settings of the sandbox alone: no database, no sessions, no users, nothing shared with the playground.
+
+Everything is read from the environment; `python -m playground.sandbox` sets it from its flags. See docs/sandbox.md.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+def _data_dir() -> Path:
+    if own := os.environ.get("SANDBOX_DATA"):
+        return Path(own)
+    return Path(os.environ.get("PLAYGROUND_DATA") or BASE_DIR / "var") / "sandbox"
+
+
+def _range(text: str) -> tuple[float, float]:
+    """`"10-15"` -> (10, 15); `"3"` -> (3, 3). Raises ValueError for anything else."""
+    low, _, high = text.partition("-")
+    pair = float(low), float(high or low)
+    if not 0 <= pair[0] <= pair[1]:
+        raise ValueError(f"not a range of seconds: {text!r}")
+    return pair
+
+
+SANDBOX_DATA = _data_dir()
+SANDBOX_PROFILE = os.environ.get("SANDBOX_PROFILE", "lumenfall")
+SANDBOX_API_KEYS = tuple(key for key in os.environ.get("SANDBOX_API_KEYS", "").replace(" ", "").split(",") if key)
+SANDBOX_JOB_SECONDS = _range(os.environ.get("SANDBOX_JOB_SECONDS") or "0")
+SANDBOX_SLOW_SECONDS = float(os.environ.get("SANDBOX_SLOW_SECONDS") or 60)
+SANDBOX_SLOW_ANSWER_SECONDS = float(os.environ.get("SANDBOX_SLOW_ANSWER_SECONDS") or 20)
+SANDBOX_EXPIRES_SECONDS = float(os.environ.get("SANDBOX_EXPIRES_SECONDS") or 3600)
+SANDBOX_MAX_BODY_MB = float(os.environ.get("SANDBOX_MAX_BODY_MB") or 64)
+SANDBOX_BALANCE = os.environ.get("SANDBOX_BALANCE") or "10000"
+"""Play money in US dollars that each account starts with."""
+
+DEBUG = False
+SECRET_KEY = secrets.token_urlsafe(32)  # nothing is signed that must outlive the process
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "playground.sandbox.urls"
+WSGI_APPLICATION = None
+INSTALLED_APPS: list[str] = []
+DATABASES: dict[str, object] = {}
+MIDDLEWARE = ["playground.sandbox.http.SandboxMiddleware"]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "OPTIONS": {"builtins": ["django.templatetags.i18n"]},
+    }
+]
+USE_TZ = True
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(SANDBOX_MAX_BODY_MB * 1024 * 1024)
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # The request log is our own file; Django's would repeat it and call every 4xx a warning.
+    "loggers": {"django.server": {"level": "CRITICAL"}, "django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,23 @@
+"""The one set of jobs of this process, made by the server before it serves."""
+
+from django.conf import settings
+
+from .http import is_openai
+from .jobs import Jobs, Times
+
+_jobs: Jobs | None = None
+
+
+def open_jobs() -> Jobs:
+    """Open (or make) the data folder and take up what a previous process left."""
+    global _jobs
+    times = Times(
+        job=settings.SANDBOX_JOB_SECONDS, slow=settings.SANDBOX_SLOW_SECONDS, expires=settings.SANDBOX_EXPIRES_SECONDS
+    )
+    _jobs = Jobs(settings.SANDBOX_DATA, times=times, balance=settings.SANDBOX_BALANCE, honours_keys=not is_openai())
+    return _jobs
+
+
+def jobs() -> Jobs:
+    assert _jobs is not None, "open_jobs() comes first"
+    return _jobs
