@@ -27,7 +27,11 @@ settings.configure(
     MEDIA_STREAMS=int(os.environ.get("MEDIA_STREAMS", "32")),
     FILE_UPLOAD_HANDLERS=["playground.upload_handlers.CappedUploadHandler"],
     FILE_UPLOAD_TEMP_DIR=DATA / "tmp",
-    MIDDLEWARE=["tests.media.app.too_large", "django.middleware.csrf.CsrfViewMiddleware"],
+    MIDDLEWARE=[
+        "django.middleware.common.CommonMiddleware",
+        "tests.media.app.too_large",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ],
     CSRF_COOKIE_NAME="csrf",
     USE_TZ=True,
 )

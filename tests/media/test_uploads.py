@@ -99,21 +99,17 @@ def port(tmp_path_factory):
         yield port
 
 
-def token(port) -> str:
-    return "a" * 32
+TOKEN = "a" * 32
 
 
 def post(port, data: bytes, *, declared: int | None = None):
-    """Sends a form with a file; returns (status, JSON, bytes sent). Stops sending when the server answers or hangs up."""
+    """Sends a form with a file and returns status and JSON. `declared` is a Content-Length other than the true one."""
     boundary = "b0undary"
-    fields = {"csrfmiddlewaretoken": token(port), "prompt": "a harbour"}
-    head = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    )
-    head += f'--{boundary}\r\nContent-Disposition: form-data; name="reference"; filename="p.png"\r\n\r\n'
+    part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    head = f'{part}"csrfmiddlewaretoken"\r\n\r\n{TOKEN}\r\n{part}"prompt"\r\n\r\na harbour\r\n'
+    head += f'{part}"reference"; filename="p.png"\r\n\r\n'
     body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
-    lines = ["POST /upload HTTP/1.1", "Host: 127.0.0.1", f"Cookie: csrf={token(port)}", "Connection: close"]
+    lines = ["POST /upload HTTP/1.1", "Host: 127.0.0.1", f"Cookie: csrf={TOKEN}", "Connection: close"]
     lines += [f"Content-Type: multipart/form-data; boundary={boundary}", f"Content-Length: {declared or len(body)}"]
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())

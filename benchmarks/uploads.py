@@ -1,0 +1,92 @@
+"""Memory of 50 uploads of 12 MiB at once, on top of an idle server.
+
+Each is a real JPEG that is received, decoded, shrunk and written anew. Prints the peak resident memory of the web
+process above idle, per upload; exits 1 above LIMIT_MB.
+
+    python -m benchmarks.uploads
+"""
+
+import http.client
+import io
+import json
+import re
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.media.server import running
+
+UPLOADS = 50
+LIMIT_MB = 4.0
+FILE_BYTES = 12 * 1024 * 1024
+BOUNDARY = "b0undary"
+
+
+def picture() -> bytes:
+    """A JPEG of about 24 megapixels, filled up to FILE_BYTES with what a decoder skips at its end."""
+    grain = np.random.default_rng(3).integers(0, 255, (400, 600, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(grain).resize((6000, 4000), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=95)
+    data = buffer.getvalue()
+    if len(data) > FILE_BYTES:
+        raise RuntimeError(f"the test picture has {len(data)} bytes")
+    return data + b"\0" * (FILE_BYTES - len(data))
+
+
+def form(data: bytes) -> bytes:
+    part = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
+    head = f'{part}"csrfmiddlewaretoken"\r\n\r\n{"a" * 32}\r\n{part}"reference"; filename="p.jpg"\r\n\r\n'
+    return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def upload(port: int, body: bytes, statuses: list[int]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Cookie": f"csrf={'a' * 32}"}
+    connection.request("POST", "/upload", body, headers)
+    answer = connection.getresponse()
+    answer.read()
+    statuses.append(answer.status)
+    connection.close()
+
+
+def memory_kib(pid: int, field: str) -> int:
+    found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    if found is None:
+        raise RuntimeError(f"no {field} for process {pid}")
+    return int(found[1])
+
+
+def web_process(port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/state")
+    return int(json.loads(connection.getresponse().read())["pid"])
+
+
+def main() -> int:
+    body = form(picture())
+    statuses: list[int] = []
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "media").mkdir()
+        with running(Path(name), threads=64) as port:
+            pid = web_process(port)
+            idle = memory_kib(pid, "VmRSS")
+            threads = [threading.Thread(target=upload, args=(port, body, statuses)) for _ in range(UPLOADS)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            peak = memory_kib(pid, "VmHWM")
+    if statuses != [200] * UPLOADS:
+        print(f"not every upload was accepted: {sorted(statuses)}")
+        return 1
+    each = (peak - idle) / 1024 / UPLOADS
+    print(f"idle {idle // 1024} MB, peak {peak // 1024} MB: {each:.1f} MB per upload of 12 MiB (bar {LIMIT_MB:g})")
+    return 0 if each <= LIMIT_MB else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
