@@ -71,7 +71,7 @@ class Calls:
                 "Content-Type": body.content_type,
                 "Content-Length": str(body.length),
             }
-            return self._exchange(httpx.Request("POST", url, headers=headers, stream=body), timing)
+            return self._exchange(httpx.Request("POST", url, headers=headers, content=body), timing)
 
     def with_tries(self, attempt: Callable[[Timing], Answer], limits: Timing, ends_at: float) -> Answer:
         """Repeat on network errors, 408, 425, 429 and 5xx while time is left; the last answer or error stands.

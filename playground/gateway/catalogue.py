@@ -12,6 +12,7 @@ from typing import Any
 from playground.domain.capabilities import MAX_SECONDS, Capabilities, Lengths, parse_size
 from playground.domain.money import micros_from_dollars, unit_dollars
 from playground.gateway.answers import mapping, number, text, whole
+from playground.gateway.errors import Unclear
 from playground.gateway.known_models import known
 from playground.gateway.types import Dialect, ModelInfo
 
@@ -20,10 +21,11 @@ _VIDEO_NAME = re.compile(r"video|sora|veo-|kling|seedance|pixverse|hailuo|hunyua
 
 
 def items(data: object) -> list[Mapping[str, Any]]:
-    """The entries of a list answer that at least have an id."""
+    """The entries of a list answer that at least have an id. Raises Unclear when the answer is no list: an empty one
+    would mean that every model is gone."""
     found = data if isinstance(data, list) else mapping(data).get("data")
     if not isinstance(found, list):
-        return []
+        raise Unclear("The gateway's answer is not a list of models.", code="no_list")
     return [item for item in found[:MAX_MODELS] if isinstance(item, Mapping) and text(item.get("id"))]
 
 

@@ -136,7 +136,7 @@ class InFlight(GatewayError):
 
 class Unclear(GatewayError):
     """Codes: server_error (5xx), timeout, connection_lost, not_json, too_large, no_id, error_in_success, redirected,
-    unexpected_status, reference_changed, download_broken."""
+    unexpected_status, reference_changed, download_broken, no_list."""
 
     outcome = Outcome.UNCLEAR
     transient = True

@@ -9,15 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import BinaryIO
 
-import httpx  # noqa: TID251
-
 from playground.gateway.errors import NotSent, Unclear
 from playground.gateway.types import ExtraValue, ReferenceFile
 
 PIECE = 64 * 1024
 
 
-class Multipart(httpx.SyncByteStream):
+class Multipart:
     """The body of one request. Use as a context manager: it opens every file first, so that a missing one is noticed
     before anything is sent (NotSent). A file that turns out shorter or longer on the way is Unclear: the gateway has
     seen part of the order."""

@@ -120,6 +120,16 @@ async def _side_by_side(poll: "_Poll", wanted: list[str], concurrency: int) -> A
         await asyncio.gather(*workers, return_exceptions=True)
 
 
+def _meaning(error: Exception) -> GatewayError:
+    """The transport calls a dropped connection a connect timeout, so the exception beneath is asked instead."""
+    cause = error.__cause__ or error
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return NotSent("The gateway could not be reached.")
+    if isinstance(cause, aiohttp.ServerTimeoutError):
+        return Unclear("The gateway did not answer in time.", code="timeout")
+    return Unclear("The connection to the gateway was lost before its answer.", code="connection_lost")
+
+
 class _Poll:
     """One GET of one order."""
 
@@ -140,12 +150,8 @@ class _Poll:
             return error
         except TimeoutError:
             return Deadline("The time for this call ran out before the answer was complete.")
-        except (httpx.ConnectTimeout, httpx.ConnectError):
-            return NotSent("The gateway could not be reached.")
-        except httpx.TimeoutException:
-            return Unclear("The gateway did not answer in time.", code="timeout")
-        except _LOST:
-            return Unclear("The connection to the gateway was lost before its answer.", code="connection_lost")
+        except _LOST as error:
+            return _meaning(error)
 
     async def _ask(self, job_id: str) -> Answer:
         url = f"{self._config.base_url}/videos/{quote(job_id, safe='')}"

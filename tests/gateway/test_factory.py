@@ -1,0 +1,68 @@
+"""Which gateway a set of values means."""
+
+import pytest
+
+from playground.gateway.factory import build, config_from, is_sandbox
+from playground.gateway.types import ConfigError, Dialect, GatewayConfig
+from tests.gateway.fake import KEY
+
+
+def test_nothing_set_means_the_sandbox_on_this_machine() -> None:
+    settings = config_from({"SANDBOX_PORT": 8011})
+    assert settings.base_url == "http://127.0.0.1:8011/openai/v1"
+    assert (settings.api_key, settings.dialect, settings.allow_loopback) == ("sandbox", Dialect.LUMENFALL, True)
+    assert is_sandbox(settings)
+    assert settings.native_base_url == "http://127.0.0.1:8011/v1"
+
+
+def test_a_lumenfall_key_alone_is_enough() -> None:
+    settings = config_from({"LUMENFALL_API_KEY": KEY, "GATEWAY_BASE_URL": ""}, version="2.0")
+    assert settings.base_url == "https://api.lumenfall.ai/openai/v1"
+    assert settings.native_base_url == "https://api.lumenfall.ai/v1"
+    assert settings.honours_idempotency_key
+    assert settings.dry_run
+    assert settings.cancel
+    assert not settings.allow_loopback
+    assert not is_sandbox(settings)
+    assert build(settings).config is settings
+
+
+def test_an_unknown_gateway_is_trusted_with_nothing() -> None:
+    settings = config_from({"GATEWAY_BASE_URL": "https://videos.example/v1/", "GATEWAY_API_KEY": KEY})
+    assert settings.dialect is Dialect.OPENAI
+    assert settings.base_url == "https://videos.example/v1"
+    trusted = [settings.honours_idempotency_key, settings.dry_run, settings.cancel, settings.allow_loopback]
+    assert trusted == [False] * 4
+
+
+def test_a_named_gateway_wins_and_never_gets_the_lumenfall_key() -> None:
+    with pytest.raises(ConfigError, match="GATEWAY_API_KEY"):
+        config_from({"GATEWAY_BASE_URL": "https://videos.example/v1", "LUMENFALL_API_KEY": KEY})
+
+
+def test_a_gateway_on_this_network_may_be_plain_http() -> None:
+    settings = config_from({"GATEWAY_BASE_URL": "http://litellm:4000/v1", "GATEWAY_API_KEY": KEY})
+    assert settings.allow_loopback
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"GATEWAY_API_KEY": KEY}, "GATEWAY_BASE_URL"),
+        ({"GATEWAY_BASE_URL": "http://videos.example/v1", "GATEWAY_API_KEY": KEY}, "https"),
+        ({"GATEWAY_BASE_URL": "videos.example", "GATEWAY_API_KEY": KEY}, "GATEWAY_BASE_URL"),
+        ({"GATEWAY_BASE_URL": "https://u:p@videos.example", "GATEWAY_API_KEY": KEY}, "user name"),
+        ({"GATEWAY_BASE_URL": "https://videos.example:99999", "GATEWAY_API_KEY": KEY}, "web address"),
+        ({"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_DIALECT": "x"}, "GATEWAY_DIALECT"),
+        ({"SANDBOX_PORT": "http"}, "SANDBOX_PORT"),
+    ],
+)
+def test_values_that_cannot_work_are_named(values: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        config_from(values)
+    assert KEY not in str(caught.value)
+
+
+def test_plain_http_needs_leave() -> None:
+    with pytest.raises(ConfigError):
+        GatewayConfig(base_url="http://127.0.0.1:1/v1", api_key=KEY)
