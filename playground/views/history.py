@@ -1,0 +1,60 @@
+"""The history of generations in words: what each event means for a person."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from playground.models import Event, Generation
+
+WORDS: dict[str, str | Promise] = {
+    "queued": _("Waiting to send"),
+    "sending": _("Being sent"),
+    "sent_back": _("Not sent yet, tried again later"),
+    "postponed": _("Not sent yet, tried again later"),
+    "submitted": _("Taken by the gateway"),
+    "refused": _("Refused by the gateway"),
+    "answer_unclear": _("The answer was unclear; asked again with the same key"),
+    "answer_lost": _("The answer got lost; waiting for a person"),
+    "started": _("Generating"),
+    "completed": _("Made; the file is at the provider"),
+    "saving_started": _("Saving our own copy"),
+    "saving_failed": _("Saving did not work; tried again"),
+    "saving_abandoned": _("Saving was broken off; tried again"),
+    "stored": _("Saved and checked"),
+    "failed": _("Failed at the provider"),
+    "stop_requested": _("Stop was asked for"),
+    "stop_delivered": _("The gateway was told to stop"),
+    "stop_not_delivered": _("The gateway could not be told to stop"),
+    "stopped": _("Stopped"),
+    "cancelled": _("Stopped before it was sent"),
+    "given_up": _("Past its time"),
+    "lost": _("The gateway no longer knows it"),
+    "output_lost": _("The file ended at the provider before it was saved"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    at: datetime
+    words: str | Promise
+    by: str
+    position: int
+    """Which video of the run, from 1."""
+
+
+def history(generations: Iterable[Generation]) -> list[Entry]:
+    """Every event of these generations in the order of time; one query. Kinds without words are shown by their name."""
+    positions = {generation.id: generation.position + 1 for generation in generations}
+    events = Event.objects.filter(generation_id__in=positions).select_related("by").order_by("at", "id")
+    return [
+        Entry(
+            at=event.at,
+            words=WORDS.get(event.kind, event.kind.replace("_", " ").capitalize()),
+            by=event.by.display_name if event.by else "",
+            position=positions[event.generation_id],
+        )
+        for event in events
+    ]

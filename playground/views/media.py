@@ -1,0 +1,70 @@
+"""The bytes of a video, for the members of its team. What is in the trash stays visible to them."""
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from playground.media.serve import serve_media
+from playground.models import Video
+from playground.views.access import MemberRequest, for_members
+from playground.views.video_facts import download_name
+
+CONTENT_TYPES = {".webp": "image/webp", ".jpg": "image/jpeg", ".png": "image/png", ".webm": "video/webm"}
+
+
+def _video(request: MemberRequest, id: UUID) -> Video:
+    return get_object_or_404(
+        Video.objects.visible_to(request.membership).select_related("generation", "generation__model"), id=id
+    )
+
+
+def _content_type(key: str, default: str) -> str:
+    return next((kind for ending, kind in CONTENT_TYPES.items() if key.endswith(ending)), default)
+
+
+def _serve(request: HttpRequest, video: Video, key: str, *, kind: str, name: str | None = None) -> HttpResponseBase:
+    """The ETag is the checksum of the video; what was made from it is told apart by the name of the variant."""
+    content_type = video.content_type if key == video.key else _content_type(key, "video/mp4")
+    return serve_media(
+        request,
+        key,
+        content_type=content_type,
+        etag=video.sha256 + kind,
+        last_modified=video.created_at,
+        download_name=name,
+    )
+
+
+@require_safe
+@for_members
+def video(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    found = _video(request, id)
+    return _serve(request, found, found.key, kind="")
+
+
+@require_safe
+@for_members
+def poster(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    found = _video(request, id)
+    return _serve(request, found, found.poster_key, kind="-poster")
+
+
+@require_safe
+@for_members
+def preview(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    """The small muted loop for hovering; 404 where none was made."""
+    found = _video(request, id)
+    if not found.preview_key:
+        raise Http404("this video has no preview")
+    return _serve(request, found, found.preview_key, kind="-preview")
+
+
+@require_safe
+@for_members
+def download(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    """The file itself under a name that says when, with which model and from which words it was made."""
+    found = _video(request, id)
+    return _serve(request, found, found.key, kind="", name=download_name(found))

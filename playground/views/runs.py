@@ -1,0 +1,79 @@
+"""Every press of the button: what was asked, what became of it, what it cost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from playground.models import Generation, Run
+from playground.views.access import MemberRequest, for_members
+from playground.views.history import history
+from playground.views.paging import cursor, newest
+from playground.views.status_words import word
+
+PAGE_SIZE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    run: Run
+    states: list[tuple[str, str, int]]
+    """Status word, the colour class of its kind, and how many of the run's generations have it."""
+    cost_micros: int | None
+    """What the gateway has charged so far; None while it has named no figure."""
+
+    @property
+    def generations(self) -> list[Generation]:
+        return list(self.run.generations.all())
+
+
+def row(run: Run) -> RunRow:
+    counts: dict[tuple[str, str], int] = {}
+    for generation in run.generations.all():
+        pair = word(generation.state, is_late=generation.is_late)
+        counts[pair] = counts.get(pair, 0) + 1
+    return RunRow(run, [(text, kind, count) for (text, kind), count in counts.items()], cost(run.generations.all()))
+
+
+def cost(generations: Iterable[Generation]) -> int | None:
+    """The sum of the costs that are known; None when none is."""
+    known = [generation.cost_micros for generation in generations if generation.cost_micros is not None]
+    return sum(known) if known else None
+
+
+def _runs(request: MemberRequest) -> Any:
+    in_order = Prefetch("generations", queryset=Generation.objects.order_by("position"))
+    return (
+        Run.objects.visible_to(request.membership)
+        .select_related("created_by", "model", "gateway")
+        .prefetch_related(in_order)
+    )
+
+
+@require_safe
+@for_members
+def index(request: MemberRequest) -> HttpResponse:
+    page = newest(_runs(request), before=cursor(request.GET), size=PAGE_SIZE)
+    return render(request, "runs/index.html", {"rows": [row(run) for run in page.rows], "page": page})
+
+
+@require_safe
+@for_members
+def detail(request: MemberRequest, id: UUID) -> HttpResponse:
+    run = get_object_or_404(_runs(request).select_related("parent_video"), id=id)
+    generations = list(Generation.objects.for_cards().filter(run=run).order_by("position"))
+    parent = run.parent_video
+    shows_parent = parent is not None and type(parent).objects.visible_to(request.membership).filter(id=parent.id).exists()
+    context = {
+        "run": run,
+        "row": row(run),
+        "generations": generations,
+        "parent": parent if shows_parent else None,
+        "history": history(generations),
+    }
+    return render(request, "runs/detail.html", context)

@@ -1,0 +1,37 @@
+"""A one-time link to sign in. Mail scanners open links, so opening it changes nothing: its button uses it up."""
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from playground.services import people
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request: HttpRequest, token: str) -> HttpResponse:
+    """410 for a wrong, used or old link: one page for all three."""
+    try:
+        link = people.open_link(token=token, welcome=False)
+        if request.method != "POST":
+            return private(render(request, "signin_link/index.html", {"person": link.user}))
+        user = people.use_signin_link(token=token)
+    except people.LinkEnded:
+        return link_ended(request)
+    login(request, user)
+    return redirect("create.index")
+
+
+def link_ended(request: HttpRequest) -> HttpResponse:
+    return private(render(request, "signin_link/ended.html", {"nobody_yet": people.nobody_yet()}, status=410))
+
+
+def private(response: HttpResponse) -> HttpResponse:
+    """The address is a secret: it is not passed on to any page that is opened from here, nor kept by search engines."""
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response

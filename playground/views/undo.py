@@ -1,0 +1,23 @@
+"""What a person moved to the trash last, so that the toast on the next page can take it back. Needs no JavaScript."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import ngettext
+
+KEY = "undo_trash"
+
+
+def offer_undo(request: HttpRequest, ids: list[UUID]) -> None:
+    """Say how many were moved, with an "Undo" that posts to `videos.restore?last=1`."""
+    request.session[KEY] = [str(id) for id in ids]
+    words = ngettext("%(count)d video moved to the trash.", "%(count)d videos moved to the trash.", len(ids))
+    address = reverse("videos.restore") + "?last=1"
+    messages.success(request, words % {"count": len(ids)}, extra_tags=f"undo:{address}")
+
+
+def take_undo(request: HttpRequest) -> list[UUID]:
+    """The ids of the last move, once."""
+    return [UUID(id) for id in request.session.pop(KEY, [])]
