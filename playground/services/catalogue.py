@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import quantiles
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from playground.services import gateways
 
 log = structlog.get_logger(__name__)
 
+SYNC_EVERY = timedelta(hours=1)
+RETRY_EVERY = timedelta(minutes=1)
 RECORD_OF = 10
 """How many of a model's latest orders its track record speaks of."""
 _PRICE = re.compile(r"\$(\d+(?:\.\d+)?)")
@@ -42,6 +44,14 @@ def sync_default() -> SyncResult | None:
         log.warning("catalogue_sync_failed", gateway=gateway.slug, why=str(error)[:200])
         Gateway.objects.filter(id=gateway.id).update(sync_error=str(error)[:300])
         return None
+
+
+def is_due(*, now: datetime) -> bool:
+    """Time to read the list: never read, read an hour ago, or failed a minute ago. A first failure is retried at once."""
+    gateway = default_gateway()
+    if gateway.synced_at is None:
+        return True
+    return now - gateway.synced_at > (RETRY_EVERY if gateway.sync_error else SYNC_EVERY)
 
 
 def sync(gateway: Gateway, *, now: datetime | None = None) -> SyncResult:

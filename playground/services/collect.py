@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import GatewayError, OutputBad, OutputGone
+from playground.gateway.errors import GatewayError, NotSent
 from playground.gateway.types import Downloaded, Job, JobState, Output
 from playground.media import probe, stills, storage
 from playground.media.boxes import BadVideo
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
 RETRY_S = (1, 2, 5, 15, 60)
+"""Pauses between tries; the last one is repeated while the fault is on this side."""
 SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm"}
 
 
@@ -175,7 +176,8 @@ def _try_again_or_lost(generation: Generation, claim_id: UUID, error: Exception)
     now = timezone.now()
     tries = generation.collect_attempts + 1
     code = getattr(error, "code", type(error).__name__)[:100]
-    final = isinstance(error, OutputGone | OutputBad | BadVideo)
+    # What lies on this side or on the way may mend itself; what the other side serves is given a few tries.
+    final = not isinstance(error, NotSent | OSError | gateways.GatewayNotConfigured)
     log.warning("saving_failed", generation=str(generation.id), code=code, attempt=tries)
     fields = {"collect_attempts": tries, "error_code": code, "claim_id": None}
     if tries < MAX_TRIES or not final:

@@ -1,8 +1,9 @@
 """Watching over the cluster: the freeze detector.
 
 django-q2's cluster can be alive and do nothing for ever, for instance after one of its idle processes was killed. So
-this process runs it as a child of its own group, writes the heartbeat, re-seeds the sweep when nobody has held its lease
-for five seconds, and when that is not taken up kills the group and starts a new one. All processes below die with it.
+this process runs it as a child of its own group, writes the heartbeat, re-seeds the sweep when nobody has held its
+lease for five seconds, and when that is not taken up kills the group and starts a new one. All processes below die
+with it.
 """
 
 import ctypes
@@ -22,7 +23,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from playground import queue
-from playground.services import leases, sweep
+from playground.services import catalogue, leases, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ STALE = timedelta(seconds=5)
 FROZEN_AFTER = timedelta(seconds=12)
 """Since a sweep was seeded: a cluster that has not taken it up by then is frozen."""
 STOP_GRACE_S = 6.0
-CATALOGUE_EVERY = timedelta(hours=1)
+CATALOGUE_LOOK_S = 5.0
 TIDY_EVERY = timedelta(hours=1)
 PR_SET_PDEATHSIG = 1
 
@@ -95,7 +96,7 @@ class Watcher:
         elif free_for > STALE and queue.waiting_for("sweep") == 0:
             sweep.seed()
         self._every("beat", BEAT_EVERY_S, self._beat)
-        self._every("catalogue", CATALOGUE_EVERY.total_seconds(), self._sync)
+        self._every("catalogue", CATALOGUE_LOOK_S, self._sync)
         self._every("tidy", TIDY_EVERY.total_seconds(), self._tidy)
 
     def _every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
@@ -108,7 +109,8 @@ class Watcher:
         leases.beat(HEARTBEAT, now=timezone.now(), detail=detail)
 
     def _sync(self) -> None:
-        queue.enqueue("sync_catalogue", timeout_s=120)
+        if catalogue.is_due(now=timezone.now()):
+            queue.enqueue("sync_catalogue", timeout_s=120)
 
     def _tidy(self) -> None:
         queue.enqueue("housekeeping", timeout_s=600, delay_s=60)
