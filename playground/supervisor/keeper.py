@@ -120,7 +120,7 @@ class Keeper:
         """Waits for something to happen, `seconds` at most, and does what follows from it."""
         self._pump(seconds)
         if self.stop_signals:
-            raise Stop(0)
+            raise Stop(0, "Stopping; once more to stop at once")
         self._reap_adopted()
         now = time.monotonic()
         for service in self.services:

@@ -1,0 +1,69 @@
+"""What every test stands on: throw-away data, no network but this machine, and a real Chromium on request."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before Django reads its settings: no test may touch the data of an installation in var/ or know its gateway and keys.
+# A lane names the folder; a run by hand makes one and removes it. Workers of pytest-xdist inherit the name.
+_BY_HAND = "PLAYGROUND_TEST_DATA" not in os.environ
+_DATA = Path(os.environ.setdefault("PLAYGROUND_TEST_DATA", tempfile.mkdtemp(prefix="playground-") if _BY_HAND else ""))
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "one")
+_FOLDER = _DATA / _WORKER
+os.environ |= {
+    "PLAYGROUND_DATA": str(_FOLDER),
+    "PUBLIC_URL": "http://localhost:8000",
+    "LUMENFALL_API_KEY": "",
+    "GATEWAY_BASE_URL": "",
+    "GATEWAY_API_KEY": "",
+    "GATEWAY_DIALECT": "",
+    "DEBUG": "false",
+}
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+if "PLAYGROUND_TEST_DATABASE_URL" in os.environ:
+    os.environ["DATABASE_URL"] = os.environ["PLAYGROUND_TEST_DATABASE_URL"]
+else:
+    os.environ["DATABASE_URL"] = f"sqlite:///{_FOLDER / 'playground.sqlite3'}"
+for _folder in (_FOLDER, _FOLDER / "media", _FOLDER / "tmp", _FOLDER / "static"):
+    _folder.mkdir(parents=True, exist_ok=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # For the whole suite, however it is started: no connection leaves this machine.
+    config.option.allow_hosts = "127.0.0.0/8,::1,localhost"
+    config.option.allow_unix_socket = True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _BY_HAND and _WORKER == "one":
+        shutil.rmtree(_DATA, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """A test database of its own for each worker; for SQLite a file, since memory has other locks than a disk."""
+    from django.db import connections
+
+    settings = connections["default"].settings_dict
+    sqlite = "sqlite" in settings["ENGINE"]
+    settings["TEST"]["NAME"] = str(_FOLDER / "test.sqlite3") if sqlite else f"test_{settings['NAME']}_{_WORKER}"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """A running Chromium (playwright's `Browser`). Fails, rather than skips, where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.support.chromium import ARGUMENTS, find_chromium
+
+    # Playwright's loop makes Django think that the test is asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=ARGUMENTS)
+        yield browser
+        browser.close()

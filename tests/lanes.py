@@ -1,0 +1,153 @@
+"""Runs the tests lane by lane and closes with one table. Started by scripts/test.
+
+    ./scripts/test                          every lane
+    ./scripts/test --fast                   the SQLite unit lane alone
+    ./scripts/test sqlite browser -- -k tag some lanes, with arguments for pytest
+
+A lane that cannot run has failed, and says why.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support import postgres
+from tests.support.chromium import NoChromium, ensure_chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+UNIT = ["-m", "not contract and not journey and not browser", "-n", "2"]
+Environment = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Result:
+    lane: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.failed and not self.problem
+
+
+@contextmanager
+def nothing_more() -> Iterator[Environment]:
+    yield {}
+
+
+@contextmanager
+def with_postgres() -> Iterator[Environment]:
+    with postgres.server() as (url, origin):
+        sys.stdout.write(f"PostgreSQL from {origin}\n")
+        yield {"PLAYGROUND_TEST_DATABASE_URL": url}
+
+
+@contextmanager
+def with_chromium() -> Iterator[Environment]:
+    path = ensure_chromium()
+    sys.stdout.write(f"Chromium: {path}\n")
+    yield {"CHROMIUM": path}
+
+
+@dataclass(frozen=True)
+class Lane:
+    name: str
+    arguments: list[str]
+    needs: Callable[[], AbstractContextManager[Environment]] = nothing_more
+
+
+LANES = {
+    lane.name: lane
+    for lane in (
+        Lane("sqlite", UNIT),
+        Lane("postgres", UNIT, with_postgres),
+        Lane("contract", ["-m", "contract"]),
+        Lane("journeys", ["-m", "journey"]),
+        Lane("browser", ["-m", "browser"], with_chromium),
+    )
+}
+
+
+def parse(arguments: list[str]) -> tuple[list[Lane], list[str]]:
+    """The lanes to run, and what goes to pytest."""
+    ours, extra = arguments, []
+    if "--" in arguments:
+        at = arguments.index("--")
+        ours, extra = arguments[:at], arguments[at + 1 :]
+    if any(word in ("-h", "--help") for word in ours):
+        sys.exit(__doc__)
+    names = ["sqlite"] if ours == ["--fast"] else ours or list(LANES)
+    unknown = [name for name in names if name not in LANES]
+    if unknown:
+        sys.exit(f"test: there is no lane {', '.join(unknown)}. Lanes: {', '.join(LANES)}; or --fast")
+    return [LANES[name] for name in names], extra
+
+
+def run(lane: Lane, extra: list[str]) -> Result:
+    sys.stdout.write(f"\n=== {lane.name} ===\n")
+    sys.stdout.flush()
+    begin = time.monotonic()
+    try:
+        with lane.needs() as more:
+            sys.stdout.flush()
+            return run_pytest(lane, extra, more, begin)
+    except (postgres.NoPostgres, NoChromium) as error:
+        return Result(lane.name, seconds=time.monotonic() - begin, problem=str(error))
+
+
+def run_pytest(lane: Lane, extra: list[str], more: Environment, begin: float) -> Result:
+    folder = Path(tempfile.mkdtemp(prefix=f"playground-{lane.name}-"))
+    report = folder / "report.xml"
+    environment = os.environ | {"PLAYGROUND_TEST_DATA": str(folder), "SECRET_KEY": secrets.token_urlsafe(48)} | more
+    command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *lane.arguments, *extra]
+    try:
+        code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+        return count(lane.name, code, report, time.monotonic() - begin)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def count(lane: str, code: int, report: Path, seconds: float) -> Result:
+    """Reads pytest's report. A lane without tests, or one that broke off, has failed whatever the numbers say."""
+    total = failed = skipped = 0
+    if report.exists():
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+            total += int(suite.get("tests", 0))
+            failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            skipped += int(suite.get("skipped", 0))
+    problem = {0: "", 1: "" if failed else "pytest ended with 1", 5: "no tests"}.get(code, f"pytest ended with {code}")
+    if not problem and total == skipped:
+        problem = "no test ran"
+    return Result(lane, total - failed - skipped, failed, skipped, seconds, problem)
+
+
+def table(results: list[Result]) -> str:
+    lines = [f"\n{'lane':<10}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}"]
+    for result in results:
+        numbers = f"{result.passed:>8}{result.failed:>8}{result.skipped:>9}{result.seconds:>9.1f}"
+        verdict = "ok" if result.good else f"FAILED {result.problem}".rstrip()
+        lines.append(f"{result.lane:<10}{numbers}  {verdict}")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    lanes, extra = parse(arguments)
+    results = [run(lane, extra) for lane in lanes]
+    sys.stdout.write(table(results))
+    return 0 if all(result.good for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

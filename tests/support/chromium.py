@@ -1,0 +1,89 @@
+"""Finding a Chromium, and installing Debian's where that is allowed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ARGUMENTS = [
+    "--no-sandbox",  # its own does not start for root or in most containers; we open our own pages only
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-noto-color-emoji")
+
+
+class NoChromium(Exception):
+    """Why there is none, as one line."""
+
+
+def find_chromium() -> str:
+    """$CHROMIUM, a browser on the path, else the one that playwright has downloaded. Installs nothing."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        if not shutil.which(named):
+            raise NoChromium(f"CHROMIUM={named} is not a program")
+        return named
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    own = _of_playwright()
+    if own is None:
+        raise NoChromium("no Chromium: set CHROMIUM, or install `chromium` with the package manager")
+    return own
+
+
+def _of_playwright() -> str | None:
+    root = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
+    found = sorted([*root.glob("chromium-*/chrome-*/chrome"), *root.glob("chromium-*/chrome-mac*/*.app/*/MacOS/*")])
+    return str(found[-1]) if found else None
+
+
+def ensure_chromium() -> str:
+    """As `find_chromium`, and where there is none: Debian's package when root, else playwright's own download."""
+    try:
+        return find_chromium()
+    except NoChromium:
+        if os.environ.get("CHROMIUM"):
+            raise
+    reasons = []
+    for install in (_install_with_apt, _install_with_playwright):
+        reason = install()
+        try:
+            return find_chromium()
+        except NoChromium:
+            reasons.append(reason)
+    raise NoChromium("no Chromium, and none could be installed: " + "; ".join(reasons))
+
+
+def _install_with_apt() -> str:
+    return apt_install(*PACKAGES)
+
+
+def _install_with_playwright() -> str:
+    done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True)
+    return "" if done.returncode == 0 else f"playwright: {_last_line(done.stderr or done.stdout)}"
+
+
+def apt_install(*packages: str) -> str:
+    """Installs Debian packages. Returns why that was impossible, empty when it was done."""
+    if not shutil.which("apt-get"):
+        return "apt: not on this machine"
+    if os.geteuid() != 0:
+        return f"apt: only root may install {packages[0]}"
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return "" if done.returncode == 0 else f"apt: {_last_line(done.stderr)}"
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else "no reason given"
