@@ -13,24 +13,28 @@ Choices, with their reasons:
   differs (often black). What the person sees before the press is what is sent.
 - Peak memory is bounded per format, measured to stay under 200 MiB. A baseline JPEG is decoded at a reduced scale by
   the codec itself, so phone pictures of 50 megapixels pass. PNG and progressive JPEG are held whole while decoding,
-  WebP several times over, hence their lower limits. At most DECODES_AT_ONCE pictures are decoded in a process.
+  WebP several times over, hence their lower limits.
+- Pictures are decoded one after the other, in a thread of their own. Done in the threads of the requests, fifty uploads
+  at once left twice as much memory behind (6 MB each, against 3): the allocator keeps what each thread freed.
 
 All functions here are plain: a path or stream in, a file out, no database and no request, so that they can be run in a
 limited child process without a change to their callers.
 """
 
 import hashlib
+import os
 import struct
-import threading
 import warnings
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from PIL import Image, UnidentifiedImageError
 
@@ -44,12 +48,21 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 OUTPUT_SIDE = 2048
 THUMBNAIL_SIDE = 320
-DECODES_AT_ONCE = 2
+DECODES_AT_ONCE = 1
 
 # What Pillow and its codecs raise on hostile bytes; each was seen with mutated files.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 
-_decodes = threading.BoundedSemaphore(DECODES_AT_ONCE)
+_decoder = ThreadPoolExecutor(DECODES_AT_ONCE, thread_name_prefix="decode")
+
+
+def _renew_decoder() -> None:
+    """A forked process inherits the pool without its thread, and would wait for ever."""
+    global _decoder
+    _decoder = ThreadPoolExecutor(DECODES_AT_ONCE, thread_name_prefix="decode")
+
+
+os.register_at_fork(after_in_child=_renew_decoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +119,34 @@ class NormalisedImage:
 def normalise(source: Path | BinaryIO, out: Path, *, limits: ImageLimits = LIMITS) -> NormalisedImage:
     """Check the picture and write it anew to `out` as an opaque, upright sRGB JPEG without metadata.
 
-    `source` is a path or a seekable stream, read from its start. Raises ImageRefused. Waits while DECODES_AT_ONCE
-    others are being decoded.
+    `source` is a path or a seekable stream, read from its start. Raises ImageRefused. Waits for the
+    pictures before it.
     """
     _check_bytes(source, limits)
-    with _decodes, _refusing(limits), Image.open(source, formats=FORMATS) as image:
-        kind = _check(image, limits)
-        canvas = draw_upright(image, limits.output_side)
-        canvas.save(out, "JPEG", quality=92, subsampling=0)
+    kind, (width, height) = _decoder.submit(_redraw, source, out, limits, get_language()).result()
     with out.open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
     return NormalisedImage(
         path=out,
-        width=canvas.width,
-        height=canvas.height,
+        width=width,
+        height=height,
         content_type="image/jpeg",
         sha256=sha256,
         size_bytes=out.stat().st_size,
         original_suffix=SUFFIXES[kind],
         original_content_type=f"image/{kind.lower()}",
     )
+
+
+def _redraw(
+    source: Path | BinaryIO, out: Path, limits: ImageLimits, language: str | None
+) -> tuple[str, tuple[int, int]]:
+    """Returns the format and the new size. `language` is the person's: the decoding thread does not know it."""
+    with override(language), _refusing(limits), Image.open(source, formats=FORMATS) as image:
+        kind = _check(image, limits)
+        canvas = draw_upright(image, limits.output_side)
+        canvas.save(out, "JPEG", quality=92, subsampling=0)
+    return kind, canvas.size
 
 
 def _check_bytes(source: Path | BinaryIO, limits: ImageLimits) -> None:

@@ -1,11 +1,15 @@
 import hashlib
 import io
+import os
+import signal
 import struct
+import warnings
 import zipfile
 import zlib
 
 import numpy as np
 import pytest
+from django.utils.translation import get_language, override
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
@@ -390,3 +394,22 @@ def test_crop_to_cuts_the_box_out(tmp_path):
         assert near(picture.getpixel((50, 50)), (0, 255, 0))
     with pytest.raises(ValueError, match="outside"):
         crop_to(made.path, tmp_path / "cut.jpg", (101, 0, 100, 100))
+
+
+def test_refusals_are_in_the_language_of_the_request(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "_", lambda text: f"[{get_language()}] {text}")
+    with override("de"), pytest.raises(ImageRefused) as refused:
+        run(b"no picture", tmp_path)
+    assert refused.value.message.startswith("[de]")
+
+
+def test_a_forked_process_can_decode_too(tmp_path):
+    data = encoded(corners(), "PNG")
+    run(data, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if run(data, tmp_path).width == 120 else 1)
+    assert os.waitpid(child, 0)[1] == 0
