@@ -94,7 +94,7 @@ def price_note(entry: Mapping[str, Any]) -> str:
     micros = micros_from_dollars(found.get("amount", found.get("price")) if found else price)
     if micros is None:
         return text(price, 60)
-    unit = text(found.get("unit"), 20).lower() or "second"
+    unit = text(found.get("unit"), 20).lower() or text(entry.get("starting_price_unit"), 20).lower() or "second"
     return f"from {unit_dollars(micros)} per {unit}"
 
 

@@ -77,7 +77,19 @@ NAMES = st.sampled_from(
     ]
 )
 WORDS = st.sampled_from(
-    ["completed", "failed", "queued", "sora-2", "USD", "text-to-video", "https://x.example/v", "1280x720", "8", "\x00"]
+    [
+        "completed",
+        "failed",
+        "queued",
+        "sora-2",
+        "USD",
+        "text-to-video",
+        "https://x.example/v",
+        "1280x720",
+        "8",
+        "\x00",
+        "\ud800",
+    ]
 )
 PLAIN = st.one_of(
     st.none(),

@@ -338,3 +338,13 @@ def test_the_table_of_known_models_has_even_sizes_and_unique_names() -> None:
         for size in model.capabilities.sizes:
             assert all(int(side) % 2 == 0 for side in size.split("x")), (model.slug, size)
         assert model.capabilities.from_json(model.capabilities.to_json()) == model.capabilities
+
+
+def test_text_that_a_database_would_refuse_is_cleaned() -> None:
+    told = {"id": "v", "status": "failed", "error": {"code": "a\x00b", "message": "x\ud800y" + "z" * 5000}}
+    with fake(says(200, told)) as server:
+        job = client(server).retrieve("v")
+    assert job.error is not None
+    assert job.error.code == "ab"
+    assert job.error.message.encode().startswith(b"x?yzzz")
+    assert len(job.error.message) == 500
