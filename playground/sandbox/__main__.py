@@ -31,8 +31,7 @@ def main() -> None:
 def run(host: str, port: int, profile: str) -> int:
     """Serve; returns an exit code only when that could not begin, after one clear line."""
     try:
-        from django.conf import settings
-
+        from . import settings
         from .server import Taken, lock_folder, serve
 
         lock = lock_folder(settings.SANDBOX_DATA)

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from .catalogue import PROVIDERS, V2V, SandboxModel
 from .files import stated_size
 from .http import code_for, is_openai
-from .jobs import Job
+from .job import Job
 from .state import jobs
 
 CREATED = 1_767_225_600

@@ -4,15 +4,14 @@ import hashlib
 import time
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from . import answers, files
+from . import answers, files, settings
 from .body import BAD_IMAGE, read_body
 from .faults import FAULTS, REFUSED_TRIES
 from .http import ApiError, allow, is_openai, new_id
-from .jobs import Job
+from .job import Job
 from .orders import Order, read_order
 from .server import Connection
 from .state import jobs

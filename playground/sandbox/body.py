@@ -85,7 +85,7 @@ def _position(name: str) -> int:
     return int(match[1]) if match and match[1] else 0
 
 
-def _bytes_of(file: UploadedFile) -> bytes:
+def _bytes_of(file: "UploadedFile[Any]") -> bytes:
     data = file.read()
     assert isinstance(data, bytes)
     return data

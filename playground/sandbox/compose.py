@@ -8,6 +8,7 @@ from av.error import BlockingIOError as NotYet
 from av.error import EOFError as NoMore
 from av.filter import Graph
 from av.filter.context import FilterContext
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from .scene import Scene
 from .sky import Sky
 from .worlds import SCENE_LAYERS, weather
 
+YUV, YUVA = VideoFormat("yuv420p"), VideoFormat("yuva420p")
 BAR_HEIGHT = 4
 """A bar along the foot whose width is t/T: each frame tells its own time, which lets a test check seeking."""
 HORIZONS = {"ocean": 0.56, "ridge": 0.60, "forest": 0.52, "dunes": 0.58, "city": 0.72}
@@ -39,9 +41,7 @@ class Composer:
         """`total` frames of the scene that the words asked for."""
         layers = sun_or_moon(self.stage) + SCENE_LAYERS[self.scene.kind](self.stage) + weather(self.stage)
         graph = _graph()
-        source = graph.add_buffer(
-            width=self.width, height=self.height, format="yuv420p", time_base=Fraction(1, self.fps)
-        )
+        source = graph.add_buffer(width=self.width, height=self.height, format=YUV, time_base=Fraction(1, self.fps))
         sink = self._finish(graph, source, layers)
         sky = Sky(self.scene, self.width, self.height, horizon=self.stage.horizon, sun=self.stage.sun)
         stars = _Stars(self.stage)
@@ -65,11 +65,9 @@ class Composer:
         """`total` frames that slowly move over `picture`, which is cropped to the shape of the clip."""
         # Twice the size: the pan moves in whole points of its source, which would be seen as shaking at single size.
         doubled = ImageOps.fit(picture, (self.width * 2, self.height * 2), Image.Resampling.BICUBIC)
-        still = VideoFrame.from_image(doubled).reformat(format="yuv420p")
+        still = VideoFrame.from_ndarray(np.asarray(doubled), format="rgb24").reformat(format="yuv420p")
         graph = _graph()
-        source = graph.add_buffer(
-            width=still.width, height=still.height, format="yuv420p", time_base=Fraction(1, self.fps)
-        )
+        source = graph.add_buffer(width=still.width, height=still.height, format=YUV, time_base=Fraction(1, self.fps))
         way = self.scene.seed % 2
         progress = f"on/{max(1, total)}"
         across = f"(iw-iw/zoom)*({progress})" if way else f"(iw-iw/zoom)*(1-{progress})"
@@ -106,7 +104,7 @@ class Composer:
             frame = frame.reformat(format="yuva420p")
             frame.pts, frame.time_base = 0, Fraction(1, self.fps)
             feed = graph.add_buffer(
-                width=frame.width, height=frame.height, format="yuva420p", time_base=Fraction(1, self.fps)
+                width=frame.width, height=frame.height, format=YUVA, time_base=Fraction(1, self.fps)
             )
             x = f"{layer.x:.3f}-({layer.speed_x:.4f})*t"
             way = f"({layer.speed_y:.4f})*t"
@@ -144,7 +142,8 @@ def _pull(sink: FilterContext) -> VideoFrame:
 def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
     """The brightness plane of `frame`, writable; rows may be wider than the picture."""
     plane = frame.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return rows
 
 
 def _grain(width: int, height: int, seed: int) -> NDArray[np.uint8]:

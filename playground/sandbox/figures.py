@@ -109,4 +109,5 @@ def _ring(picture: Rgba, x: Field, y: Field, inside: Field) -> Field:
     )
     front = np.where(v > 0, band, band * (1 - inside)).astype(np.float32)
     add(picture, np.clip(front, 0, 1).astype(np.float32), (232, 216, 190))
-    return np.maximum(inside, front * 0.85).astype(np.float32)
+    made: Field = np.maximum(inside, front * 0.85).astype(np.float32)
+    return made

@@ -8,7 +8,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 
 from .http import ApiError, allow, is_openai
-from .jobs import Job
+from .job import Job
 from .server import Connection
 from .state import jobs
 

@@ -6,7 +6,6 @@ with the final charge. A finished job also needs its file: until that is drawn t
 
 import hashlib
 import json
-import logging
 import random
 import secrets
 import shutil
@@ -14,14 +13,16 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from .catalogue import parse_size
+from playground.domain.capabilities import parse_size
+
 from .faults import without_token
 from .http import ApiError, new_id
+from .job import Job, Times, job_ended
 from .orders import Order
 from .render import Clip
 from .store import Store
@@ -30,79 +31,6 @@ from .workers import Renderer, name
 NEVER_DRAWN = ("fail", "refused-late", "stuck")
 STARTS_AFTER = 0.2
 """Share of the job's time that it spends queued."""
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One row of the job table; see `store.SCHEMA`."""
-
-    id: str
-    request_id: str
-    hook_id: str
-    account: str
-    idempotency_key: str | None
-    created_at: float
-    starts_at: float
-    due_at: float
-    model: str
-    slug: str
-    provider: str
-    prompt: str
-    seconds: str
-    size: str
-    pixels: str
-    audio: int
-    count: int
-    seed: int
-    reference: str
-    fault: str
-    webhook_url: str
-    user: str
-    media_token: str
-    estimate_micros: int
-    upstream_id: str
-    rendered_at: float | None = None
-    sizes: str = "[]"
-    render_error: str = ""
-    ended_at: float | None = None
-    outcome: str = ""
-    error_code: str = ""
-    error_message: str = ""
-    deleted: int = 0
-    purged: int = 0
-
-    @classmethod
-    def of(cls, row: sqlite3.Row) -> "Job":
-        return cls(**{key: row[key] for key in row.keys()})  # noqa: SIM118 - iterating a Row gives values
-
-    def status(self, now: float) -> str:
-        if self.ended_at is not None:
-            return self.outcome
-        return "queued" if now < self.starts_at else "in_progress"
-
-    @property
-    def final_micros(self) -> int:
-        return self.estimate_micros * 3 // 2 if self.fault == "dearer" else self.estimate_micros
-
-    @property
-    def file_sizes(self) -> list[int]:
-        sizes: list[int] = json.loads(self.sizes)
-        return sizes
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """All in seconds; `job` is a range from which each job takes its own time."""
-
-    job: tuple[float, float] = (0.0, 0.0)
-    slow: float = 60.0
-    expires: float = 3600.0
-
-
-def job_ended(job: Job) -> None:
-    """Called exactly once for each job that ends, after its end is written down. Webhooks hang here."""
-    log.info("job %s ended: %s", job.id, job.outcome)
 
 
 class Jobs:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from playground.domain.capabilities import quality_of
+
 from .body import Body, invalid
-from .catalogue import I2V, T2V, V2V, BadSize, Price, SandboxModel, find_model, match_size, quality_of, suggestion
+from .catalogue import I2V, T2V, V2V, BadSize, Price, SandboxModel, find_model, match_size, suggestion
 from .faults import fault_in
 from .http import ApiError, is_openai
 

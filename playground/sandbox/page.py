@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from playground.domain.money import dollars, unit_dollars
 
+from . import settings
 from .catalogue import MODELS
 from .faults import FAULTS, without_token
 from .http import allow, is_openai

@@ -26,7 +26,7 @@ from .scene import Scene, read_scene
 from .sound import RATE, pad
 
 FPS = 24
-SPRITE_COLUMNS, SPRITE_WIDTH = 5, 160
+SPRITE_COLUMNS, SPRITE_WIDTH, THUMBNAIL_SIDE = 5, 160, 640
 MAX_REFERENCE_PIXELS = 50_000_000
 
 
@@ -73,12 +73,14 @@ def _streams(container: OutputContainer, clip: Clip) -> tuple[VideoStream, Audio
 def _encode(container: OutputContainer, clip: Clip, scene: Scene, stills: list[Image.Image]) -> None:
     video, audio = _streams(container, clip)
     total = max(1, round(clip.seconds * FPS))
-    wanted = {round(i * (total - 1) / 9) for i in range(10)} | {total // 3}
+    tiles = {round(i * (total - 1) / 9) for i in range(10)}
     sound = pad(total / FPS, scene.seed) if audio else None
     for number, frame in enumerate(_frames(clip, scene, total)):
         frame.pts, frame.time_base = number, Fraction(1, FPS)
-        if number in wanted:
-            stills.append(_small(frame, 640 if number == total // 3 else SPRITE_WIDTH))
+        if number == total // 3:
+            stills.insert(0, _small(frame, THUMBNAIL_SIDE))
+        if number in tiles:
+            stills.append(_small(frame, SPRITE_WIDTH))
         container.mux(video.encode(frame))
         if audio and sound is not None and (number + 1) % FPS == 0:
             _write_sound(container, audio, sound, number + 1 - FPS, number + 1)
@@ -88,7 +90,7 @@ def _encode(container: OutputContainer, clip: Clip, scene: Scene, stills: list[I
     container.mux(video.encode(None))
 
 
-def _write_sound(container: OutputContainer, stream: AudioStream, sound: np.ndarray, first: int, last: int) -> None:  # type: ignore[type-arg]
+def _write_sound(container: OutputContainer, stream: AudioStream, sound: np.ndarray, first: int, last: int) -> None:
     """Encode the sound of frames `first` up to `last`, so that picture and sound lie interleaved in the file."""
     start, end = first * RATE // FPS, last * RATE // FPS
     if end <= start:
@@ -122,8 +124,8 @@ def _small(frame: VideoFrame, longest: int) -> Image.Image:
 
 
 def _write_stills(stills: list[Image.Image], stem: Path, clip: Clip) -> None:
-    """The thumbnail (the large still) and the sprite sheet (the small ones in rows of five)."""
-    large = max(stills, key=lambda still: still.width * still.height)
+    """The thumbnail (the first still) and the sprite sheet (the others in rows of five)."""
+    large, *stills = stills
     large.save(stem.with_suffix(".webp"), "WEBP", quality=80, method=2)
     tile = SPRITE_WIDTH, max(2, round(clip.height * SPRITE_WIDTH / clip.width / 2) * 2)
     rows = -(-len(stills) // SPRITE_COLUMNS)

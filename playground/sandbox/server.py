@@ -40,7 +40,7 @@ class Handler(WSGIRequestHandler):
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
-        environ[Connection.KEY] = Connection(self.connection)
+        environ[Connection.KEY] = Connection(cast(socket.socket, self.connection))
         return environ
 
     def handle_one_request(self) -> None:
@@ -69,7 +69,7 @@ class Handler(WSGIRequestHandler):
             environ["CONTENT_LENGTH"] = str(body.seek(0, os.SEEK_END))
             body.seek(0)
         handler = ServerHandler(body, self.wfile, self.get_stderr(), environ)
-        handler.request_handler = self
+        handler.request_handler = self  # type: ignore[attr-defined]
         handler.run(self.server.get_app())  # type: ignore[attr-defined]
         if body is not self.rfile:
             body.close()

@@ -18,7 +18,8 @@ SHORT_SIDE = 120
 
 def smoothstep(low: float, high: float, value: Field) -> Field:
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+    made: Field = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+    return made
 
 
 def noise(rng: np.random.Generator, height: int, width: int, *, cells: int, octaves: int = 4) -> Field:
@@ -78,22 +79,25 @@ class Sky:
             strength = 0.25
         glow = (np.exp(-distance * 3.2) * strength).astype(np.float32)[:, :, None]
         light = np.array(palette.light, np.float32)
-        return (field + (light - field) * glow).astype(np.float32)
+        made: Field = (field + (light - field) * glow).astype(np.float32)
+        return made
 
     def _glint_column(self) -> Field:
         """Where the light lies on water: a path below the sun that widens towards the viewer."""
         w, h = self.width, self.height
         below = np.clip((self.y / h - self.horizon) / max(1e-3, 1 - self.horizon), 0, 1)
         spread = (0.05 + 0.16 * below) * min(w, h)
-        return (np.exp(-(((self.x - self.sun[0] * w) / spread) ** 2)) * (below > 0)).astype(np.float32)
+        made: Field = (np.exp(-(((self.x - self.sun[0] * w) / spread) ** 2)) * (below > 0)).astype(np.float32)
+        return made
 
     def _drift(self, field: Field, points: float) -> Field:
         """`field` moved left by a fraction of points; without the fraction it would jump from point to point."""
         whole = math.floor(points)
-        part = np.float32(points - whole)
+        part = points - whole
         start = whole % field.shape[1]
-        rolled = np.concatenate([field[:, start:], field[:, :start]], axis=1)[:, : self.width + 1]
-        return rolled[:, :-1] * (1 - part) + rolled[:, 1:] * part
+        rolled: Field = np.concatenate([field[:, start:], field[:, :start]], axis=1)[:, : self.width + 1]
+        made: Field = rolled[:, :-1] * (1 - part) + rolled[:, 1:] * part
+        return made
 
     def paint(self, t: float) -> NDArray[np.uint8]:
         """The background at `t` seconds as RGB, shape (height, width, 3)."""
@@ -125,7 +129,8 @@ class Sky:
         above = (centre - self.y) / self.height
         band = np.exp(-np.clip(above, 0, None) * 8) * smoothstep(-0.035, 0.03, above.astype(np.float32))
         rays = 0.45 + 0.75 * self._drift(self.clouds[:1], t * 5)
-        return ((band * rays)[:, :, None] * np.array((40, 190, 130), np.float32)).astype(np.float32)
+        made: Field = ((band * rays)[:, :, None] * np.array((40, 190, 130), np.float32)).astype(np.float32)
+        return made
 
     def _sea(self, frame: Field, t: float) -> Field:
         h = self.height
@@ -151,7 +156,8 @@ class Sky:
         warm = np.array(sky[2], np.float32)
         base = np.array(sky[0], np.float32) * 0.55
         frame = base + (haze - base) * (cloud * 0.75)[:, :, None]
-        return (frame + (warm - frame) * (cloud * dust * 0.7)[:, :, None]).astype(np.float32)
+        made: Field = (frame + (warm - frame) * (cloud * dust * 0.7)[:, :, None]).astype(np.float32)
+        return made
 
     def _flow(self, t: float) -> Field:
         w, h = self.width, self.height
@@ -161,4 +167,5 @@ class Sky:
         sky = [np.array(colour, np.float32) for colour in self.scene.palette.sky]
         frame = sky[0] + (sky[1] - sky[0]) * mix * 1.2
         edge = np.exp(-((bend - 0.9) ** 2) * 2.2)[:, :, None]
-        return (frame + (sky[2] - frame) * edge * 0.45).astype(np.float32)
+        made: Field = (frame + (sky[2] - frame) * edge * 0.45).astype(np.float32)
+        return made

@@ -1,9 +1,9 @@
 """The one set of jobs of this process, made by the server before it serves."""
 
-from django.conf import settings
-
+from . import settings
 from .http import is_openai
-from .jobs import Jobs, Times
+from .job import Times
+from .jobs import Jobs
 
 _jobs: Jobs | None = None
 

@@ -183,7 +183,8 @@ def _windows(stage: Stage, rng: np.random.Generator, roofs: Field, towers: Field
     strength = warmth[(y // pitch)[:, None], (x // pitch)[None, :]] * (0.5 + 0.4 * near)
     if stage.scene.time in ("day", "dawn"):
         strength = strength * 0.35
-    return (on & pane & inside).astype(np.float32) * strength.astype(np.float32)
+    made: Field = (on & pane & inside).astype(np.float32) * strength.astype(np.float32)
+    return made
 
 
 def ribbons(stage: Stage) -> list[Layer]:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from playground.sandbox.__main__ import FLAGS, add_arguments
 from playground.sandbox.settings import BASE_DIR
@@ -14,7 +14,7 @@ from playground.sandbox.settings import BASE_DIR
 
 class Command(BaseCommand):
     help = _("Runs the sandbox gateway: a real HTTP server that imitates a video gateway and draws its own clips.")
-    requires_system_checks = ()
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_arguments(parser)
