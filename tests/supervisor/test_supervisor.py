@@ -53,6 +53,8 @@ class Up:
     def ready(self) -> "Up":
         wait_until(lambda: "Playground ready" in self.text or self.process.poll() is not None, what="ready")
         assert "Playground ready" in self.text, self.text
+        # guard and keeper; each service with its child
+        wait_until(lambda: len(marked(self.mark)) == 2 + 3 * 2, what="all processes")
         return self
 
     def leader(self, service: str) -> int:
@@ -85,7 +87,6 @@ def start(runs: list[Up], folder: Path, **options: object) -> Up:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_signal_ends_every_process_with_exit_code_0(number: int, tmp_path: Path, runs: list[Up]) -> None:
     up = start(runs, tmp_path).ready()
-    assert len(marked(up.mark)) == 2 + 3 * 2  # guard and keeper; each service with its child
     up.process.send_signal(number)
     assert up.process.wait(10) == 0, up.text
     assert not marked(up.mark)

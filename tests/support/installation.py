@@ -1,0 +1,85 @@
+"""A whole installation in a folder of its own: real web, worker and sandbox processes on free ports."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from tests.support.processes import free_port, marked, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PUBLIC_URL", "SANDBOX_JOB_SECONDS")
+
+
+class Installation:
+    """`up` on `folder`. Every process of it carries `mark` in its environment, whoever its parent becomes."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.mark = f"PLAYGROUND_MARK={uuid.uuid4()}"
+        self.port, self.sandbox_port = free_port(), free_port()
+        own = {
+            "PORT": str(self.port),
+            "SANDBOX_PORT": str(self.sandbox_port),
+            "PLAYGROUND_DATA": str(folder / "data"),
+            "SECRET_KEY": secrets.token_urlsafe(48),
+        }
+        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        self.environment = inherited | own | dict([self.mark.split("=")]) | variables
+        self.out = folder / f"out-{uuid.uuid4()}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *command: str) -> "Installation":
+        """Starts it and returns at once. The default command is the one that scripts/up ends in."""
+        self.out = self.folder / f"out-{uuid.uuid4()}"
+        with self.out.open("wb") as stream:
+            self.process = subprocess.Popen(
+                command or (sys.executable, "-m", "playground.supervisor"),
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    @property
+    def text(self) -> str:
+        return self.out.read_text(errors="replace")
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def processes(self) -> set[int]:
+        return marked(self.mark)
+
+    def ready(self) -> "Installation":
+        assert self.process is not None
+        process = self.process
+        wait_until(lambda: "Playground ready" in self.text or process.poll() is not None, within=100, what="ready")
+        assert "Playground ready" in self.text, self.text
+        return self
+
+    def exit_code(self, within: float = 10) -> int:
+        assert self.process is not None
+        return self.process.wait(within)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.exit_code()
+
+    def remove(self) -> None:
+        """Ends whatever is left, for the end of a test that failed too."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self.process is not None:
+            self.process.wait(10)

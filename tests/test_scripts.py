@@ -1,0 +1,190 @@
+"""The shell scripts, in a copy, with a Python that installs nothing: their own logic is what is tested."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import lanes
+from tests.lanes import Lane, Result
+
+ROOT = Path(__file__).resolve().parents[1]
+# Stands for python3 and for .venv/bin/python alike: makes the .venv, answers what the scripts ask, notes each call.
+PYTHON = """#!/bin/sh
+echo "$@" >>"$CALLS"
+case "$1 $2" in
+    "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+    "-m pip") if [ "$3" = install ]; then exit "${PIP_EXIT:-0}"; fi ;;
+    "-m playground.supervisor") echo started ;;
+    "-V ") echo "Python ${VERSION:-3.11.0}" ;;
+    "-c import sys; sys.exit"*) exit "${TOO_OLD:-0}" ;;
+    "-c import venv"*) exit "${NO_VENV:-0}" ;;
+    "-c import sys; print"*) echo 3.11 ;;
+    "-c import secrets"*) echo "a-secret-of-$$-0123456789012345678901234567890123456789" ;;
+esac
+"""
+
+
+class Checkout:
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "a checkout"
+        self.calls = folder / "calls"
+        (self.root / "scripts").mkdir(parents=True)
+        for name in ("up", "_lib.sh"):
+            shutil.copy(ROOT / "scripts" / name, self.root / "scripts")
+        (self.root / "requirements.txt").write_text("one==1\n")
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        (self.bin / "python3").write_text(PYTHON)
+        (self.bin / "python3").chmod(0o755)
+
+    def up(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        self.calls.write_text("")
+        environment = {"PATH": f"{self.bin}:/usr/bin:/bin", "CALLS": str(self.calls), "PYTHON": "python3"}
+        command = [self.root / "scripts" / "up"]
+        return subprocess.run(command, cwd="/", env=environment | variables, capture_output=True, text=True)
+
+    def installs(self) -> int:
+        return self.calls.read_text().count("-m pip install")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_the_first_start_installs_and_the_second_does_not(checkout: Checkout) -> None:
+    first = checkout.up()
+    assert (first.returncode, first.stdout) == (0, "started\n"), first.stderr
+    assert "--require-hashes -r requirements.txt" in checkout.calls.read_text()
+    second = checkout.up()
+    assert (second.stdout, checkout.installs()) == ("started\n", 0)
+
+
+def test_changed_requirements_are_installed(checkout: Checkout) -> None:
+    checkout.up()
+    (checkout.root / "requirements.txt").write_text("one==2\n")
+    checkout.up()
+    assert checkout.installs() == 1
+
+
+def test_another_python_is_installed_for(checkout: Checkout) -> None:
+    checkout.up()
+    checkout.up(VERSION="3.13.1")
+    assert checkout.installs() == 1
+
+
+def test_an_interrupted_installation_starts_afresh(checkout: Checkout) -> None:
+    checkout.up()
+    (checkout.root / ".venv" / ".installing").touch()
+    (checkout.root / ".venv" / "half").touch()
+    healed = checkout.up()
+    assert healed.returncode == 0
+    assert checkout.installs() == 1
+    assert not (checkout.root / ".venv" / "half").exists()
+
+
+def test_a_venv_that_was_cut_off_before_pip_is_made_anew(checkout: Checkout) -> None:
+    (checkout.root / ".venv" / "bin").mkdir(parents=True)
+    assert checkout.up().returncode == 0
+    assert "-m venv" in checkout.calls.read_text()
+
+
+def test_a_failing_installation_starts_nothing_and_is_tried_again(checkout: Checkout) -> None:
+    failed = checkout.up(PIP_EXIT="1")
+    assert failed.returncode == 1
+    assert failed.stderr.endswith("up: installing the packages failed; the reason is above\n")
+    assert "started" not in failed.stdout
+    assert checkout.up().stdout == "started\n"
+
+
+def test_an_old_python_is_one_clear_line(checkout: Checkout) -> None:
+    done = checkout.up(TOO_OLD="1", VERSION="3.9.2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("up: Python 3.11 or newer is needed; found Python 3.9.2.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_missing_venv_module_names_the_package(checkout: Checkout) -> None:
+    done = checkout.up(NO_VENV="1")
+    assert done.returncode == 1
+    assert "apt install python3-venv (or python3.11-venv)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_env_is_made_once_with_a_secret_and_only_for_its_owner(checkout: Checkout) -> None:
+    checkout.up()
+    env = checkout.root / ".env"
+    made = env.read_text()
+    assert "SECRET_KEY=a-secret-of-" in made
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+    checkout.up()
+    assert env.read_text() == made
+
+
+@pytest.mark.parametrize("name", ["up", "test", "check", "lock"])
+def test_scripts_are_executable_and_parse(name: str) -> None:
+    path = ROOT / "scripts" / name
+    assert os.access(path, os.X_OK)
+    subprocess.run(["sh", "-n", path], check=True)
+
+
+def test_ci_runs_check_and_test_and_nothing_else() -> None:
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "./scripts/check && ./scripts/test"
+
+
+# --- lanes ------------------------------------------------------------------------------------------------------------
+
+
+def test_fast_is_the_sqlite_lane_alone() -> None:
+    assert [lane.name for lane in lanes.parse(["--fast"])[0]] == ["sqlite"]
+
+
+def test_no_arguments_mean_every_lane() -> None:
+    assert [lane.name for lane in lanes.parse([])[0]] == ["sqlite", "postgres", "contract", "journeys", "browser"]
+
+
+def test_what_follows_the_dashes_goes_to_pytest() -> None:
+    chosen, extra = lanes.parse(["contract", "--", "-k", "image"])
+    assert ([lane.name for lane in chosen], extra) == (["contract"], ["-k", "image"])
+
+
+def test_an_unknown_lane_is_refused() -> None:
+    with pytest.raises(SystemExit, match="no lane mysql"):
+        lanes.parse(["mysql"])
+
+
+def test_a_lane_without_tests_has_failed(tmp_path: Path) -> None:
+    result = lanes.count("browser", 5, tmp_path / "none.xml", 1.0)
+    assert not result.good
+    assert "no tests" in lanes.table([result])
+
+
+def test_a_lane_whose_tests_were_all_skipped_has_failed(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text('<testsuites><testsuite tests="3" failures="0" errors="0" skipped="3"/></testsuites>')
+    assert lanes.count("browser", 0, report, 1.0).problem == "no test ran"
+
+
+def test_a_lane_that_broke_off_has_failed_whatever_was_counted(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text('<testsuites><testsuite tests="3" failures="0" errors="0" skipped="0"/></testsuites>')
+    result = lanes.count("sqlite", 2, report, 1.0)
+    assert (result.passed, result.good) == (3, False)
+
+
+def test_a_lane_that_lacks_its_browser_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
+    result = lanes.run(Lane("browser", [], lanes.with_chromium), [])
+    assert result.problem == "CHROMIUM=/nowhere/chromium is not a program"
+
+
+def test_the_table_has_one_line_per_lane() -> None:
+    text = lanes.table([Result("sqlite", 10, 0, 1, 2.5), Result("contract", 3, 2, 0, 1.0)])
+    assert [line.split() for line in text.strip().splitlines()[1:]] == [
+        ["sqlite", "10", "0", "1", "2.5", "ok"],
+        ["contract", "3", "2", "0", "1.0", "FAILED"],
+    ]
