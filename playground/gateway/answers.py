@@ -113,8 +113,8 @@ def retry_after(value: str | None) -> float | None:
     """Seconds from a Retry-After header (a number or an HTTP date), 0 to one hour; None when absent or nonsense."""
     if not value:
         return None
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value.strip()):
-        return min(float(value), 3600.0)
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value.strip()):
+        return min(float(value.strip()), 3600.0)
     try:
         at = email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
@@ -190,17 +190,9 @@ def refusal(answer: Answer, scrubber: Scrubber) -> GatewayError:
     status = answer.status
     request = scrubber.clean(request_id(answer))
     kind = kind_of(found.code, found.message)
-    if status in (401, 402, 403) or (kind is FailureKind.BALANCE and status in (400, 429)):
-        if status == 403 and kind is FailureKind.MODERATION:
-            return _refused(status, found, kind, request)
-        empty = status == 402 or kind is FailureKind.BALANCE
-        return AccountRefused(
-            found.message or ("The gateway account is empty." if empty else "The gateway refused the key."),
-            reason="balance" if empty else "key",
-            status=status,
-            gateway_code=found.code,
-            request_id=request,
-        )
+    speaks_of_money = kind is FailureKind.BALANCE and status in (400, 429)
+    if status in (401, 402) or (status == 403 and kind is not FailureKind.MODERATION) or speaks_of_money:
+        return _account_refused(status, found, kind, request)
     wait = retry_after(answer.headers.get("retry-after"))
     if status == 429:
         return Throttled(
@@ -222,6 +214,17 @@ def refusal(answer: Answer, scrubber: Scrubber) -> GatewayError:
     if status in (307, 308) or (400 <= status < 500 and status not in (408, 421, 425, 499)):
         return _refused(status, found, kind, request)
     return _unclear(status, found, request, wait)
+
+
+def _account_refused(status: int, found: Complaint, kind: FailureKind, request: str) -> AccountRefused:
+    empty = status == 402 or kind is FailureKind.BALANCE
+    return AccountRefused(
+        found.message or ("The gateway account is empty." if empty else "The gateway refused the key."),
+        reason="balance" if empty else "key",
+        status=status,
+        gateway_code=found.code,
+        request_id=request,
+    )
 
 
 def _refused(status: int, found: Complaint, kind: FailureKind, request: str) -> Refused:

@@ -132,12 +132,14 @@ def capabilities(entry: Mapping[str, Any], schema: object, fallback: Capabilitie
     base = fallback or Capabilities()
     switches = _switches(told, base) if told else (base.negative_prompt, base.seed, base.audio_switch)
     references = told.get("input_reference", told.get("reference_images"))
+    takes_images = "image-to-video" in modes if modes else references is not None or base.image_to_video
+    most = _limit(references, told, "max_references", ("maxItems", "max_items")) or max(1, base.max_references)
     return Capabilities(
         sizes=_sizes(told.get("size", told.get("sizes"))) or base.sizes,
         lengths=_lengths(told) or base.lengths,
         text_to_video="text-to-video" in modes if modes else base.text_to_video,
-        image_to_video="image-to-video" in modes if modes else references is not None or base.image_to_video,
-        max_references=_limit(references, told, "max_references", ("maxItems", "max_items")) or base.max_references,
+        image_to_video=takes_images,
+        max_references=most if takes_images else 0,
         prompt_limit=_limit(told.get("prompt"), told, "prompt_limit", ("maxLength", "max_length")) or base.prompt_limit,
         negative_prompt=switches[0],
         seed=switches[1],

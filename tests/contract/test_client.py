@@ -95,9 +95,8 @@ def test_an_order_is_priced_made_and_brought_home(gateway: GatewayClient, sandbo
 
 
 def test_the_same_order_twice_is_one_job(gateway: GatewayClient, sandbox: SandboxServer) -> None:
-    wanted = order(
-        references=(ReferenceFile("a.png", "image/png", len(png()), lambda: io.BytesIO(png())),), model="sora-2"
-    )
+    picture = ReferenceFile("a.png", "image/png", len(png()), lambda: io.BytesIO(png()))
+    wanted = order(references=(picture,), model="sora-2", seconds=4, size="1280x720")
     before = len(sandbox.charges())
     assert gateway.create(wanted).id == gateway.create(wanted).id
     assert len(sandbox.charges()) == before + 1

@@ -263,7 +263,7 @@ def test_models_are_read_with_tolerance_and_only_videos_are_kept() -> None:
     listed = [
         {"id": "sora-2", "object": "model", "owned_by": "openai"},
         {"id": "gpt-image-1.5", "modes": ["text-to-image"]},
-        {"id": "new-one", "modes": ["text-to-video"], "name": "New one", "starting_price": 0.07, "aliases": ["n1", 3]},
+        {"id": "new-one", "modes": ["image-to-video"], "name": "New one", "starting_price": 0.07, "aliases": ["n1", 3]},
         {"id": "old-one", "tags": ["video-generation"], "model_status": "deprecated"},
         {"id": "gone-one", "modality": "video", "model_status": "retired"},
         {"no": "id"},
@@ -302,7 +302,7 @@ def test_models_are_read_with_tolerance_and_only_videos_are_kept() -> None:
     assert new.capabilities.sizes == ("1920x1080",)
     assert new.capabilities.lengths == Lengths(minimum=2, maximum=12)
     assert (new.capabilities.prompt_limit, new.capabilities.max_references, new.capabilities.seed) == (900, 3, True)
-    assert not new.capabilities.image_to_video
+    assert new.capabilities.needs_reference
     assert models["old-one"].deprecated
     assert models["gone-one"].retired
     assert models["kling-3"].capabilities is not None
