@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
-from django.db.models import F, FloatField, Q
+from django.db.models import F, FloatField, Q, Value
 from django.db.models.functions import Cast
+from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,8 @@ from playground.models.video import VideoQuerySet
 
 MAX_CHOSEN = 200
 """Videos that one press moves to the trash and back."""
+WIDEST = 1000.0
+"""No picture has a ratio beyond it."""
 
 
 class TitleForm(forms.Form):
@@ -53,7 +56,7 @@ def shape_bounds(shape: str) -> tuple[float, float]:
     ratios = sorted(ratio_of(name) for name in SHAPES)
     place = ratios.index(ratio_of(shape))
     lower = (ratios[place - 1] * ratios[place]) ** 0.5 if place else 0.0
-    upper = (ratios[place] * ratios[place + 1]) ** 0.5 if place + 1 < len(ratios) else float("inf")
+    upper = (ratios[place] * ratios[place + 1]) ** 0.5 if place + 1 < len(ratios) else WIDEST
     return lower, upper
 
 
@@ -84,9 +87,8 @@ class GalleryFilters:
             videos = videos.filter(Q(generation__model__slug=self.model))
         if self.shape:
             lower, upper = shape_bounds(self.shape)
-            videos = videos.alias(ratio=Cast(F("width"), FloatField()) / Cast(F("height"), FloatField()))
-            videos = videos.filter(ratio__gte=lower)
-            videos = videos.filter(ratio__lt=upper) if upper != float("inf") else videos
+            ratio = Cast(F("width"), FloatField()) / Cast(F("height"), FloatField())
+            videos = videos.filter(GreaterThanOrEqual(ratio, Value(lower)), LessThan(ratio, Value(upper)))
         return videos
 
     def values(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ Nobody is told whether something of another team exists: object pages look it up
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -14,8 +14,6 @@ from django.shortcuts import render
 
 from playground.models import Membership, Video
 
-P = ParamSpec("P")
-
 
 class MemberRequest(HttpRequest):
     """A request whose sender belongs to the team at hand."""
@@ -23,27 +21,26 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
-View = Callable[Concatenate[MemberRequest, P], HttpResponseBase]
-PlainView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 
 
-def for_members(view: View[P]) -> PlainView[P]:
+def for_members(view: View) -> View:
     """A signed-in person who is in no team gets a page that says so instead of the view."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not getattr(request, "membership", None):
             return render(request, "account/no_team.html", status=403)
-        return view(request, *args, **kwargs)  # type: ignore[arg-type]  # it has a membership now
+        return view(request, *args, **kwargs)
 
     return guarded
 
 
-def for_creators(view: View[P]) -> PlainView[P]:
+def for_creators(view: View) -> View:
     """403 for a viewer, and for a form that was made in another of the person's teams."""
 
     @wraps(view)
-    def guarded(request: MemberRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.may_create or is_of_another_team(request):
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -51,11 +48,11 @@ def for_creators(view: View[P]) -> PlainView[P]:
     return for_members(guarded)
 
 
-def for_admins(view: View[P]) -> PlainView[P]:
+def for_admins(view: View) -> View:
     """403 for everyone but the team's admins."""
 
     @wraps(view)
-    def guarded(request: MemberRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.is_admin or is_of_another_team(request):
             raise PermissionDenied
         return view(request, *args, **kwargs)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,6 +17,7 @@ from playground.forms.videos import GalleryFilters
 from playground.models import Membership, User, Video, VideoModel
 from playground.models.video import VideoQuerySet
 from playground.services.runs import new_token
+from playground.htmx import is_htmx
 from playground.views.access import MemberRequest, for_members, may_change
 from playground.views.paging import cursor, newest
 
@@ -99,7 +99,7 @@ def _models(membership: Membership) -> list[str]:
 
 
 def _chosen(membership: Membership, filters: GalleryFilters) -> list[Filter]:
-    owner = User.objects.filter(id=filters.owner, memberships__team_id=membership.team_id).first()
+    owner = next((person for person in _owners(membership) if person.id == filters.owner), None)
     names = {
         "owner": (owner.display_name if owner else _("this owner"), _("Drop owner"), _("the owner")),
         "model": (filters.model, _("Drop model"), _("the model")),
@@ -130,8 +130,10 @@ def newer(request: MemberRequest) -> HttpResponse:
     videos = team_videos(request.membership, filters)
     if not _wants_fragment(request):
         return HttpResponseRedirect(reverse("gallery.index") + filters.query())
-    after: UUID | None = cursor(request.GET, "after")
-    count = bounded_count(videos.filter(id__gt=after) if after else videos, NEWER_UP_TO)
+    after = cursor(request.GET, "after")
+    if after is not None:
+        videos = videos.filter(id__gt=after)
+    count = bounded_count(videos, NEWER_UP_TO)
     if not count:
         return HttpResponse(status=204)
     return render(request, "gallery/_newer.html", {"count": count, "limit": NEWER_UP_TO, "filters": filters})

@@ -74,7 +74,8 @@ class Figures(Collector):
         return family
 
     def _due(self) -> Iterator[Metric]:
-        due = Generation.objects.filter(next_check_at__lte=self.now).aggregate(n=Count("id"), oldest=Min("next_check_at"))
+        rows = Generation.objects.filter(next_check_at__lte=self.now)
+        due = rows.aggregate(n=Count("id"), oldest=Min("next_check_at"))
         yield GaugeMetricFamily(
             "playground_queue_length", "Generations that are due and not yet looked at.", value=due["n"]
         )

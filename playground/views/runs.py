@@ -10,11 +10,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from playground.models import Generation, Run
+from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
+from playground.views.cards import cards_of, said
 from playground.views.history import history
 from playground.views.paging import cursor, newest
-from playground.views.status_words import word
 
 PAGE_SIZE = 30
 
@@ -23,7 +23,7 @@ PAGE_SIZE = 30
 class RunRow:
     run: Run
     states: list[tuple[str, str, int]]
-    """Status word, the colour class of its kind, and how many of the run's generations have it."""
+    """Word and tone as on the cards, and how many of the run's generations have them."""
     cost_micros: int | None
     """What the gateway has charged so far; None while it has named no figure."""
 
@@ -35,9 +35,9 @@ class RunRow:
 def row(run: Run) -> RunRow:
     counts: dict[tuple[str, str], int] = {}
     for generation in run.generations.all():
-        pair = word(generation.state, is_late=generation.is_late)
-        counts[pair] = counts.get(pair, 0) + 1
-    return RunRow(run, [(text, kind, count) for (text, kind), count in counts.items()], cost(run.generations.all()))
+        word, tone, _ = said(generation, video=None, usual=None, late=False)
+        counts[word, tone] = counts.get((word, tone), 0) + 1
+    return RunRow(run, [(word, tone, count) for (word, tone), count in counts.items()], cost(run.generations.all()))
 
 
 def cost(generations: Iterable[Generation]) -> int | None:
@@ -47,7 +47,9 @@ def cost(generations: Iterable[Generation]) -> int | None:
 
 
 def _runs(request: MemberRequest) -> Any:
-    in_order = Prefetch("generations", queryset=Generation.objects.order_by("position"))
+    in_order = Prefetch(
+        "generations", queryset=Generation.objects.select_related("gateway", "model", "video").order_by("position")
+    )
     return (
         Run.objects.visible_to(request.membership)
         .select_related("created_by", "model", "gateway")
@@ -68,12 +70,13 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
     run = get_object_or_404(_runs(request).select_related("parent_video"), id=id)
     generations = list(Generation.objects.for_cards().filter(run=run).order_by("position"))
     parent = run.parent_video
-    shows_parent = parent is not None and type(parent).objects.visible_to(request.membership).filter(id=parent.id).exists()
+    is_shown = parent is not None and Video.objects.visible_to(request.membership).filter(id=parent.id).exists()
     context = {
         "run": run,
         "row": row(run),
         "generations": generations,
-        "parent": parent if shows_parent else None,
+        "cards": cards_of(generations, by=request.membership),
+        "parent": parent if is_shown else None,
         "history": history(generations),
     }
     return render(request, "runs/detail.html", context)

@@ -1,4 +1,4 @@
-"""What a page says about a stored video: its file name, what was asked against what came, its settings in a fixed order."""
+"""What a page says about a stored video: its file name, and its settings in a fixed order."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,8 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from playground.domain.capabilities import parse_size, quality_of, shape_of
 from playground.models import Video
 
-LENGTH_TOLERANCE_MS = 500
-"""Encoders round to whole frames; half a second is a difference a person sees."""
 NAME_WORDS = 8
 ENDINGS = {"video/mp4": ".mp4", "video/webm": ".webm", "video/quicktime": ".mov"}
 
@@ -30,25 +27,6 @@ def download_name(video: Video) -> str:
 def seconds_words(milliseconds: int) -> str:
     """`8.0 s`, with one decimal: what a file really has."""
     return _("%(seconds).1f s") % {"seconds": milliseconds / 1000}
-
-
-def asked_and_got(video: Video) -> str:
-    """`Asked for 1080p, 8 s. Got 720p, 8.0 s.` when the file is not what was ordered, else nothing."""
-    asked: list[str] = []
-    got: list[str] = []
-    size = str(video.settings.get("size") or "")
-    pair = parse_size(size)
-    if pair and pair != (video.width, video.height):
-        same_words = quality_of(size) == video.quality and shape_of(size) == video.shape
-        asked += [size] if same_words else [f"{shape_of(size)} {quality_of(size)}"]
-        got += [f"{video.width}x{video.height}"] if same_words else [f"{video.shape} {video.quality}"]
-    seconds = video.settings.get("seconds")
-    if isinstance(seconds, int) and abs(seconds * 1000 - video.duration_ms) > LENGTH_TOLERANCE_MS:
-        asked.append(_("%(seconds)d s") % {"seconds": seconds})
-        got.append(seconds_words(video.duration_ms))
-    if not asked:
-        return ""
-    return _("Asked for %(asked)s. Got %(got)s.") % {"asked": ", ".join(asked), "got": ", ".join(got)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from playground.models.video import VideoQuerySet
 from playground.services import videos as video_service
 from playground.services.runs import new_token
 from playground.views.access import MemberRequest, for_creators, for_members, may_change, require_change
+from playground.views.card_words import differences
 from playground.views.gallery import Tile, team_videos
 from playground.views.history import history
 from playground.views.undo import offer_undo, take_undo
-from playground.views.video_facts import asked_and_got, facts
+from playground.views.video_facts import facts
 
 FAMILY_SIZE = 12
 
@@ -48,7 +49,7 @@ def _page(request: MemberRequest, video: Video, form: TitleForm, status: int = 2
         "tile": Tile(video, new_token(), may_change(request.membership, video)),
         "form": form,
         "facts": facts(video),
-        "asked_and_got": asked_and_got(video),
+        "asked_and_got": differences(generation, video) if generation else "",
         "history": history([generation]) if generation else [],
         "references": list(generation.references.all()) if generation else [],
         **_neighbours(request, video),
@@ -104,7 +105,7 @@ def _title_or_page(request: MemberRequest, video: Video, form: TitleForm, status
 
 
 def _chosen(request: MemberRequest, among: VideoQuerySet) -> list[Video]:
-    """The videos named in the form that this member may see and change. 404 for one they may not see, 403 for others."""
+    """The videos named in the form. 404 for one this member may not see, 403 for one they may not change."""
     form = ChosenVideosForm(request.POST, among=among)
     if "video" in request.POST and not form.is_valid():
         raise Http404("a chosen video is not there")
@@ -136,7 +137,7 @@ def trash(request: MemberRequest) -> HttpResponse:
 @require_POST
 @for_creators
 def restore(request: MemberRequest) -> HttpResponse:
-    """Bring the chosen videos back; with `?last=1` those of the last move to the trash, and the page it was undone on."""
+    """Bring the chosen videos back; with `?last=1` those of the last move to the trash."""
     is_undo = "last" in request.GET
     chosen = _last_trashed(request) if is_undo else _chosen(request, _visible(request))
     count = video_service.restore(by=request.membership, videos=chosen)

@@ -53,16 +53,18 @@ async function takeFrame() {
   canvas.height = video.videoHeight;
   canvas.getContext("2d").drawImage(video, 0, 0);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  const { upload, create, reuse, parent, team } = useFrame.dataset;
+  const { upload, create, from, parent, team } = useFrame.dataset;
   const body = new FormData();
   body.append("reference", blob, "frame.png");
   body.append("team", team);
   body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
-  const answer = await fetch(upload, { method: "POST", body, headers: { Accept: "application/json" }, credentials: "same-origin" });
+  const answer = await fetch(upload, { method: "POST", body, credentials: "same-origin" });
   if (!answer.ok) throw new Error(`the upload was answered ${answer.status}`);
-  const { id } = await answer.json();
-  const query = new URLSearchParams({ reference_id: id, parent_video: parent });
-  if (reuse) query.set("reuse", reuse);
+  const field = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const id = field.querySelector("[name=reference_id]")?.value;
+  if (!id) throw new Error("the upload gave no reference");
+  const query = new URLSearchParams({ reference_id: id, parent });
+  if (from) query.set("from", from);
   location.assign(`${create}?${query}`);
 }
 

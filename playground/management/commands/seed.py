@@ -1,7 +1,7 @@
 """`manage.py seed`: order a few videos from the sandbox, so that a fresh gallery is not empty.
 
-They are real runs through the same service as the form's; a running worker makes them. Nothing is ordered from a gateway
-that bills.
+They are real runs through the same service as the form's; a running worker makes them. Nothing is ordered from a
+gateway that bills.
 """
 
 from argparse import ArgumentParser
