@@ -139,6 +139,12 @@ def test_location_comment_and_other_metadata_are_gone(tmp_path):
         assert not picture.getexif()
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_comment_is_gone_when_no_colour_is_converted(mode, tmp_path):
+    data = encoded(corners(mode=mode), "JPEG", comment="<script>alert(1)</script>")
+    assert b"<script>" not in run(data, tmp_path).path.read_bytes()
+
+
 def test_png_text_is_gone(tmp_path):
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", "SECRET-PLACE")
