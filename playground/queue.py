@@ -61,6 +61,16 @@ def _newest_rows() -> list[Any]:
     return list(OrmQ.objects.order_by("-pk")[:200])
 
 
+def take_all() -> list[dict[str, Any]]:
+    """Take every task off the queue, due or not, for a process that runs them itself. Each is given out once."""
+    taken = []
+    for row in OrmQ.objects.order_by("pk"):
+        task = row.task
+        if row.delete()[0]:
+            taken.append(task)
+    return taken
+
+
 def prune_failures(*, older_than: timedelta) -> int:
     """Failure rows are kept by the library for ever; ours are in the log and in the event rows. Returns the count."""
     count, _ = Failure.objects.filter(stopped__lt=timezone.now() - older_than).delete()

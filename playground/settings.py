@@ -24,7 +24,7 @@ HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535))
 SANDBOX_PORT = env.int("SANDBOX_PORT", 8001, validate=validate.Range(1, 65535))
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
-DATA_DIR = Path(env.str("PLAYGROUND_DATA", str(BASE_DIR / "var"))).resolve()
+DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
 

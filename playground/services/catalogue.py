@@ -47,7 +47,7 @@ def sync_default() -> SyncResult | None:
 
 
 def is_due(*, now: datetime) -> bool:
-    """Time to read the list: never read, read an hour ago, or failed a minute ago. A first failure is retried at once."""
+    """Never read, read an hour ago, or failed a minute ago. A failure before the first success is retried at once."""
     gateway = default_gateway()
     if gateway.synced_at is None:
         return True

@@ -1,0 +1,90 @@
+"""Models come and go; their rows stay."""
+
+from typing import Any
+
+import pytest
+
+from playground.gateway.errors import GatewayError
+from playground.models import Gateway, Lifecycle, TeamModel, VideoModel
+from playground.services import catalogue
+from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
+
+
+def test_sync_reads_names_sizes_lengths_and_prices(bench: Bench) -> None:  # noqa: F811
+    model = bench.model("kling-v3")
+
+    assert model.owner
+    assert "1280x720" in model.takes.sizes
+    assert model.takes.lengths.allows(5)
+    assert "per second" in model.price_note
+    assert model.price_floor_micros
+
+
+def test_vanished_model_is_retired_and_comes_back_live(bench: Bench) -> None:  # noqa: F811
+    gateway = catalogue.default_gateway()
+    VideoModel.objects.create(gateway=gateway, slug="gone-1", name="Gone 1")
+
+    result = catalogue.sync(gateway)
+
+    gone = VideoModel.objects.get(slug="gone-1")
+    assert result.retired == 1
+    assert (gone.lifecycle, gone.is_offered) == (Lifecycle.RETIRED, False)
+    VideoModel.objects.filter(slug="wan-2.6").update(lifecycle=Lifecycle.RETIRED)
+    catalogue.sync(gateway)
+    assert bench.model("wan-2.6").lifecycle == Lifecycle.LIVE
+
+
+def test_empty_list_retires_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    from playground.gateway.client import GatewayClient
+
+    monkeypatch.setattr(GatewayClient, "models", lambda self: [])
+    with pytest.raises(GatewayError):
+        catalogue.sync(catalogue.default_gateway())
+
+    assert not VideoModel.objects.filter(lifecycle=Lifecycle.RETIRED).exists()
+
+
+def test_gateway_that_is_away_leaves_the_reason_on_its_row(bench: Bench, settings: Any) -> None:  # noqa: F811
+    settings.SANDBOX_PORT = 1
+
+    assert catalogue.sync_default() is None
+    assert Gateway.objects.get(is_default=True).sync_error
+
+
+def test_switched_off_model_is_not_offered(bench: Bench) -> None:  # noqa: F811
+    TeamModel.objects.create(team=bench.team, model=bench.model(), enabled=False)
+
+    assert "p-video" not in [model.slug for model in catalogue.offered(by=bench.membership)]
+
+
+def test_preselected_is_the_last_used_then_the_default_then_the_cheapest(bench: Bench) -> None:  # noqa: F811
+    by = bench.membership
+    cheapest = catalogue.preselected(by=by)
+    TeamModel.objects.create(team=bench.team, model=bench.model("kling-v3"), is_default=True)
+    default = catalogue.preselected(by=by)
+    bench.start("A boat", wanted=bench.wanted("wan-2.6"))
+    last = catalogue.preselected(by=by)
+
+    assert [m.slug for m in (cheapest, default, last) if m] == ["p-video", "kling-v3", "wan-2.6"]
+
+
+def test_alias_finds_its_model(bench: Bench) -> None:  # noqa: F811
+    found = catalogue.find(by=bench.membership, slug="kling-3")
+
+    assert found == bench.model("kling-v3")
+
+
+def test_nearest_live_takes_the_same_input(bench: Bench) -> None:  # noqa: F811
+    nearest = catalogue.nearest_live(by=bench.membership, model=bench.model("sora-2"), with_reference=True)
+
+    assert nearest is not None
+    assert nearest.takes.image_to_video
+
+
+def test_track_record_counts_the_last_ten(bench: Bench) -> None:  # noqa: F811
+    bench.drive(bench.start("A boat"))
+    bench.drive(bench.start("[[sandbox:fail]]"))
+    record = catalogue.track_record(models=[bench.model(), bench.model("wan-2.6")])
+
+    assert (record[bench.model().id].finished, record[bench.model().id].tried) == (1, 2)
+    assert bench.model("wan-2.6").id not in record

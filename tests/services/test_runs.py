@@ -1,0 +1,150 @@
+"""The button: what is made, what is refused, and that nothing is paid by accident."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+
+from playground import queue
+from playground.models import Budget, Generation, LedgerEntry, Lifecycle, Role, Run, VideoModel
+from playground.services import estimates, ledger, runs
+from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
+
+
+def test_run_makes_its_generations_money_and_queue_entries_together(bench: Bench) -> None:  # noqa: F811
+    run = bench.start("Three boats", count=3)
+
+    generations = list(run.generations.order_by("position"))
+    assert [g.position for g in generations] == [0, 1, 2]
+    assert len({g.idempotency_key for g in generations}) == 3
+    assert LedgerEntry.objects.filter(kind="hold", generation__run=run).count() == 3
+    assert run.quoted_total_micros == 3 * (generations[0].estimate_micros or 0)
+    assert len(queue.take_all()) == 3
+
+
+def test_failure_while_writing_leaves_nothing_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("the queue is away")
+
+    monkeypatch.setattr(queue, "enqueue", broken)
+    with pytest.raises(RuntimeError):
+        bench.start("Three boats", count=3)
+
+    assert not Run.objects.exists()
+    assert not LedgerEntry.objects.exists()
+
+
+def test_higher_price_than_shown_sends_nothing(bench: Bench) -> None:  # noqa: F811
+    with pytest.raises(runs.PriceMoved) as caught:
+        bench.start("A boat", quoted_micros=1)
+
+    assert caught.value.was_micros == 1
+    assert caught.value.quote.total_micros
+    assert not Run.objects.exists()
+
+
+def test_lower_price_than_shown_goes_on_at_the_lower_price(bench: Bench) -> None:  # noqa: F811
+    run = bench.start("A boat", quoted_micros=10**9)
+
+    assert run.quoted_total_micros is not None
+    assert run.quoted_total_micros < 10**9
+
+
+def test_press_without_a_shown_price_is_refused(bench: Bench) -> None:  # noqa: F811
+    wanted = bench.wanted()
+    with pytest.raises(runs.PriceMoved):
+        runs.start(by=bench.membership, wanted=wanted, prompt="A boat", token="t", quoted_micros=None)
+
+
+def test_same_token_with_other_content_is_asked_about(bench: Bench) -> None:  # noqa: F811
+    first = bench.start("A boat", token="one")
+    with pytest.raises(runs.AlreadySent) as caught:
+        bench.start("A ship", token="one")
+
+    assert caught.value.run == first
+    assert Run.objects.count() == 1
+
+
+def test_twenty_presses_at_once_make_one_run(bench: Bench) -> None:  # noqa: F811
+    wanted = bench.wanted()
+    price = estimates.quote(by=bench.membership, wanted=wanted).total_micros
+
+    def press(_: int) -> object:
+        try:
+            return runs.start(by=bench.membership, wanted=wanted, prompt="A boat", token="one", quoted_micros=price).id
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        ids = set(pool.map(press, range(20)))
+
+    assert len(ids) == 1
+    assert Generation.objects.count() == 1
+
+
+def test_viewer_may_not_spend(bench: Bench) -> None:  # noqa: F811
+    bench.membership.role = Role.VIEWER
+    with pytest.raises(runs.NotAllowed):
+        bench.start("A boat")
+
+
+def test_retired_model_is_not_ordered(bench: Bench) -> None:  # noqa: F811
+    VideoModel.objects.filter(slug="p-video").update(lifecycle=Lifecycle.RETIRED)
+    with pytest.raises(runs.ModelGone):
+        bench.start("A boat")
+
+
+def test_one_more_is_linked_and_keeps_the_settings(bench: Bench) -> None:  # noqa: F811
+    first = bench.start("A boat", seconds=3, seed=7).generations.get()
+
+    again = runs.again(
+        by=bench.membership, generation=first, token="again", quoted_micros=first.estimate_micros
+    ).generations.get()
+
+    assert again.retry_of == first
+    assert again.body == first.body
+    assert again.idempotency_key != first.idempotency_key
+
+
+def test_order_without_a_price_needs_leave_of_the_team_and_a_tick(
+    bench: Bench,  # noqa: F811
+) -> None:
+    """A gateway that gives no price: refused, then refused without the tick, then sent with nothing set aside."""
+    quote = estimates.Quote(estimates.QuoteState.UNAVAILABLE, 1, 5)
+    for allowed, ticked in ((False, False), (False, True), (True, False)):
+        with pytest.raises(runs.NotPriced):
+            runs._check_price(replace(quote, may_go_unpriced=allowed), None, accept_unpriced=ticked)
+
+    runs._check_price(replace(quote, may_go_unpriced=True), None, accept_unpriced=True)
+
+
+def test_sandbox_money_is_in_the_ledger_but_not_in_a_budget(bench: Bench) -> None:  # noqa: F811
+    generation = bench.drive(bench.start("A boat"))
+
+    assert set(money(generation)) == {"hold", "settle"}
+    assert not Budget.objects.exists()
+
+
+def test_real_money_moves_the_months_counters(bench: Bench) -> None:  # noqa: F811
+    bench.model().gateway.__class__.objects.update(is_sandbox=False)
+    generation = bench.start("A boat").generations.select_related("gateway", "team", "run").get()
+    held = {(b.user_id, b.held_micros, b.spent_micros) for b in Budget.objects.all()}
+
+    ledger.settle(generation=generation, cost_micros=77, at=generation.created_at)
+    ledger.settle(generation=generation, cost_micros=77, at=generation.created_at)
+
+    assert held == {(None, generation.estimate_micros, 0), (bench.user.id, generation.estimate_micros, 0)}
+    assert {(b.held_micros, b.spent_micros) for b in Budget.objects.all()} == {(0, 77)}
+
+
+def test_month_without_room_sends_nothing_and_sets_nothing_aside(bench: Bench) -> None:  # noqa: F811
+    bench.model().gateway.__class__.objects.update(is_sandbox=False)
+    month = ledger.month_of(bench.team, bench.team.created_at)
+    Budget.objects.create(team=bench.team, month=month, cap_micros=1)
+
+    with pytest.raises(runs.OverBudget):
+        bench.start("A boat")
+
+    assert not Run.objects.exists()
+    assert Budget.objects.get().held_micros == 0
