@@ -1,0 +1,52 @@
+import pytest
+
+from playground.domain.status import (
+    ACTIVE,
+    ENDED,
+    PARKED,
+    STEPS,
+    TRANSITIONS,
+    IllegalMove,
+    Status,
+    Step,
+    check,
+    sources_of,
+    step_of,
+)
+
+
+def test_every_status_is_active_ended_or_parked_and_only_one_of_them() -> None:
+    assert set(TRANSITIONS) == set(Status)
+    assert set(Status) == ACTIVE | ENDED | PARKED
+    assert not ACTIVE & ENDED
+    assert not PARKED & (ACTIVE | ENDED)
+
+
+def test_every_status_can_be_reached_and_every_active_one_left() -> None:
+    reached = {Status.QUEUED}
+    while new := {target for source in reached for target in TRANSITIONS[source]} - reached:
+        reached |= new
+    assert reached == set(Status)
+    assert all(TRANSITIONS[status] for status in ACTIVE)
+
+
+def test_done_is_the_end_and_no_order_is_sent_after_it() -> None:
+    for end in (Status.DONE, Status.REJECTED, Status.FAILED, Status.LOST, Status.OUTPUT_LOST):
+        assert TRANSITIONS[end] == frozenset()
+    assert sources_of(Status.SUBMITTING) == {Status.QUEUED}
+
+
+def test_late_success_is_the_only_way_out_of_an_end() -> None:
+    assert {s for s in ENDED if TRANSITIONS[s]} == {Status.CANCELLED, Status.EXPIRED}
+    assert TRANSITIONS[Status.CANCELLED] == TRANSITIONS[Status.EXPIRED] == {Status.COMPLETED}
+
+
+def test_illegal_move_is_refused() -> None:
+    check(Status.QUEUED, Status.SUBMITTING)
+    with pytest.raises(IllegalMove):
+        check(Status.DONE, Status.QUEUED)
+
+
+def test_people_see_three_steps_for_active_statuses_only() -> None:
+    assert set(STEPS) == ACTIVE
+    assert step_of(Status.UNKNOWN) is Step.ENDED
