@@ -1,7 +1,6 @@
 """What every test stands on: throw-away data, no network but this machine, and a real Chromium on request."""
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,28 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.environment import isolated
+
 # Before Django reads its settings: no test may touch the data of an installation in var/ or know its gateway and keys.
 # A lane names the folder; a run by hand makes one and removes it. Workers of pytest-xdist inherit the name.
+# pyproject.toml names no settings module, else pytest-django would read the settings before this line.
 _BY_HAND = "PLAYGROUND_TEST_DATA" not in os.environ
 _DATA = Path(os.environ.setdefault("PLAYGROUND_TEST_DATA", tempfile.mkdtemp(prefix="playground-") if _BY_HAND else ""))
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "one")
 _FOLDER = _DATA / _WORKER
-os.environ |= {
-    "PLAYGROUND_DATA": str(_FOLDER),
-    "PUBLIC_URL": "http://localhost:8000",
-    "LUMENFALL_API_KEY": "",
-    "GATEWAY_BASE_URL": "",
-    "GATEWAY_API_KEY": "",
-    "GATEWAY_DIALECT": "",
-    "DEBUG": "false",
-}
-os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
-if "PLAYGROUND_TEST_DATABASE_URL" in os.environ:
-    os.environ["DATABASE_URL"] = os.environ["PLAYGROUND_TEST_DATABASE_URL"]
-else:
-    os.environ["DATABASE_URL"] = f"sqlite:///{_FOLDER / 'playground.sqlite3'}"
-for _folder in (_FOLDER, _FOLDER / "media", _FOLDER / "tmp", _FOLDER / "static"):
-    _folder.mkdir(parents=True, exist_ok=True)
+os.environ |= isolated(_FOLDER)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,6 @@ A lane that cannot run has failed, and says why.
 """
 
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.environment import isolated
 from tests.support import postgres
 from tests.support.chromium import NoChromium, ensure_chromium
 
@@ -51,7 +51,7 @@ def nothing_more() -> Iterator[Environment]:
 def with_postgres() -> Iterator[Environment]:
     with postgres.server() as (url, origin):
         sys.stdout.write(f"PostgreSQL from {origin}\n")
-        yield {"PLAYGROUND_TEST_DATABASE_URL": url}
+        yield {"PLAYGROUND_TEST_DATABASE_URL": url, "DATABASE_URL": url}
 
 
 @contextmanager
@@ -110,7 +110,8 @@ def run(lane: Lane, extra: list[str]) -> Result:
 def run_pytest(lane: Lane, extra: list[str], more: Environment, begin: float) -> Result:
     folder = Path(tempfile.mkdtemp(prefix=f"playground-{lane.name}-"))
     report = folder / "report.xml"
-    environment = os.environ | {"PLAYGROUND_TEST_DATA": str(folder), "SECRET_KEY": secrets.token_urlsafe(48)} | more
+    os.environ.pop("PLAYGROUND_TEST_DATABASE_URL", None)
+    environment = os.environ | isolated(folder) | {"PLAYGROUND_TEST_DATA": str(folder)} | more
     command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *lane.arguments, *extra]
     try:
         code = subprocess.run(command, cwd=ROOT, env=environment).returncode

@@ -1,0 +1,24 @@
+"""What Django's settings may see in a test: throw-away data and nothing of an installation's `.env`."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def isolated(folder: Path) -> dict[str, str]:
+    """The variables for data below `folder`, whose folders are made. A lane's database comes from the lane."""
+    for name in ("media", "tmp", "static"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    sqlite = f"sqlite:///{folder / 'playground.sqlite3'}"
+    return {
+        "DJANGO_SETTINGS_MODULE": "playground.settings",
+        "PLAYGROUND_DATA": str(folder),
+        "DATABASE_URL": os.environ.get("PLAYGROUND_TEST_DATABASE_URL") or sqlite,
+        "SECRET_KEY": os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48),
+        "PUBLIC_URL": "http://localhost:8000",
+        "LUMENFALL_API_KEY": "",
+        "GATEWAY_BASE_URL": "",
+        "GATEWAY_API_KEY": "",
+        "GATEWAY_DIALECT": "",
+        "DEBUG": "false",
+    }
