@@ -2,7 +2,23 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from playground.views import gallery, gateway, health, media, metrics, runs, signin_link, trash, videos, welcome
+from playground.views import (
+    create,
+    gallery,
+    gateway,
+    generations,
+    health,
+    home,
+    media,
+    metrics,
+    references,
+    runs,
+    signin_link,
+    styleguide,
+    trash,
+    videos,
+    welcome,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="health.healthz"),
@@ -10,6 +26,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("playground.views.account")),
     path("welcome/<str:token>/", welcome.index, name="welcome.index"),
     path("sign-in/<str:token>/", signin_link.index, name="signin_link.index"),
+    path("", home.index, name="home.index"),
+    path("create/", create.index, name="create.index"),
+    path("create/price/", create.price, name="create.price"),
+    path("references/", references.upload, name="references.upload"),
+    path("references/<uuid:id>/image/", references.image, name="references.image"),
+    path("references/<uuid:id>/thumb/", references.thumb, name="references.thumb"),
+    path("generations/cards/", generations.cards, name="generations.cards"),
+    path("generations/<uuid:id>/card/", generations.card, name="generations.card"),
+    path("generations/<uuid:id>/cancel/", generations.cancel, name="generations.cancel"),
+    path("generations/<uuid:id>/again/", generations.again, name="generations.again"),
+    path("styleguide/", styleguide.index, name="styleguide.index"),
     path("gallery/", gallery.index, name="gallery.index"),
     path("gallery/newer/", gallery.newer, name="gallery.newer"),
     path("videos/trash/", videos.trash, name="videos.trash"),

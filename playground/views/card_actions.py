@@ -1,0 +1,103 @@
+"""The buttons of a status card. None spends without its price: where none is known it opens Create, which shows one."""
+
+from dataclasses import dataclass, field
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from playground.domain.status import Status
+from playground.models import Generation, Video
+from playground.services.runs import new_token
+from playground.templatetags.playground import amount, price
+
+S = Status
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button or a line of the menu. With `post` it is a form; `fields` are its hidden values."""
+
+    label: str
+    url: str
+    post: bool = False
+    fields: dict[str, str] = field(default_factory=dict)
+    icon: str = ""
+    download: bool = False
+
+
+def spend_label(verb: str, micros: int | None) -> str:
+    return f"{verb} - {price(micros)}"
+
+
+def spend(generation: Generation, verb: str) -> Action:
+    """A button that orders the same again. Without a known price it opens Create instead, which shows one."""
+    if generation.estimate_micros is None or not generation.model.is_offered:
+        return Action(verb, edit_url(generation), icon="rotate-cw")
+    return Action(
+        spend_label(verb, generation.estimate_micros),
+        reverse("generations.again", args=[generation.id]),
+        post=True,
+        fields={"token": new_token(), "quoted_micros": str(generation.estimate_micros)},
+        icon="rotate-cw",
+    )
+
+
+def edit_url(generation: Generation, **extra: str) -> str:
+    query = "".join(f"&{name}={value}" for name, value in extra.items())
+    return f"{reverse('create.index')}?from={generation.id}{query}"
+
+
+def looking(video: Video | None) -> list[Action]:
+    """What someone may do who may not spend."""
+    return [Action(_("Open"), reverse("videos.detail", args=[video.id]), icon="play")] if video else []
+
+
+def actions_of(generation: Generation, video: Video | None) -> list[Action]:
+    """The best two first; the rest stand in the menu."""
+    history = Action(_("Details"), reverse("runs.detail", args=[generation.run_id]), icon="list")
+    edit = Action(_("Edit prompt"), edit_url(generation), icon="pencil")
+    other = Action(_("Try another model"), edit_url(generation, another="1"), icon="shuffle")
+    retry = spend(generation, _("Try again"))
+    match generation.state:
+        case S.QUEUED:
+            return [_cancel(generation, _("Cancel - free")), history]
+        case S.SUBMITTED | S.RUNNING if generation.gateway.has_cancel and not generation.stop_requested_at:
+            return [_cancel(generation, _stop_label(generation)), history]
+        case S.DONE if video:
+            return _done(generation, video, history)
+        case S.DONE:
+            return [spend(generation, _("One more")), edit, history]
+        case S.FAILED | S.REJECTED:
+            first = {
+                "moderation": [edit, other],
+                "image": [Action(_("Change image"), edit_url(generation, image="change"), icon="image"), edit],
+                "balance": [edit],
+                "key": [edit],
+            }
+            return [*first.get(generation.error_kind, [retry, edit]), history]
+        case S.UNKNOWN:
+            return [Action(_("What happens next"), f"{history.url}#unclear", icon="circle-help")]
+        case S.CANCELLED | S.EXPIRED | S.LOST | S.OUTPUT_LOST:
+            return [retry, edit, history]
+        case _:
+            return [history]
+
+
+def _done(generation: Generation, video: Video, history: Action) -> list[Action]:
+    return [
+        spend(generation, _("One more")),
+        Action(_("Download"), reverse("media.download", args=[video.id]), icon="download", download=True),
+        Action(_("Open"), reverse("videos.detail", args=[video.id]), icon="play"),
+        Action(_("Use these settings"), edit_url(generation), icon="pencil"),
+        history,
+    ]
+
+
+def _cancel(generation: Generation, label: str) -> Action:
+    return Action(label, reverse("generations.cancel", args=[generation.id]), post=True, icon="x")
+
+
+def _stop_label(generation: Generation) -> str:
+    if generation.estimate_micros is None:
+        return _("Stop - may still cost something")
+    return _("Stop - may still cost %(amount)s") % {"amount": amount(generation.estimate_micros)}

@@ -1,0 +1,118 @@
+"""Sentences of a card that need some thought: what was charged, why it failed, how the result differs."""
+
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as N_
+from django.utils.translation import ngettext
+
+from playground.domain.capabilities import nearest_shape, parse_size, quality_of, shape_of
+from playground.domain.status import Status
+from playground.models import Generation, Video
+from playground.templatetags.playground import clock, cost
+
+S = Status
+SAME_LENGTH = timedelta(milliseconds=500)
+"""Encoders round to whole frames and audio packets: a smaller difference is none."""
+
+
+def is_surely_free(generation: Generation) -> bool:
+    """Nothing was sent, the gateway refused the order outright, or it reported a cost of zero."""
+    unsent = generation.state is S.CANCELLED and generation.sent_at is None
+    return generation.state is S.REJECTED or unsent or generation.cost_micros == 0
+
+
+def charge(generation: Generation, *, silent: bool = False) -> str:
+    """What is known about the money. `silent`: say nothing while nothing is known."""
+    if is_surely_free(generation):
+        return _("Not charged.")
+    if generation.cost_micros is None:
+        return "" if silent else _("No charge reported yet.")
+    paid = _("Cost %(amount)s.") % {"amount": cost(generation.cost_micros)}
+    if generation.gateway.is_sandbox:
+        paid = _("Cost %(amount)s in play money.") % {"amount": cost(generation.cost_micros)}
+    estimate = generation.estimate_micros
+    if estimate is not None and cost(estimate) != cost(generation.cost_micros):
+        return f"{paid} {_('The price was %(amount)s.') % {'amount': cost(estimate)}}"
+    return paid
+
+
+def failure(generation: Generation) -> tuple[str, str]:
+    """Word and sentence of an order that was refused or broke off, by its cause."""
+    refused = generation.state is S.REJECTED
+    match generation.error_kind:
+        case "moderation":
+            what = _("The provider refused this prompt.")
+        case "image":
+            what = _("The model could not read the reference image.")
+        case "balance":
+            what = _("The gateway account is out of credit. An admin can top it up; your prompt is kept.")
+        case "key":
+            what = _("The gateway did not accept the key. An admin can put it right; your prompt is kept.")
+        case "busy":
+            what = _("The gateway had no room for it.")
+        case "provider":
+            what = _broke_off(generation)
+        case _:
+            what = _reported(generation)
+    word = (
+        N_("Failed") if not refused or generation.error_kind in {"moderation", "image", "provider"} else N_("Refused")
+    )
+    return word, f"{what} {charge(generation)}"
+
+
+def _broke_off(generation: Generation) -> str:
+    start = generation.started_at or generation.submitted_at
+    if start is None or generation.ended_at is None:
+        return _("The provider could not make it.")
+    seconds = max(1, round((generation.ended_at - start).total_seconds()))
+    if seconds < 120:
+        return _("The provider broke off after %(n)d s.") % {"n": seconds}
+    return _("The provider broke off after %(time)s.") % {"time": clock(seconds)}
+
+
+def _reported(generation: Generation) -> str:
+    message = generation.error_message.strip().rstrip(".")
+    if generation.state is S.REJECTED:
+        return _("The gateway refused it: %(message)s.") % {"message": message} if message else _("It was refused.")
+    return _("The provider gave up: %(message)s.") % {"message": message} if message else _broke_off(generation)
+
+
+def differences(generation: Generation, video: Video) -> str:
+    """`Asked for 1080p, 8 s. Got 720p, 8.0 s.` when shape, quality or length differ, else empty."""
+    settings = generation.run.settings
+    size, seconds = str(settings.get("size", "")), settings.get("seconds")
+    asked_pair = parse_size(size)
+    asked, got = [], []
+    if asked_pair and shape_of(size) != nearest_shape(video.width, video.height):
+        asked.append(shape_of(size))
+        got.append(video.shape)
+    if asked_pair and quality_of(size) != video.quality:
+        asked.append(quality_of(size))
+        got.append(video.quality)
+    length_differs = seconds is not None and abs(video.seconds - float(seconds)) > SAME_LENGTH.total_seconds()
+    if not asked and not length_differs:
+        return ""
+    if seconds is not None:
+        asked.append(_("%(n)s s") % {"n": seconds})
+        got.append(_("%(n)s s") % {"n": f"{video.seconds:.1f}"})
+    return _("Asked for %(asked)s. Got %(got)s.") % {"asked": ", ".join(asked), "got": ", ".join(got)}
+
+
+def usual_words(usual: tuple[int, int]) -> str:
+    """`Usually 1 to 3 min.` or `Usually 10 to 15 s.`"""
+    low, high = usual
+    if high < 90:
+        return (
+            _("Usually %(n)d s.") % {"n": high}
+            if low == high
+            else _("Usually %(low)d to %(high)d s.")
+            % {
+                "low": low,
+                "high": high,
+            }
+        )
+    first, last = max(1, low // 60), -(-high // 60)
+    if first == last:
+        return ngettext("Usually %(n)d min.", "Usually %(n)d min.", last) % {"n": last}
+    return _("Usually %(low)d to %(high)d min.") % {"low": first, "high": last}

@@ -1,0 +1,237 @@
+"""What a status card says: one generation turned into words, a tone, steps and buttons.
+
+A card says what happened, what it cost, what next, in that order. "Not charged" stands only where that is certain: the
+gateway refused the order outright, it was stopped before it was sent, or the gateway reported a cost of zero.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as N_
+
+from playground.domain.capabilities import parse_size, quality_of, shape_of
+from playground.domain.status import ACTIVE, STOPPABLE, Status, Step
+from playground.models import Generation, Membership, Reference, Video, Visibility
+from playground.services.catalogue import usual_seconds
+from playground.templatetags.playground import amount
+from playground.views.card_actions import Action, actions_of, edit_url, looking
+from playground.views.card_words import (
+    S,
+    charge,
+    differences,
+    failure,
+    usual_words,
+)
+
+__all__ = ["Action", "Card", "card_of", "cards_of", "edit_url"]
+
+STEP_ORDER = (Step.SENDING, Step.GENERATING, Step.SAVING)
+
+WORDS: dict[Status, tuple[str, str]] = {
+    S.QUEUED: (N_("Waiting to send"), "accent"),
+    S.SUBMITTING: (N_("Sending"), "accent"),
+    S.SUBMITTED: (N_("Queued at the provider"), "accent"),
+    S.RUNNING: (N_("Generating"), "accent"),
+    S.COMPLETED: (N_("Saving"), "accent"),
+    S.STORING: (N_("Saving"), "accent"),
+    S.DONE: (N_("Ready"), "good"),
+    S.FAILED: (N_("Failed"), "bad"),
+    S.REJECTED: (N_("Refused"), "bad"),
+    S.CANCELLED: (N_("Stopped"), ""),
+    S.EXPIRED: (N_("Late"), "warn"),
+    S.LOST: (N_("Lost"), "bad"),
+    S.OUTPUT_LOST: (N_("Lost"), "bad"),
+    S.UNKNOWN: (N_("Unclear"), "unclear"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """`stamp` changes whenever the card would look different; the page sends it back to ask for news."""
+
+    generation: Generation
+    stamp: str
+    word: str
+    tone: str
+    sentence: str
+    step: str
+    steps: list[str]
+    shape: str
+    quality: str
+    seconds: str
+    since: datetime | None
+    elapsed: float | None
+    video: Video | None
+    reference: Reference | None
+    actions: list[Action]
+    menu: list[Action]
+
+    @property
+    def is_active(self) -> bool:
+        return self.generation.is_active
+
+    @property
+    def prompt(self) -> str:
+        return self.generation.run.prompt
+
+
+def cards_of(generations: Iterable[Generation], *, by: Membership | None, now: datetime | None = None) -> list[Card]:
+    """Cards for rows read with `for_cards()`. One look at each model's usual time, however many rows there are."""
+    now = now or timezone.now()
+    usual: dict[UUID, tuple[int, int] | None] = {}
+    made = []
+    for generation in generations:
+        if generation.is_active and generation.model_id not in usual:
+            usual[generation.model_id] = usual_seconds(generation.model)
+        made.append(card_of(generation, by=by, usual=usual.get(generation.model_id), now=now))
+    return made
+
+
+def card_of(
+    generation: Generation, *, by: Membership | None, usual: tuple[int, int] | None = None, now: datetime | None = None
+) -> Card:
+    now = now or timezone.now()
+    settings = generation.run.settings
+    size = str(settings.get("size", ""))
+    known = parse_size(size) is not None
+    video = visible_video(generation, by)
+    since = since_of(generation)
+    late = is_slow(generation, usual, now)
+    word, tone, sentence = said(generation, video=video, usual=usual, late=late)
+    buttons = actions_of(generation, video) if by is None or by.may_create else looking(video)
+    return Card(
+        generation=generation,
+        stamp=f"{generation.version}{'l' if late else ''}",
+        word=word,
+        tone=tone,
+        sentence=sentence,
+        step=generation.step.value,
+        steps=_steps(generation),
+        shape=shape_of(size) if known else "16:9",
+        quality=quality_of(size) if known else "",
+        seconds=str(settings.get("seconds", "")),
+        since=since,
+        elapsed=(now - since).total_seconds() if since else None,
+        video=video,
+        reference=next(iter(_references(generation)), None),
+        actions=buttons[:2],
+        menu=buttons[2:],
+    )
+
+
+def _references(generation: Generation) -> list[Reference]:
+    """Unsaved sample rows of the style page have no relations to ask for."""
+    return [] if generation._state.adding else list(generation.references.all())
+
+
+def visible_video(generation: Generation, by: Membership | None) -> Video | None:
+    video: Video | None = getattr(generation, "video", None)
+    if video is None or video.trashed_at:
+        return None
+    private = video.visibility == Visibility.PRIVATE
+    return None if private and by is not None and video.owner_id != by.user_id else video
+
+
+def since_of(generation: Generation) -> datetime | None:
+    """Where the clock of a running card starts."""
+    if generation.state not in ACTIVE:
+        return None
+    return generation.submitted_at or generation.sent_at or generation.created_at
+
+
+def is_slow(generation: Generation, usual: tuple[int, int] | None, now: datetime) -> bool:
+    """True when it runs longer than this model usually takes (without history: five minutes)."""
+    since = since_of(generation)
+    if since is None or generation.state not in STOPPABLE:
+        return False
+    return (now - since).total_seconds() > (usual[1] if usual else 300)
+
+
+def _steps(generation: Generation) -> list[str]:
+    """`past`, `now` or empty for Sending, Generating, Saving; nothing once it has ended."""
+    if generation.step not in STEP_ORDER:
+        return []
+    at = STEP_ORDER.index(generation.step)
+    return ["past" if index < at else "now" if index == at else "" for index in range(3)]
+
+
+def said(
+    generation: Generation, *, video: Video | None, usual: tuple[int, int] | None, late: bool
+) -> tuple[str, str, str]:
+    """Word, tone and sentence."""
+    word, tone = WORDS[generation.state]
+    match generation.state:
+        case S.QUEUED:
+            reason = generation.gateway.paused_reason
+            sentence = _("The gateway is paused: %(reason)s") % {"reason": reason} if reason else ""
+        case S.SUBMITTED | S.RUNNING:
+            sentence = _running(generation, usual, late)
+        case S.COMPLETED | S.STORING:
+            sentence = _("It is made. Our own copy is being fetched and checked.")
+        case S.DONE:
+            sentence = _ready(generation, video)
+        case S.FAILED | S.REJECTED:
+            word, sentence = failure(generation)
+        case S.CANCELLED if generation.sent_at is None:
+            word, sentence = N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
+        case S.CANCELLED:
+            sentence = f"{charge(generation)} {_('If it was made all the same, it is kept.')}"
+        case S.EXPIRED:
+            sentence = _("Nothing came by %(time)s. %(charge)s If it still comes, it is kept.") % {
+                "time": _time(generation.deadline_at),
+                "charge": charge(generation),
+            }
+        case S.LOST:
+            sentence = _("The gateway no longer knows this video. %(charge)s") % {"charge": charge(generation)}
+        case S.OUTPUT_LOST:
+            sentence = _(
+                "It was made, but the provider's file ended before we could save it. %(charge)s An admin has been told."
+            ) % {"charge": charge(generation)}
+        case S.UNKNOWN:
+            sentence = _unclear(generation)
+        case _:
+            sentence = ""
+    return _(word), tone, sentence
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{timezone.localtime(moment):%H:%M}" if moment else "-"
+
+
+def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
+    if generation.stop_requested_at:
+        estimate = generation.estimate_micros
+        if estimate is None:
+            return _("Stopping. It may still cost something.")
+        return _("Stopping. It may still cost %(amount)s.") % {"amount": amount(estimate)}
+    parts = [usual_words(usual)] if usual else []
+    if late:
+        parts.append(_("We keep asking until %(time)s.") % {"time": _time(generation.deadline_at)})
+    return " ".join(parts)
+
+
+def _ready(generation: Generation, video: Video | None) -> str:
+    paid = charge(generation, silent=True)
+    if generation.is_late:
+        stopped = generation.stop_requested_at is not None
+        arrived = _("Arrived after you stopped it.") if stopped else _("Arrived late.")
+        return " ".join(part for part in (arrived, paid, _("Kept.")) if part)
+    if video is None:
+        row: Video | None = getattr(generation, "video", None)
+        gone = _("In the trash.") if row and row.trashed_at else _("The video is not here any more.")
+        return f"{gone} {paid}".strip()
+    differs = differences(generation, video)
+    return " ".join(part for part in (differs, paid) if part)
+
+
+def _unclear(generation: Generation) -> str:
+    estimate = generation.estimate_micros
+    if estimate is None:
+        return _("It was sent, but the answer got lost. It may have cost something. We check and never send it twice.")
+    return _("It was sent, but the answer got lost. It may have cost %(amount)s. We check and never send it twice.") % {
+        "amount": amount(estimate)
+    }

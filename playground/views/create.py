@@ -1,0 +1,270 @@
+"""The Create page: the form with its price, and the press of the button."""
+
+import dataclasses
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from playground.forms.create import CreateForm, Draft, fit
+from playground.htmx import DRAFT_IN_SESSION, is_htmx
+from playground.media.images import ImageRefused
+from playground.models import Generation, Membership, Reference, Run, Video, VideoModel
+from playground.services import catalogue, runs, uploads
+from playground.services.estimates import Wanted
+from playground.views.access import MemberRequest, for_members, is_of_another_team
+from playground.views.cards import cards_of
+from playground.views.create_page import (
+    EXAMPLES,
+    Page,
+    draw,
+    latest_generations,
+    picker_rows,
+    sentence,
+    wanted_for,
+)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_members
+def index(request: MemberRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _order(request)
+    draft = _draft_of_link(request)
+    page = _drawn(request.membership, draft, another="another" in request.GET)
+    if page is None:
+        return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
+    return _whole(request, page, change_image=request.GET.get("image") == "change")
+
+
+@require_POST
+@for_members
+def price(request: MemberRequest) -> HttpResponse:
+    """The price of what is chosen. With htmx the price panel and the chips that depend on it; else the whole page.
+
+    When another model was chosen its settings come along, and its price follows in a second request, so that a slow
+    gateway does not hold up the choice.
+    """
+    draft = Draft.from_data(request.POST)
+    if "remove_reference" in request.POST:
+        draft = draft.without_image()
+    changed = request.POST.get("model_shown", draft.model) != draft.model
+    page = _drawn(request.membership, draft, ask=not (changed and is_htmx(request)), name_changes=changed)
+    if page is None:
+        return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
+    if not is_htmx(request):
+        return _whole(request, page)
+    context = page.context(oob=True, model_changed=changed, token=request.POST.get("token") or runs.new_token())
+    if changed:
+        context["picker"] = picker_rows(catalogue.offered(by=request.membership), page.model)
+    return render(request, "create/_priced.html", context)
+
+
+def _order(request: MemberRequest) -> HttpResponse:
+    membership = request.membership
+    if not membership.may_create or is_of_another_team(request):
+        raise PermissionDenied
+    draft = Draft.from_data(request.POST)
+    draft, image_error = _with_upload(request, draft)
+    model = catalogue.find(by=membership, slug=draft.model)
+    if model is None or not model.is_offered:
+        return _refused(request, draft, status=422)
+    reference = reference_of(membership, draft.reference_id)
+    form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug)
+    errors = _errors(form, model, reference, image_error)
+    if errors:
+        return _refused(request, draft, status=422, errors=errors)
+    values = form.cleaned_data
+    wanted = dataclasses.replace(
+        wanted_for(model, fit(draft, model.takes), reference),
+        **{name: values[name] for name in ("size", "seconds", "count", "negative_prompt", "seed", "audio")},
+    )
+    return _send(request, draft, wanted, values)
+
+
+def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
+    try:
+        run = runs.start(
+            by=request.membership,
+            wanted=wanted,
+            prompt=values["prompt"],
+            token=values["token"],
+            quoted_micros=values["quoted_micros"],
+            accept_unpriced=values["accept_unpriced"],
+            parent_video=_parent(request.membership, draft.parent),
+        )
+    except runs.AlreadySent:
+        return _refused(request, draft, status=409, problem="already_sent")
+    except runs.PriceMoved as error:
+        return _refused(request, draft, status=422, problem="price_moved", was_micros=error.was_micros)
+    except runs.NotPriced:
+        return _refused(request, draft, status=422, problem="not_priced")
+    except runs.OverBudget:
+        return _refused(request, draft, status=422, problem="over_budget")
+    except runs.ModelGone:
+        return _refused(request, draft, status=422)
+    return _sent(request, draft, run)
+
+
+def _sent(request: MemberRequest, draft: Draft, run: Run) -> HttpResponse:
+    """303 to the page that still holds the prompt; with htmx the new cards and a panel for the next press."""
+    if not is_htmx(request):
+        keep = {name: value for name, value in dataclasses.asdict(draft).items() if value and name != "parent"}
+        request.session[DRAFT_IN_SESSION] = keep
+        return HttpResponseRedirect(f"{reverse('create.index')}#jobs", status=303)
+    page = _drawn(request.membership, draft, ask=False, name_changes=False)
+    assert page is not None  # its model was there a moment ago
+    made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
+    context = page.context(oob=True, cards=cards_of(made, by=request.membership))
+    context["running_count"] = Generation.objects.visible_to(request.membership).active().count()
+    return render(request, "create/_sent.html", context)
+
+
+def _errors(form: CreateForm, model: VideoModel, reference: Reference | None, image_error: str) -> dict[str, str]:
+    """The first message of each field."""
+    form.is_valid()
+    errors = {name: str(messages[0]) for name, messages in form.errors.items()}
+    if image_error:
+        errors["reference"] = image_error
+    elif model.takes.needs_reference and reference is None:
+        errors["reference"] = _("This model needs a reference image.")
+    elif reference is not None and not model.takes.image_to_video:
+        errors["reference"] = _("%(model)s takes no reference image. Remove it, or choose another model.") % {
+            "model": model.slug
+        }
+    return errors
+
+
+def _refused(
+    request: MemberRequest,
+    draft: Draft,
+    *,
+    status: int,
+    errors: dict[str, str] | None = None,
+    problem: str = "",
+    was_micros: int | None = None,
+) -> HttpResponse:
+    """The form again, with everything typed, what is wrong, and the price as it is now. Nothing was sent."""
+    page = _drawn(request.membership, draft, name_changes=not errors and not problem)
+    if page is None:
+        return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()}, status=status)
+    more = {"errors": errors or {}, "problem": problem, "was_micros": was_micros, "refused": True}
+    if is_htmx(request):
+        context = page.context(picker=picker_rows(catalogue.offered(by=request.membership), page.model), **more)
+        response = render(request, "create/_form.html", context, status=status)
+        response.headers["HX-Retarget"] = "#create"
+        return response
+    response = _whole(request, page, **more)
+    response.status_code = status
+    return response
+
+
+def _whole(request: MemberRequest, page: Page, **more: Any) -> HttpResponse:
+    membership = request.membership
+    context = page.context(
+        picker=picker_rows(catalogue.offered(by=membership), page.model),
+        cards=cards_of(latest_generations(membership), by=membership),
+        examples=list(enumerate(EXAMPLES, start=1)),
+        **more,
+    )
+    return render(request, "create/index.html", context)
+
+
+def _drawn(
+    membership: Membership, draft: Draft, *, ask: bool = True, name_changes: bool = True, another: bool = False
+) -> Page | None:
+    """The draft on its model, or on the nearest live one when that is gone; None when nothing is offered at all."""
+    reference = reference_of(membership, draft.reference_id)
+    model, note = _model_for(membership, draft, with_reference=reference is not None, another=another)
+    if model is None:
+        return None
+    if note:
+        changes = fit(draft, model.takes).changes
+        note = " ".join(part for part in (note, sentence(changes), _("Your prompt is unchanged.")) if part)
+    return draw(
+        by=membership, draft=draft, model=model, reference=reference, ask=ask, name_changes=name_changes, note=note
+    )
+
+
+def _model_for(
+    membership: Membership, draft: Draft, *, with_reference: bool, another: bool
+) -> tuple[VideoModel | None, str]:
+    """The model to show, and what to say when it is not the one asked for."""
+    if not draft.model:
+        return catalogue.preselected(by=membership), ""
+    offered = {model.id: model for model in catalogue.offered(by=membership)}
+    model = catalogue.find(by=membership, slug=draft.model)
+    if model is not None and model.id in offered and not another:
+        return model, ""
+    if model is not None:
+        near = [other for other in offered.values() if other.id != model.id]
+        nearest = catalogue.nearest_live(by=membership, model=model, with_reference=with_reference)
+        chosen = next((m for m in near if not m.takes.needs_reference), None) if another else nearest
+        chosen = chosen or nearest
+    else:
+        chosen = catalogue.preselected(by=membership)
+    if chosen is None or another:
+        return chosen, ""
+    gone = model.slug if model else draft.model[:80]
+    words = (
+        _("%(gone)s is no longer offered. We chose %(chosen)s.")
+        if model
+        else _("%(gone)s is not offered here. We chose %(chosen)s.")
+    )
+    return chosen, words % {"gone": gone, "chosen": chosen.slug}
+
+
+def _draft_of_link(request: MemberRequest) -> Draft:
+    """What the address asks for, over what was kept from before signing in or from the last press."""
+    given = Draft.from_data({name: value for name, value in request.GET.items() if name != "from"})
+    base = Draft()
+    source = _uuid(request.GET.get("from", ""))
+    if source:
+        generation = Generation.objects.visible_to(request.membership).filter(id=source).for_cards().first()
+        base = Draft.from_generation(generation) if generation else base
+    elif given.parent:
+        video = _parent(request.membership, given.parent)
+        base = Draft.from_video(video) if video else base
+        given = given if video else dataclasses.replace(given, parent="")
+    elif DRAFT_IN_SESSION in request.session and not request.GET:
+        base = Draft.from_data(request.session.pop(DRAFT_IN_SESSION))
+    example = request.GET.get("example", "")
+    if example.isdigit() and 1 <= int(example) <= len(EXAMPLES):
+        given = dataclasses.replace(given, prompt=EXAMPLES[int(example) - 1])
+    if request.GET.get("image") == "change":
+        base = base.without_image()
+    return given.over(base)
+
+
+def _with_upload(request: HttpRequest, draft: Draft) -> tuple[Draft, str]:
+    """Store the file that came with the form, as browsers without scripts send it."""
+    upload = request.FILES.get("reference")
+    if not upload or not upload.size:
+        return draft, ""
+    try:
+        stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[attr-defined, arg-type]
+    except ImageRefused as error:
+        return draft, str(error)
+    return dataclasses.replace(draft, reference_id=str(stored.id)), ""
+
+
+def reference_of(membership: Membership, text: str) -> Reference | None:
+    reference_id = _uuid(text)
+    return Reference.objects.visible_to(membership).filter(id=reference_id).first() if reference_id else None
+
+
+def _parent(membership: Membership, text: str) -> Video | None:
+    video_id = _uuid(text)
+    return Video.objects.visible_to(membership).kept().filter(id=video_id).first() if video_id else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,229 @@
+"""What the Create page shows: the choices a model leaves, the price panel, the model picker. No writes.
+
+Everything is worked out from a `Draft` and a model, so that the first page, a price check, a change of model and a
+refused order are drawn by the same code and cannot differ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from playground.domain.capabilities import Capabilities, nearest_shape, ratio_of, shape_of
+from playground.forms.create import MAX_COUNT, Draft, Fitted, fit
+from playground.models import Generation, Membership, Reference, VideoModel
+from playground.services import catalogue, estimates
+from playground.services.catalogue import Record
+from playground.services.estimates import Quote, Wanted
+from playground.services.runs import new_token
+
+LATEST = 12
+EXAMPLES = (
+    "A paper boat drifts down a rain-filled street at dusk, neon signs mirrored in the water, slow dolly in",
+    "A lighthouse on a cliff in a storm, waves breaking below, aerial shot circling the lamp",
+    "A tiny astronaut waters a single flower on a grey moon, Earth rising behind, warm light",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    value: str
+    label: str
+    checked: bool = False
+    disabled_because: str = ""
+    micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cheaper:
+    """A cheaper choice: pressing its label checks the chip with id `target`."""
+
+    target: str
+    label: str
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The part of a picture that fits the video's shape, centred, in the picture's pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    picture_shape: str
+    video_shape: str
+    may_fit: bool
+
+    @property
+    def differs(self) -> bool:
+        return self.picture_shape != self.video_shape
+
+
+@dataclass(frozen=True, slots=True)
+class PickerRow:
+    model: VideoModel
+    takes: Capabilities
+    record: Record | None
+    chosen: bool
+
+
+def crop_of(reference: Reference, size: str, takes: Capabilities) -> Crop:
+    shape = shape_of(size)
+    ratio = ratio_of(shape)
+    width, height = reference.width, reference.height
+    if width / height > ratio:
+        kept_width, kept_height = round(height * ratio), height
+    else:
+        kept_width, kept_height = width, round(width / ratio)
+    own = nearest_shape(width, height)
+    return Crop(
+        x=(width - kept_width) // 2,
+        y=(height - kept_height) // 2,
+        width=kept_width,
+        height=kept_height,
+        picture_shape=own,
+        video_shape=shape,
+        may_fit=own in takes.shapes,
+    )
+
+
+def wanted_for(model: VideoModel, fitted: Fitted, reference: Reference | None) -> Wanted:
+    """What would be ordered. A reference that the model cannot take is left out of the price check."""
+    takes_it = reference is not None and model.takes.image_to_video
+    return Wanted(
+        model=model,
+        size=fitted.size,
+        seconds=fitted.seconds,
+        count=fitted.count,
+        negative_prompt=fitted.negative_prompt,
+        seed=fitted.seed,
+        audio=fitted.audio,
+        references=(reference,) if takes_it and reference else (),
+    )
+
+
+def size_chips(takes: Capabilities, fitted: Fitted) -> tuple[list[Chip], list[Chip]]:
+    """Shapes, and qualities; a quality that this shape does not have is dimmed with the reason."""
+    shapes = [Chip(shape, shape, shape == fitted.shape) for shape in takes.shapes]
+    qualities = []
+    for quality in takes.qualities:
+        fits = takes.size_for(fitted.shape, quality)
+        only = ", ".join(shape for shape in takes.shapes if takes.size_for(shape, quality))
+        reason = "" if fits else _("with %(shapes)s only") % {"shapes": only}
+        qualities.append(Chip(quality, quality, quality == fitted.quality, reason))
+    return shapes, qualities
+
+
+def length_chips(takes: Capabilities, wanted: Wanted, by: Membership) -> list[Chip]:
+    """Lengths with their price where it is already known: no gateway is asked for a chip."""
+    chips = []
+    for seconds in takes.lengths.steps():
+        known = estimates.cached_quote(by=by, wanted=replace(wanted, seconds=seconds))
+        micros = known.total_micros if known else None
+        chips.append(Chip(str(seconds), _("%(n)d s") % {"n": seconds}, seconds == wanted.seconds, micros=micros))
+    return chips
+
+
+def cheaper_choices(lengths: Sequence[Chip], quote: Quote) -> list[Cheaper]:
+    """At most three lengths that cost less, by prices that are already known; fewer videos where more are asked for."""
+    total = quote.total_micros
+    if total is None:
+        return []
+    found = [
+        Cheaper(f"seconds-{chip.value}", chip.label, chip.micros)
+        for chip in lengths
+        if chip.micros is not None and chip.micros < total
+    ]
+    if quote.count > 1 and quote.unit_micros:
+        found.append(Cheaper("count-1", _("1 video"), quote.unit_micros))
+    return sorted(found, key=lambda choice: -choice.micros)[:3]
+
+
+def left_after(quote: Quote | None) -> int | None:
+    """What would be left this month after the order."""
+    if quote is None or quote.left_micros is None or quote.total_micros is None:
+        return None
+    return max(0, quote.left_micros - quote.total_micros)
+
+
+def picker_rows(models: Sequence[VideoModel], chosen: VideoModel) -> list[PickerRow]:
+    records: dict[UUID, Record] = catalogue.track_record(models=models)
+    return [PickerRow(model, model.takes, records.get(model.id), model.id == chosen.id) for model in models]
+
+
+def latest_generations(by: Membership) -> list[Generation]:
+    """This person's running and latest ones, newest first."""
+    mine = Generation.objects.visible_to(by).filter(run__created_by_id=by.user_id)
+    return list(mine.for_cards()[:LATEST])
+
+
+def sentence(changes: Sequence[str]) -> str:
+    """`Length is now 8 s (was 12 s); the seed is left out.`"""
+    if not changes:
+        return ""
+    text = "; ".join(changes)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One drawing of the form. `quote` None: the price is being checked."""
+
+    by: Membership
+    draft: Draft
+    model: VideoModel
+    fitted: Fitted
+    wanted: Wanted
+    quote: Quote | None
+    reference: Reference | None = None
+    note: str = ""
+    """What changed, or what is gone: said above the settings."""
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        takes = self.model.takes
+        shapes, qualities = size_chips(takes, self.fitted)
+        lengths = length_chips(takes, self.wanted, self.by)
+        offers_length = any(chip.checked for chip in lengths)
+        return {
+            "page": self,
+            "draft": self.draft,
+            "model": self.model,
+            "takes": takes,
+            "fitted": self.fitted,
+            "shapes": shapes,
+            "qualities": qualities,
+            "lengths": lengths,
+            "other_length": "" if offers_length else str(self.fitted.seconds),
+            "counts": [Chip(str(n), str(n), n == self.fitted.count) for n in range(1, MAX_COUNT + 1)],
+            "quote": self.quote,
+            "quote_state": self.quote.state.value if self.quote else "checking",
+            "left_after": left_after(self.quote),
+            "cheaper": cheaper_choices(lengths, self.quote) if self.quote else [],
+            "reference": self.reference,
+            "crop": crop_of(self.reference, self.fitted.size, takes) if self.reference else None,
+            "token": new_token(),
+            "note": self.note,
+            "errors": {},
+            "may_create": self.by.may_create,
+        } | more
+
+
+def draw(
+    *,
+    by: Membership,
+    draft: Draft,
+    model: VideoModel,
+    reference: Reference | None,
+    ask: bool = True,
+    name_changes: bool = True,
+    note: str = "",
+) -> Page:
+    """Fit the draft to the model and price it. With `ask` False only a price that is already known is shown."""
+    fitted = fit(draft, model.takes)
+    wanted = wanted_for(model, fitted, reference)
+    quote = estimates.quote(by=by, wanted=wanted) if ask else estimates.cached_quote(by=by, wanted=wanted)
+    said = note or (sentence(fitted.changes) if name_changes else "")
+    return Page(by, draft, model, fitted, wanted, quote, reference, said)

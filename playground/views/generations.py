@@ -1,0 +1,137 @@
+"""Status cards: their refresh, and the buttons on them."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from playground.htmx import is_htmx
+from playground.models import Generation
+from playground.services import engine, runs
+from playground.templatetags.playground import amount
+from playground.views.access import MemberRequest, for_creators, for_members
+from playground.views.cards import Card, cards_of, edit_url
+
+AT_MOST = 60
+
+
+def shown(text: str) -> dict[UUID, str]:
+    """`<id>:<stamp>,...` as the page sends it; what is not an id is left out."""
+    pairs: dict[UUID, str] = {}
+    for part in text.split(",")[:AT_MOST]:
+        name, _separator, stamp = part.partition(":")
+        try:
+            pairs[UUID(name)] = stamp
+        except ValueError:
+            continue
+    return pairs
+
+
+@require_safe
+@for_members
+def cards(request: MemberRequest) -> HttpResponse:
+    """Only the cards that look different by now, as out-of-band swaps; 204 when none does.
+
+    The answer's #live asks on for what is still being made, and stops when nothing is.
+    """
+    known = shown(request.GET.get("g", ""))
+    rows = Generation.objects.visible_to(request.membership).filter(id__in=known).for_cards()
+    now_cards = cards_of(rows, by=request.membership)
+    active = [card for card in now_cards if card.is_active]
+    engine.viewed([card.generation.id for card in active])
+    changed = [card for card in now_cards if known[card.generation.id] != card.stamp]
+    if not changed and active:
+        return HttpResponse(status=204)
+    context = {
+        "changed": changed,
+        "cards": now_cards,
+        "oob": True,
+        "running_count": Generation.objects.visible_to(request.membership).active().count(),
+    }
+    return render(request, "generations/_cards.html", context)
+
+
+@require_safe
+@for_members
+def card(request: MemberRequest, id: UUID) -> HttpResponse:
+    """One card as a fragment; as a page of its own it leads to its run."""
+    made = _card(request, id)
+    if not is_htmx(request):
+        return redirect("runs.detail", made.generation.run_id)
+    return render(request, "generations/_card.html", {"card": made})
+
+
+@require_POST
+@for_creators
+def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
+    """Stop it, if there is still something to stop. A late press changes nothing and shows how it stands."""
+    generation = get_object_or_404(Generation.objects.visible_to(request.membership), id=id)
+    runs.cancel(by=request.membership, generation=generation)
+    if is_htmx(request):
+        return render(request, "generations/_card.html", {"card": _card(request, id)})
+    return HttpResponseRedirect(_back(request))
+
+
+@require_POST
+@for_creators
+def again(request: MemberRequest, id: UUID) -> HttpResponse:
+    """Order the same once more. When the price has gone up, or is not known, nothing is sent and Create says so."""
+    generation = get_object_or_404(
+        Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway"), id=id
+    )
+    quoted = request.POST.get("quoted_micros", "")
+    try:
+        run = runs.again(
+            by=request.membership,
+            generation=generation,
+            token=request.POST.get("token") or runs.new_token(),
+            quoted_micros=int(quoted) if quoted.isascii() and quoted.isdigit() else None,
+        )
+    except runs.PriceMoved as error:
+        new, was = amount(error.quote.total_micros), amount(error.was_micros)
+        return _to_create(request, generation, _price_moved(new, was))
+    except (runs.NotPriced, runs.OverBudget, runs.AlreadySent):
+        return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
+    except runs.ModelGone:
+        return _to_create(request, generation, "")
+    if not is_htmx(request):
+        return HttpResponseRedirect(f"{reverse('create.index')}#jobs", status=303)
+    made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
+    context = {
+        "cards": cards_of(made, by=request.membership),
+        "oob": True,
+        "running_count": Generation.objects.visible_to(request.membership).active().count(),
+    }
+    return render(request, "generations/_new.html", context)
+
+
+def _price_moved(new: str, was: str) -> str:
+    if not was:
+        return _("It is about %(new)s now. Nothing was sent. Press again to go on.") % {"new": new}
+    words = _("It is about %(new)s now; it was %(was)s. Nothing was sent. Press again to go on.")
+    return words % {"new": new, "was": was}
+
+
+def _to_create(request: MemberRequest, generation: Generation, text: str) -> HttpResponse:
+    if text:
+        messages.warning(request, text)
+    if is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": edit_url(generation)})
+    return HttpResponseRedirect(edit_url(generation), status=303)
+
+
+def _card(request: MemberRequest, id: UUID) -> Card:
+    row = get_object_or_404(Generation.objects.visible_to(request.membership).for_cards(), id=id)
+    return cards_of([row], by=request.membership)[0]
+
+
+def _back(request: MemberRequest) -> str:
+    target = request.POST.get("next") or request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        return target
+    return reverse("create.index")

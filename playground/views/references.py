@@ -1,0 +1,88 @@
+"""Reference images: stored at once when picked, shown to the team only."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from playground.forms.create import Draft, fit
+from playground.media.images import ImageRefused
+from playground.media.serve import serve_media
+from playground.models import Reference, VideoModel
+from playground.services import catalogue, uploads
+from playground.views.access import MemberRequest, for_creators, for_members
+from playground.views.create_page import crop_of
+
+
+@require_POST
+@for_creators
+def upload(request: MemberRequest) -> HttpResponse:
+    """Store the image in `reference`, or forget the one in `remove`; answers with the field as it looks then.
+
+    422 with the reason beside the field when the image is refused: the picture chosen before stays.
+    """
+    draft = Draft.from_data(request.POST)
+    model = catalogue.find(by=request.membership, slug=draft.model) or catalogue.preselected(by=request.membership)
+    reference = _chosen(request, draft)
+    if "remove" in request.POST:
+        if reference is not None:
+            uploads.discard(by=request.membership, reference=reference)
+        return _field(request, draft, model, None)
+    file = request.FILES.get("reference")
+    if not file or not file.size:
+        return _field(request, draft, model, reference, error=_("No file arrived."))
+    try:
+        stored = uploads.store(by=request.membership, stream=file.file)  # type: ignore[arg-type]
+    except ImageRefused as error:
+        return _field(request, draft, model, reference, error=str(error))
+    return _field(request, draft, model, stored)
+
+
+def _chosen(request: MemberRequest, draft: Draft) -> Reference | None:
+    try:
+        return Reference.objects.visible_to(request.membership).filter(id=UUID(draft.reference_id)).first()
+    except ValueError:
+        return None
+
+
+def _field(
+    request: HttpRequest, draft: Draft, model: VideoModel | None, reference: Reference | None, *, error: str = ""
+) -> HttpResponse:
+    crop = crop_of(reference, fit(draft, model.takes).size, model.takes) if model and reference else None
+    context = {
+        "model": model,
+        "takes": model.takes if model else None,
+        "reference": reference,
+        "crop": crop,
+        "errors": {"reference": error} if error else {},
+    }
+    return render(request, "references/_field.html", context, status=422 if error else 200)
+
+
+@require_safe
+@for_members
+def image(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    reference = get_object_or_404(Reference.objects.visible_to(request.membership), id=id)
+    return serve_media(
+        request,
+        reference.key,
+        content_type=reference.content_type,
+        etag=reference.sha256,
+        last_modified=reference.created_at,
+    )
+
+
+@require_safe
+@for_members
+def thumb(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    reference = get_object_or_404(Reference.objects.visible_to(request.membership), id=id)
+    return serve_media(
+        request,
+        reference.thumb_key,
+        content_type="image/webp",
+        etag=f"{reference.sha256}-thumb",
+        last_modified=reference.created_at,
+    )

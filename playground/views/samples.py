@@ -1,0 +1,133 @@
+"""Unsaved sample rows for the style page: one card per state and cause, and texts of every awkward kind."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from playground.domain.capabilities import Capabilities
+from playground.domain.status import Status
+from playground.models import Gateway, Generation, Membership, Run, Video, VideoModel
+from playground.services.estimates import Quote, QuoteState
+from playground.views.cards import Card, card_of
+from playground.views.create_page import Chip
+
+S = Status
+PROMPT = "A paper boat drifts down a rain-filled street at dusk, neon signs mirrored in the water"
+TEXTS = {
+    "shortest": "Fox",
+    "a word of 500 letters": "x" * 500,
+    "5,000 characters": ("A slow river under willows, fog lifting. " * 125)[:5000],
+    "Arabic": "قارب ورقي ينجرف في شارع ممطر عند الغسق، وأضواء النيون تنعكس في الماء",
+    "Japanese": "夕暮れの雨に濡れた通りを紙の船がゆっくりと流れていく。ネオンが水面に映る。",
+    "emoji": "🦊🌊 a fox surfs 🏄‍♀️ at golden hour 🌅",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    name: str
+    card: Card
+
+
+def _generation(status: Status, now: datetime, prompt: str = PROMPT, **fields: Any) -> Generation:
+    gateway = Gateway(name="Lumenfall", slug="lumenfall", has_cancel=True)
+    model = VideoModel(
+        gateway=gateway, slug="kling-v3", name="Kling 3", owner="kling", capabilities=Capabilities().to_json()
+    )
+    run = Run(gateway=gateway, model=model, prompt=prompt, settings={"size": "1920x1080", "seconds": 8, "count": 1})
+    given: dict[str, Any] = {"estimate_micros": 840_000, "created_at": now - timedelta(minutes=6)}
+    return Generation(run=run, gateway=gateway, model=model, status=status, **(given | fields))
+
+
+def _video(generation: Generation, **fields: Any) -> Generation:
+    given: dict[str, Any] = {"width": 1920, "height": 1080, "duration_ms": 8000, "prompt": generation.run.prompt}
+    generation.video = Video(**(given | fields))
+    return generation
+
+
+def _rows(now: datetime) -> list[tuple[str, Generation]]:
+    sent = {"sent_at": now - timedelta(seconds=250), "submitted_at": now - timedelta(seconds=250)}
+    due = {"deadline_at": now + timedelta(minutes=26)}
+    ended = sent | {"ended_at": now - timedelta(seconds=210)}
+    return [
+        ("waiting", _generation(S.QUEUED, now)),
+        ("sending", _generation(S.SUBMITTING, now)),
+        ("queued at the provider", _generation(S.SUBMITTED, now, **sent, **due)),
+        ("generating, late", _generation(S.RUNNING, now, **sent, **due)),
+        ("generating, with progress", _generation(S.RUNNING, now, progress=42, **sent, **due)),
+        ("stopping", _generation(S.RUNNING, now, stop_requested_at=now, **sent, **due)),
+        ("saving", _generation(S.STORING, now, **sent, **due)),
+        ("ready", _video(_generation(S.DONE, now, cost_micros=840_000, **ended))),
+        (
+            "ready, not as asked",
+            _video(_generation(S.DONE, now, cost_micros=900_000, **ended), width=1280, height=720, duration_ms=8042),
+        ),
+        (
+            "arrived late",
+            _video(_generation(S.DONE, now, cost_micros=840_000, is_late=True, stop_requested_at=now, **ended)),
+        ),
+        ("ready, gone", _generation(S.DONE, now, cost_micros=840_000, **ended)),
+        ("refused: prompt", _generation(S.REJECTED, now, error_kind="moderation")),
+        ("failed: prompt, while running", _generation(S.FAILED, now, error_kind="moderation", **ended)),
+        ("refused: picture", _generation(S.REJECTED, now, error_kind="image")),
+        ("refused: balance", _generation(S.REJECTED, now, error_kind="balance")),
+        ("refused: key", _generation(S.REJECTED, now, error_kind="key")),
+        ("refused: busy", _generation(S.REJECTED, now, error_kind="busy")),
+        ("refused: other", _generation(S.REJECTED, now, error_kind="other", error_message="size is not supported")),
+        ("failed: provider", _generation(S.FAILED, now, error_kind="provider", **ended)),
+        ("failed: other, free", _generation(S.FAILED, now, error_kind="other", cost_micros=0, **ended)),
+        ("cancelled, never sent", _generation(S.CANCELLED, now)),
+        ("stopped", _generation(S.CANCELLED, now, **ended)),
+        ("late", _generation(S.EXPIRED, now, **ended, **due)),
+        ("lost", _generation(S.LOST, now, **ended)),
+        ("output lost", _generation(S.OUTPUT_LOST, now, cost_micros=840_000, **ended)),
+        ("unclear", _generation(S.UNKNOWN, now, sent_at=now)),
+    ]
+
+
+def card_samples(by: Membership | None) -> list[Sample]:
+    now = timezone.now()
+    samples = [Sample(name, card_of(row, by=None, usual=(60, 180), now=now)) for name, row in _rows(now)]
+    for name, text in TEXTS.items():
+        samples.append(Sample(name, card_of(_generation(S.FAILED, now, text), by=None, now=now)))
+    return samples
+
+
+def price_samples(by: Membership) -> list[dict[str, Any]]:
+    """Contexts for create/_price.html, one per line of the table of states."""
+    now = timezone.now()
+    fine: dict[str, Any] = {"unit_micros": 840_000, "provider": "fal", "checked_at": now, "count": 1, "seconds": 8}
+    bare: dict[str, Any] = {"count": 1, "seconds": 8}
+    needs = "This model needs a reference image. Add one to see the price."
+    none = "This gateway gives no price for wan-2.6."
+    capped: dict[str, Any] = {"left_micros": 41_200_000, "cap_micros": 50_000_000}
+    tight: dict[str, Any] = {"left_micros": 1_200_000, "cap_micros": 50_000_000}
+    quotes: list[tuple[str, Quote | None, dict[str, Any]]] = [
+        ("fine", Quote(QuoteState.ESTIMATED, **fine, **capped), {"left_after": 40_360_000}),
+        ("play money", Quote(QuoteState.ESTIMATED, **fine, is_play_money=True), {}),
+        ("tiny", Quote(QuoteState.ESTIMATED, **(fine | {"unit_micros": 3_000})), {}),
+        ("moved", Quote(QuoteState.ESTIMATED, **fine), {"problem": "price_moved", "was_micros": 700_000}),
+        ("sent already", Quote(QuoteState.ESTIMATED, **fine), {"problem": "already_sent"}),
+        ("over budget", Quote(QuoteState.ESTIMATED, **(fine | {"count": 4}), **tight), {}),
+        ("checking", None, {}),
+        ("needs input", Quote(QuoteState.NEEDS_INPUT, **bare, message=needs), {}),
+        ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {}),
+        ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
+        ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {}),
+        ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),
+    ]
+    page = {"by": by}
+    return [
+        {"name": name, "page": page, "quote": quote, "quote_state": quote.state.value if quote else "checking"} | more
+        for name, quote, more in quotes
+    ]
+
+
+def chip_samples() -> dict[str, list[Chip]]:
+    return {
+        "shape": [Chip(shape, shape, shape == "16:9") for shape in ("16:9", "9:16", "1:1", "21:9")],
+        "quality": [Chip("720p", "720p", True), Chip("1080p", "1080p", disabled_because="with 16:9 only")],
+        "seconds": [Chip("4", "4 s", micros=420_000), Chip("8", "8 s", True, micros=840_000), Chip("12", "12 s")],
+    }

@@ -1,0 +1,198 @@
+// The Create form: price checks while choosing, a draft that survives everything, the count of characters, the key that sends.
+// Elements inside the form are replaced by answers, so everything is looked up when needed and events are caught on document.
+const DEBOUNCE = 300;
+const PRICED = new Set(["model", "size", "shape", "quality", "seconds", "seconds_other", "count", "audio"]);
+const form = () => document.getElementById("create");
+const key = () => `draft:${form().dataset.person}`;
+let timer = 0;
+let composing = false;
+let byKey = false;
+
+// --- price
+function check() {
+  clearTimeout(timer);
+  document.getElementById("order")?.classList.add("is-checking");
+  document.getElementById("price-check")?.dispatchEvent(new CustomEvent("check"));
+}
+
+function checkSoon() {
+  clearTimeout(timer);
+  document.getElementById("order")?.classList.add("is-checking");
+  timer = setTimeout(check, DEBOUNCE);
+}
+
+function chosen(event) {
+  const { name } = event.target;
+  if (!PRICED.has(name)) return;
+  if (name === "seconds") {
+    const other = document.getElementById("seconds-other");
+    if (other) other.value = "";
+  }
+  if (name === "seconds_other") for (const chip of form().querySelectorAll("[name=seconds]")) chip.checked = false;
+  checkSoon();
+}
+
+// --- characters, counted as models count them: code points, from 80 % on
+function count() {
+  const line = document.getElementById("prompt-count");
+  if (!line) return;
+  const limit = Number(line.dataset.limit);
+  const length = [...document.getElementById("prompt").value].length;
+  const number = new Intl.NumberFormat(document.documentElement.lang);
+  let words = "";
+  if (length >= limit * 0.8) {
+    words = line.dataset.words.replace("%length%", number.format(length)).replace("%limit%", number.format(limit));
+    if (length > limit) words += ` ${line.dataset.over.replace("%over%", number.format(length - limit))}`;
+  }
+  if (line.textContent !== words) line.textContent = words;
+  line.classList.toggle("tone-bad", length > limit);
+}
+
+// --- draft
+function save() {
+  try {
+    const values = {};
+    for (const [name, value] of new FormData(form())) {
+      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "accept_unpriced", "model_shown", "parent"].includes(name)) values[name] = value;
+    }
+    localStorage.setItem(key(), JSON.stringify(values));
+  } catch {
+    // No storage: then reload forgets, as browsers do.
+  }
+}
+
+function stored() {
+  try {
+    return JSON.parse(localStorage.getItem(key()) || "null");
+  } catch {
+    return null;
+  }
+}
+
+// Only into a form that the server sent without a wish of its own (no ?from=, no errors, no kept input).
+function restore() {
+  const draft = stored();
+  const prompt = document.getElementById("prompt");
+  if (!draft || location.search || prompt.value || form().querySelector("[aria-invalid=true]")) return;
+  prompt.value = draft.prompt || "";
+  const negative = document.getElementById("negative-prompt");
+  if (negative && draft.negative_prompt) negative.value = draft.negative_prompt;
+  let changed = false;
+  for (const [name, value] of Object.entries(draft)) {
+    if (name === "prompt" || name === "negative_prompt" || value === "") continue;
+    changed = put(name, value) || changed;
+  }
+  if (changed) check();
+}
+
+// True when this changed something that the server must hear of.
+function put(name, value) {
+  const fields = [...form().elements].filter((field) => field.name === name);
+  if (!fields.length) {
+    if (name !== "reference_id" && !PRICED.has(name)) return false;
+    document.getElementById("settings").append(hidden(name, value));
+    return true;
+  }
+  const radio = fields.find((field) => field.type === "radio" && field.value === value);
+  if (fields[0].type === "radio") {
+    if (!radio || radio.checked) return false;
+    radio.checked = true;
+    return true;
+  }
+  if (fields[0].type === "hidden" || fields[0].value === value) return false;
+  fields[0].value = value;
+  return PRICED.has(name);
+}
+
+function hidden(name, value) {
+  const input = document.createElement("input");
+  input.type = "hidden";
+  input.name = name;
+  input.value = value;
+  return input;
+}
+
+// --- events
+document.addEventListener("compositionstart", () => (composing = true));
+document.addEventListener("compositionend", () => (composing = false));
+
+document.addEventListener("change", (event) => {
+  if (!form()?.contains(event.target)) return;
+  if (event.target.type !== "number") chosen(event);
+  save();
+});
+
+document.addEventListener("input", (event) => {
+  if (!form()?.contains(event.target)) return;
+  if (event.target.id === "prompt") count();
+  if (event.target.type === "number") chosen(event);
+  save();
+});
+
+document.addEventListener("keydown", (event) => {
+  byKey = event.key.startsWith("Arrow");
+  if (event.key !== "Enter" || event.isComposing || composing || event.keyCode === 229 || !form()?.contains(event.target)) return;
+  if (event.ctrlKey || event.metaKey) {
+    event.preventDefault();
+    const button = document.getElementById("generate");
+    if (button && !button.disabled) form().requestSubmit(button);
+  } else if (event.target.matches("input")) {
+    event.preventDefault();
+    if (event.target.closest(".picker")) event.target.closest(".picker").open = false;
+    else check();
+  }
+});
+
+document.addEventListener("pointerdown", () => (byKey = false));
+
+// Buttons that only ask for the price never order.
+document.addEventListener(
+  "submit",
+  (event) => {
+    if (event.target !== form() || !event.submitter?.hasAttribute("data-check")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    check();
+  },
+  true,
+);
+
+document.addEventListener("click", (event) => {
+  const example = event.target.closest("[data-example]");
+  if (!example || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  const prompt = document.getElementById("prompt");
+  prompt.value = example.dataset.example;
+  prompt.focus();
+  count();
+  save();
+});
+
+// After any answer: count again, ask for a price that is still missing, keep the list of models open for the keyboard.
+document.addEventListener("htmx:after:swap", (event) => {
+  const source = event.detail.ctx?.sourceElement;
+  if (!form() || source?.id === "live") return;
+  count();
+  save();
+  if (document.getElementById("order")?.dataset.state === "checking" || source?.id === "reference-field") check();
+  if (byKey && document.activeElement?.name === "model") document.activeElement.closest("details").open = true;
+  if (document.querySelector(".job")) document.querySelector(".create__empty")?.replaceChildren();
+  document.querySelector("#create [autofocus]")?.focus();
+});
+
+// Before a press is sent: nothing is asked about prices any more.
+document.addEventListener("htmx:before:request", (event) => {
+  if (event.detail.ctx?.sourceElement === form()) clearTimeout(timer);
+});
+
+document.addEventListener("htmx:finally:request", (event) => {
+  if (event.detail.ctx?.sourceElement?.id === "price-check" && event.detail.ctx.status?.startsWith?.("error"))
+    document.getElementById("order")?.classList.remove("is-checking");
+});
+
+if (form()) {
+  // htmx is ready after DOMContentLoaded; modules run before it.
+  addEventListener("DOMContentLoaded", restore);
+  if (document.readyState !== "loading") setTimeout(restore);
+  count();
+}

@@ -1,0 +1,75 @@
+// A reference image by click, drop on the page or paste: sent at once, by the field itself, so that only its id travels on.
+const KINDS = ["image/jpeg", "image/png", "image/webp"];
+const field = () => document.getElementById("reference-field");
+
+function refuse(words) {
+  const old = field().querySelector(".field__error");
+  const line = old || document.createElement("p");
+  line.className = "field__error";
+  line.setAttribute("role", "alert");
+  line.textContent = words;
+  if (!old) field().append(line);
+}
+
+function send(file) {
+  const input = document.getElementById("reference");
+  if (!input || !file) return;
+  if (!KINDS.includes(file.type)) return refuse(field().dataset.wrongKind);
+  if (file.size > Number(field().dataset.max)) return refuse(field().dataset.tooLarge);
+  if (input.files[0] !== file) {
+    const carrier = new DataTransfer();
+    carrier.items.add(file);
+    input.files = carrier.files;
+  }
+  const verb = field().querySelector(".drop__verb");
+  if (verb) verb.textContent = `${field().dataset.uploading} ${file.name}`;
+  field().classList.add("is-uploading");
+  field().dispatchEvent(new CustomEvent("upload"));
+}
+
+const image = (list) => [...(list || [])].find((file) => file.type.startsWith("image/"));
+
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "reference") return;
+  event.stopImmediatePropagation();
+  send(event.target.files[0]);
+}, true);
+
+document.addEventListener("paste", (event) => {
+  const file = image(event.clipboardData?.files);
+  if (!file) return;
+  event.preventDefault();
+  send(file);
+});
+
+document.addEventListener("dragover", (event) => {
+  if (![...event.dataTransfer.types].includes("Files")) return;
+  event.preventDefault();
+  field()?.classList.add("is-over");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) field()?.classList.remove("is-over");
+});
+document.addEventListener("drop", (event) => {
+  if (![...event.dataTransfer.types].includes("Files")) return;
+  event.preventDefault();
+  field()?.classList.remove("is-over");
+  send(image(event.dataTransfer.files) || event.dataTransfer.files[0]);
+});
+
+// "Remove" without leaving the page.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-remove-reference]");
+  if (!button) return;
+  event.preventDefault();
+  const mark = document.createElement("input");
+  mark.type = "hidden";
+  mark.name = "remove";
+  mark.value = "1";
+  field().append(mark);
+  field().dispatchEvent(new CustomEvent("upload"));
+});
+
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.ctx?.sourceElement?.id === "reference-field") field()?.classList.remove("is-uploading");
+});
