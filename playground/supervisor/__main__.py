@@ -3,16 +3,16 @@
 import os
 import sys
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
-    from django.conf import settings
     from django.core.management import execute_from_command_line
 
     try:
-        settings.INSTALLED_APPS  # noqa: B018 - reading one setting loads all of them
+        django.setup()
     except (ValueError, OSError, ImproperlyConfigured) as error:
         sys.exit(f"up: {' '.join(str(error).split())}")
     execute_from_command_line(["manage.py", "up", *sys.argv[1:]])

@@ -8,7 +8,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from tests.support.processes import free_port, marked, wait_until
+from tests.support.processes import below, free_port, marked, started_at, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PUBLIC_URL", "SANDBOX_JOB_SECONDS")
@@ -27,11 +27,14 @@ class Installation:
             "SANDBOX_PORT": str(self.sandbox_port),
             "PLAYGROUND_DATA": str(folder / "data"),
             "SECRET_KEY": secrets.token_urlsafe(48),
+            # Else the titles that the cluster gives its processes overwrite their environment, and with it the mark.
+            "SPT_NOENV": "1",
         }
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         self.environment = inherited | own | dict([self.mark.split("=")]) | variables
         self.out = folder / f"out-{uuid.uuid4()}"
         self.process: subprocess.Popen[bytes] | None = None
+        self._seen: set[tuple[int, str]] = set()
 
     def start(self, *command: str) -> "Installation":
         """Starts it and returns at once. The default command is the one that scripts/up ends in."""
@@ -56,7 +59,11 @@ class Installation:
         return f"http://localhost:{self.port}"
 
     def processes(self) -> set[int]:
-        return marked(self.mark)
+        """Every living process of it that was seen once, now or at an earlier call."""
+        self._seen = {(pid, began) for pid, began in self._seen if started_at(pid) == began}
+        roots = marked(self.mark) | {pid for pid, _ in self._seen}
+        self._seen |= {(pid, began) for pid in roots | below(roots) if (began := started_at(pid))}
+        return {pid for pid, _ in self._seen}
 
     def ready(self) -> "Installation":
         assert self.process is not None
@@ -71,6 +78,7 @@ class Installation:
 
     def stop(self) -> int:
         assert self.process is not None
+        self.processes()  # those that live now must be gone afterwards
         self.process.send_signal(signal.SIGTERM)
         return self.exit_code()
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from playground.supervisor.tree import descendants
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -37,6 +39,20 @@ def marked(mark: str) -> set[int]:
 
 def _is_zombie(entry: Path) -> bool:
     return (entry / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+def below(roots: set[int]) -> set[int]:
+    """The living descendants of these processes. Some overwrite their environment with their title and lose a mark."""
+    return {pid for root in roots for pid in descendants(root)}
+
+
+def started_at(pid: int) -> str:
+    """Tells a process from a later one with the same number; empty when it has ended."""
+    entry = Path("/proc") / str(pid)
+    try:
+        return "" if _is_zombie(entry) else (entry / "stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def command_line(pid: int) -> str:
