@@ -196,7 +196,7 @@ def make_video(
         "settings": dict(generation.run.settings),
     }
     return Video.objects.create(
-        id=id, team=by.team, owner=by.user, generation=generation, prompt=prompt, **keys, **{**defaults, **fields}
+        id=id, team=by.team, owner=by.user, generation=generation, prompt=prompt, **{**keys, **defaults, **fields}
     )
 
 

@@ -17,7 +17,6 @@ from playground.forms.videos import GalleryFilters
 from playground.models import Membership, User, Video, VideoModel
 from playground.models.video import VideoQuerySet
 from playground.services.runs import new_token
-from playground.htmx import is_htmx
 from playground.views.access import MemberRequest, for_members, may_change
 from playground.views.paging import cursor, newest
 

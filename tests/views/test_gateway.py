@@ -1,0 +1,41 @@
+"""The gateway page: what is in use, what it offers, what a check answers. The key is on no page."""
+
+from django.urls import reverse
+from django.utils import timezone
+
+from playground.models import Lifecycle
+from playground.services import catalogue
+from tests import factories
+from tests.support.processes import free_port
+
+KEY = "lmnfl_a_key_that_must_not_be_seen"
+
+
+def test_page_names_the_gateway_its_models_and_their_state(admin, browser_of):
+    gateway = catalogue.default_gateway()
+    factories.make_model("veo-3.1", gateway=gateway, price_note="from $0.10 per second")
+    factories.make_model("sora-2", gateway=gateway, lifecycle=Lifecycle.RETIRED)
+    factories.make_model("old-one", gateway=gateway, lifecycle=Lifecycle.RETIRING, retires_at=timezone.now())
+    page = browser_of(admin).get(reverse("gateway.connect")).content.decode()
+    assert page.index("veo-3.1") < page.index("old-one") < page.index("sora-2")
+    for words in ("Sandbox", "from $0.10 per second", "Live", "Retiring", "Retired", "LUMENFALL_API_KEY="):
+        assert words in page
+
+
+def test_key_is_never_shown(admin, browser_of, settings):
+    settings.GATEWAY_BASE_URL = "http://127.0.0.1:9/v1"
+    settings.GATEWAY_API_KEY = KEY
+    settings.LUMENFALL_API_KEY = KEY
+    client = browser_of(admin)
+    assert KEY not in client.get(reverse("gateway.connect")).content.decode()
+    assert KEY not in client.post(reverse("gateway.check")).content.decode()
+
+
+def test_check_says_in_words_that_nothing_answers(admin, browser_of, settings):
+    settings.SANDBOX_PORT = free_port()
+    whole = browser_of(admin).post(reverse("gateway.check"))
+    fragment = browser_of(admin, htmx=True).post(reverse("gateway.check"))
+    for answer in (whole, fragment):
+        assert answer.status_code == 200
+        assert "It cannot be reached" in answer.content.decode()
+    assert "<html" not in fragment.content.decode()

@@ -1,0 +1,94 @@
+"""Runs: the table and one run."""
+
+import re
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from playground.domain.status import Status
+from tests import factories
+
+RUNS = "/runs/"
+
+
+def text_of(answer) -> str:
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_no_runs_yet(member, stranger, browser_of):
+    factories.make_generation(by=stranger)
+    page = text_of(browser_of(member).get(RUNS))
+    assert "No runs yet." in page
+
+
+def test_row_counts_states_in_words_and_sums_the_known_costs(member, browser_of):
+    run = factories.make_run(by=member, quoted_total_micros=1_600_000)
+    factories.make_generation(run=run, cost_micros=400_000)
+    factories.make_generation(run=run, cost_micros=380_000)
+    factories.make_generation(run=run, status=Status.RUNNING)
+    factories.make_generation(run=run, status=Status.UNKNOWN)
+    page = text_of(browser_of(member).get(RUNS))
+    for words in ("2 Ready", "1 Generating", "1 Unclear", "$1.60", "$0.78"):
+        assert words in page
+
+
+def test_cost_nobody_reported_is_not_zero(member, browser_of):
+    factories.make_generation(by=member, status=Status.QUEUED)
+    page = text_of(browser_of(member).get(RUNS))
+    assert "not reported" in page
+    assert "$0.00" not in page
+
+
+def test_pages_of_runs_have_no_repeat_and_no_gap(member, browser_of):
+    model = factories.make_model()
+    made = [str(factories.make_run(by=member, model=model).id) for _ in range(65)]
+    client, seen, address = browser_of(member), [], RUNS
+    while address:
+        page = client.get(address).content.decode()
+        seen += re.findall(r'href="/runs/([0-9a-f-]{36})/"', page)
+        more = re.search(r'rel="next" href="([^"]+)"', page)
+        address = more and more.group(1)
+    assert seen == made[::-1]
+
+
+def test_queries_do_not_grow_with_the_rows(member, browser_of):
+    client, model = browser_of(member), factories.make_model()
+    factories.make_generation(by=member, model=model)
+    client.get(RUNS)
+    with CaptureQueriesContext(connection) as few:
+        client.get(RUNS)
+    for _ in range(20):
+        factories.make_video(by=member, model=model, files=False)
+    with CaptureQueriesContext(connection) as many:
+        client.get(RUNS)
+    assert len(few) == len(many) <= 8
+
+
+def test_run_page_shows_each_of_its_cards_and_what_was_asked(member, browser_of):
+    run = factories.make_run(by=member, prompt="Two boats", settings={"seed": 7})
+    rows = [factories.make_generation(run=run), factories.make_generation(run=run, status=Status.FAILED)]
+    factories.make_event(rows[1], "failed")
+    page = text_of(browser_of(member).get(reverse("runs.detail", args=[run.id])))
+    for row in rows:
+        assert f'id="job-{row.id}"' in page
+    assert "<dt>Seed</dt><dd>7</dd>" in page
+    assert "2: Failed at the provider" in page
+    assert "data-active" not in page[page.index('id="live"') :][:400]
+
+
+def test_run_page_asks_on_while_something_is_being_made(member, browser_of):
+    row = factories.make_generation(by=member, status=Status.RUNNING)
+    page = text_of(browser_of(member).get(reverse("runs.detail", args=[row.run_id])))
+    live = page[page.index('id="live"') :][:400]
+    assert f"{row.id}:" in live
+    assert "data-active" in live
+
+
+def test_parent_that_is_private_to_another_is_not_linked(member, admin, browser_of):
+    secret = factories.make_video(by=admin, files=False, visibility="private")
+    run = factories.make_run(by=admin, parent_video=secret)
+    factories.make_generation(run=run)
+    assert str(secret.id) not in text_of(browser_of(member).get(reverse("runs.detail", args=[run.id])))
+    assert str(secret.id) in text_of(browser_of(admin).get(reverse("runs.detail", args=[run.id])))
