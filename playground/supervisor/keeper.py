@@ -20,7 +20,7 @@ from playground.supervisor.ready import ask
 from playground.supervisor.service import Service, describe_exit
 from playground.supervisor.tree import adopt_orphans, descendants, kill, kill_descendants, parents, reap
 
-STOP_BY = (("release", 3.0), ("web", 3.0), ("worker", 6.5), ("sandbox", 8.0))
+STOP_BY = (("release", 3.0), ("web", 2.8), ("worker", 5.5), ("sandbox", 7.0))
 """Stopped in this order; seconds after the stop signal at which the patience with each one ends."""
 READY_WITHIN = 90.0
 
@@ -227,7 +227,7 @@ class Keeper:
                     say(f"{name} did not stop in time and is killed", error=True)
                     break
                 self._pump(0.1)
-        left = kill_descendants(within=max(1.0, begin + 9.0 - time.monotonic()))
+        left = kill_descendants(within=1.5)
         for service in by_name.values():
             self._drain(service)
             service.output.close()
