@@ -50,7 +50,7 @@ def videos(request: HttpRequest) -> HttpResponseBase:
 
 
 def _is_dry_run(request: HttpRequest) -> bool:
-    """Exactly `dryRun=true`. Any other value is refused, since a mistake here would cost money. openai ignores the flag."""
+    """Exactly `dryRun=true`. Any other value is refused, since a mistake costs money. openai ignores the flag."""
     value = request.GET.get("dryRun")
     if is_openai() or value is None:
         return False

@@ -64,8 +64,7 @@ def _read_multipart(request: HttpRequest) -> Body:
     body = Body()
     found: list[tuple[int, bytes | str]] = []
     for name, files in request.FILES.lists():
-        for file in files:
-            found.append((_position(name), _image(_bytes_of(file))))
+        found.extend((_position(name), _image(_bytes_of(file))) for file in files)
     for name, texts in request.POST.lists():
         if REFERENCE_NAME.fullmatch(name) or name in SINGLE_NAMES:
             found.extend((_position(name), _reference(_maybe_json(text))) for text in texts)

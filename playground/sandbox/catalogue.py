@@ -111,23 +111,27 @@ _MODELS = (
                  _takes(sizes(WIDE, 720, 1080), _range(4, 20), BOTH), 4,
                  (Price(500_000, "1080p", quality="1080p"), Price(300_000, "720p"))),
     SandboxModel("veo-3.1-fast", "Veo 3.1 Fast", "Google", ("gemini",), BOTH,
-                 _takes(sizes(WIDE, 720, 1080), Lengths(choices=(4, 6, 8)), BOTH, audio=True, negative=True, seed=True), 4,
+                 _takes(sizes(WIDE, 720, 1080), Lengths(choices=(4, 6, 8)), BOTH, audio=True, negative=True,
+                        seed=True), 4,
                  (Price(200_000, "Audio", audio=True), Price(100_000, "No audio")),
                  ("veo-3-1-fast", "veo-3.1-fast-generate-001")),
     SandboxModel("veo-3.1-lite", "Veo 3.1 Lite", "Google", ("gemini",), BOTH,
-                 _takes(sizes(WIDE, 720, 1080), Lengths(choices=(4, 6, 8)), BOTH, audio=True, negative=True, seed=True), 4,
-                 (Price(80_000, "1080p, audio", quality="1080p", audio=True), Price(50_000, "1080p, no audio", quality="1080p"),
+                 _takes(sizes(WIDE, 720, 1080), Lengths(choices=(4, 6, 8)), BOTH, audio=True, negative=True,
+                        seed=True), 4,
+                 (Price(80_000, "1080p, audio", quality="1080p", audio=True),
+                  Price(50_000, "1080p, no audio", quality="1080p"),
                   Price(50_000, "720p, audio", audio=True), Price(30_000, "720p, no audio")),
                  ("veo-3-1-lite", "veo-3.1-lite-generate-preview"), "preview"),
     SandboxModel("kling-v3", "Kling 3", "Kuaishou", ("fal", "replicate"), BOTH,
                  _takes(sizes(("16:9", "9:16", "1:1"), 720, 1080), _range(3, 15), BOTH, audio=True, negative=True,
                         prompt_limit=2500), 5,
-                 (Price(252_000, "Audio", audio=True, provider="replicate"), Price(168_000, "No audio", provider="replicate"),
+                 (Price(252_000, "Audio", audio=True, provider="replicate"),
+                  Price(168_000, "No audio", provider="replicate"),
                   Price(126_000, "Audio", audio=True), Price(84_000, "No audio")),
                  ("kling-3", "kling-video-v3")),
     SandboxModel("seedance-2.0", "Seedance 2.0", "ByteDance", ("fal", "byteplus"), ALL,
-                 _takes(sizes(("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"), 720), _range(4, 15), ALL, audio=True, seed=True,
-                        references=9), 5,
+                 _takes(sizes(("16:9", "9:16", "1:1", "4:3", "3:4", "21:9"), 720), _range(4, 15), ALL, audio=True,
+                        seed=True, references=9), 5,
                  (Price(302_000, "Image to video", mode=I2V), Price(181_000, "Reference to video", mode=V2V),
                   Price(303_400, "Text to video")),
                  ("seedance-2-0", "seedance-2")),
@@ -149,7 +153,8 @@ _MODELS = (
                  _takes(sizes(WIDE, 720, 1080), _range(1, 10), (I2V,)), 5,
                  (Price(45_000, "1080p", quality="1080p"), Price(25_000, "720p"))),
     SandboxModel("mock-video", "Mock Video", "Lumenfall", ("lumenfall",), (T2V,),
-                 _takes(sizes(WIDE, 720, 360), _range(1, 10), (T2V,), audio=True, seed=True, negative=True), 4, (Price(0),)),
+                 _takes(sizes(WIDE, 720, 360), _range(1, 10), (T2V,), audio=True, seed=True, negative=True), 4,
+                 (Price(0),)),
 )  # fmt: skip
 MODELS: dict[str, SandboxModel] = {model.slug: model for model in _MODELS}
 ALIASES: dict[str, str] = {alias: model.slug for model in _MODELS for alias in model.aliases}
@@ -198,8 +203,8 @@ def _shape(text: str) -> tuple[int, int]:
 def match_size(model: SandboxModel, asked: Mapping[str, str]) -> str:
     """The pixel size that the model makes for `size`, `aspect_ratio` and `resolution` (any may be missing or empty).
 
-    `size` counts first, then shape with resolution. The nearest shape on a logarithmic scale wins, then the nearest quality.
-    Raises BadSize when a value cannot be read; a value that can be read always gets the nearest offer.
+    `size` counts first, then shape with resolution. The nearest shape on a logarithmic scale wins, then the
+    nearest quality. Raises BadSize when a value cannot be read; any other value gets the nearest offer.
     """
     caps, size = model.capabilities, asked.get("size", "")
     default = caps.sizes[0]

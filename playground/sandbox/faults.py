@@ -1,7 +1,7 @@
 """Faults on order: a token such as `[[sandbox:fail]]` in a prompt makes the sandbox misbehave in a known way.
 
-`FAULTS` is the one list of them. The sandbox's page prints it and a test compares docs/sandbox.md with it. Faults belong
-to real orders; a dry run ignores them.
+`FAULTS` is the one list of them. The sandbox's page prints it and a test compares docs/sandbox.md with it. Faults
+belong to real orders; a dry run ignores them.
 """
 
 import re

@@ -74,7 +74,7 @@ def error_answer(error: ApiError) -> JsonResponse:
 
 
 def account_of(request: HttpRequest) -> str:
-    """The account behind the bearer key; raises ApiError 401. With no keys listed, every non-empty key is the same one."""
+    """The account behind the bearer key; raises ApiError 401. With no keys listed, all keys are the same account."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:

@@ -130,7 +130,7 @@ class Jobs:
     def _new_job(self, order: Order, account: str, request_id: str) -> Job:
         now, job_id = self.now(), new_id("video_")
         low, high = self.times.job
-        takes = random.Random(job_id).uniform(low, high)  # noqa: S311 - a playback time, from the id so that it is fixed
+        takes = random.Random(job_id).uniform(low, high)  # noqa: S311 - fixed by the id
         if order.fault == "slow":
             takes = self.times.slow
         reference = next((f"reference-{i}" for i, data in enumerate(order.references) if isinstance(data, bytes)), "")
@@ -141,7 +141,8 @@ class Jobs:
             model=order.model_name, slug=order.model.slug, provider=order.provider, prompt=order.prompt,
             seconds=str(order.seconds), size=order.size, pixels=order.pixels, audio=int(order.audio), count=order.count,
             seed=order.seed, reference=reference, fault=order.fault, webhook_url=order.webhook_url, user=order.user,
-            media_token=secrets.token_urlsafe(18), estimate_micros=order.total_micros, upstream_id=secrets.token_hex(12),
+            media_token=secrets.token_urlsafe(18),
+            estimate_micros=order.total_micros, upstream_id=secrets.token_hex(12),
         )  # fmt: skip
 
     # Drawing
@@ -220,7 +221,8 @@ class Jobs:
         charged = outcome == "completed"
         with self.store.write() as db:
             changed = db.execute(
-                "UPDATE job SET ended_at = ?, outcome = ?, error_code = ?, error_message = ? WHERE id = ? AND ended_at IS NULL",
+                "UPDATE job SET ended_at = ?, outcome = ?, error_code = ?, error_message = ?"
+                " WHERE id = ? AND ended_at IS NULL",
                 (at, outcome, code, message, job.id),
             ).rowcount
             if changed:
@@ -270,10 +272,11 @@ class Jobs:
         return job.ended_at if job.fault == "expired" else job.ended_at + self.times.expires
 
     def newest(self, account: str | None, limit: int) -> list[Job]:
-        where, values = ("WHERE account = ? AND deleted = 0", (account,)) if account else ("WHERE deleted = 0", ())
-        rows = self.store.rows(
-            f"SELECT * FROM job {where} ORDER BY created_at DESC, rowid DESC LIMIT ?", *values, limit
+        sql = (
+            "SELECT * FROM job WHERE deleted = 0 AND (? IS NULL OR account = ?)"
+            " ORDER BY created_at DESC, rowid DESC LIMIT ?"
         )
+        rows = self.store.rows(sql, account, account, limit)
         return [self._settle(Job.of(row)) for row in rows]
 
     def spent_micros(self, account: str) -> int:

@@ -178,7 +178,7 @@ def _seconds(model: SandboxModel, fields: dict[str, Any]) -> int:
 
 
 def check_webhook_url(url: str) -> str:
-    """`url` if hooks may be sent there: https, a name and no address, port 443 or 8443, nothing internal. "" stays ""."""
+    """`url` if hooks may be sent there: https, a name and no address, port 443 or 8443, nothing internal."""
     if not url:
         return ""
     try:

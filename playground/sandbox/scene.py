@@ -12,13 +12,17 @@ Rgb = tuple[int, int, int]
 
 SCENES: dict[str, tuple[str, ...]] = {
     "space": ("space", "planet", "galaxy", "star", "stars", "nebula", "astronaut", "moon", "orbit", "saturn", "rocket"),
-    "city": ("city", "street", "tokyo", "york", "neon", "skyline", "tower", "building", "urban", "car", "traffic", "robot"),
-    "ocean": ("ocean", "sea", "beach", "wave", "waves", "boat", "ship", "sail", "harbour", "harbor", "lake", "whale", "island",
-              "coast", "surf", "water", "river", "lighthouse", "fish"),
+    "city": ("city", "street", "tokyo", "york", "neon", "skyline", "tower", "building", "urban", "car",
+             "traffic", "robot"),
+    "ocean": ("ocean", "sea", "beach", "wave", "waves", "boat", "ship", "sail", "harbour", "harbor", "lake", "whale",
+              "island", "coast", "surf", "water", "river", "lighthouse", "fish"),
     "dunes": ("desert", "dune", "dunes", "sand", "camel", "sahara", "mars", "canyon", "savanna"),
-    "forest": ("forest", "tree", "trees", "wood", "woods", "fox", "deer", "bear", "wolf", "jungle", "owl", "pine", "cabin"),
-    "ridge": ("mountain", "mountains", "hill", "hills", "valley", "alps", "peak", "eagle", "balloon", "meadow", "field", "train"),
-    "ribbons": ("abstract", "music", "silk", "paint", "ink", "smoke", "logo", "colour", "color", "liquid", "dance", "wave form"),
+    "forest": ("forest", "tree", "trees", "wood", "woods", "fox", "deer", "bear", "wolf", "jungle", "owl", "pine",
+               "cabin"),
+    "ridge": ("mountain", "mountains", "hill", "hills", "valley", "alps", "peak", "eagle", "balloon", "meadow", "field",
+              "train"),
+    "ribbons": ("abstract", "music", "silk", "paint", "ink", "smoke", "logo", "colour", "color", "liquid",
+                "dance"),
 }  # fmt: skip
 TIMES: dict[str, tuple[str, ...]] = {
     "night": ("night", "midnight", "dark", "neon", "moonlight", "moonlit", "stars", "aurora", "lantern"),

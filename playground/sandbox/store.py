@@ -17,10 +17,12 @@ CREATE TABLE IF NOT EXISTS job (
     idempotency_key TEXT, created_at REAL NOT NULL, starts_at REAL NOT NULL, due_at REAL NOT NULL,
     model TEXT NOT NULL, slug TEXT NOT NULL, provider TEXT NOT NULL, prompt TEXT NOT NULL, seconds TEXT NOT NULL,
     size TEXT NOT NULL, pixels TEXT NOT NULL, audio INTEGER NOT NULL, count INTEGER NOT NULL, seed INTEGER NOT NULL,
-    reference TEXT NOT NULL, fault TEXT NOT NULL, webhook_url TEXT NOT NULL, user TEXT NOT NULL, media_token TEXT NOT NULL UNIQUE,
+    reference TEXT NOT NULL, fault TEXT NOT NULL, webhook_url TEXT NOT NULL, user TEXT NOT NULL,
+    media_token TEXT NOT NULL UNIQUE,
     estimate_micros INTEGER NOT NULL, upstream_id TEXT NOT NULL,
     rendered_at REAL, sizes TEXT NOT NULL DEFAULT '[]', render_error TEXT NOT NULL DEFAULT '',
-    ended_at REAL, outcome TEXT NOT NULL DEFAULT '', error_code TEXT NOT NULL DEFAULT '', error_message TEXT NOT NULL DEFAULT '',
+    ended_at REAL, outcome TEXT NOT NULL DEFAULT '', error_code TEXT NOT NULL DEFAULT '',
+    error_message TEXT NOT NULL DEFAULT '',
     deleted INTEGER NOT NULL DEFAULT 0, purged INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX IF NOT EXISTS job_key ON job (account, idempotency_key) WHERE idempotency_key IS NOT NULL;

@@ -56,7 +56,7 @@ def ridge(stage: Stage) -> list[Layer]:
 
 
 def forest(stage: Stage) -> list[Layer]:
-    return _hills(stage, 5, wooded=3, wavelength=1.3, rough=0.40, relief=0.30)
+    return _hills(stage, 4, wooded=3, wavelength=1.3, rough=0.40, relief=0.30)
 
 
 def dunes(stage: Stage) -> list[Layer]:
@@ -218,7 +218,7 @@ def weather(stage: Stage) -> list[Layer]:
     kind = stage.scene.weather
     if kind == "clear":
         return []
-    fall = {"snow": 96, "rain": 720, "sparks": -24}[kind] * stage.unit / 720
+    fall = {"snow": 48, "rain": 720, "sparks": -24}[kind] * stage.unit / 720
     drift = {"snow": 24, "rain": 96, "sparks": 12}[kind] * stage.unit / 720
     # Rain is too quick for one long sheet: the sheet repeats after `loop` pixels and jumps back, unseen.
     loop = stage.height if kind == "rain" else 0
@@ -234,7 +234,7 @@ def weather(stage: Stage) -> list[Layer]:
 def _sheet(stage: Stage, width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     rng, kind = np.random.default_rng(stage.scene.seed + 9), stage.scene.weather
     alpha = np.zeros((height, width), np.float32)
-    per_picture = {"snow": 90, "rain": 120, "sparks": 45}[kind]
+    per_picture = {"snow": 60, "rain": 100, "sparks": 40}[kind]
     for _ in range(int(per_picture * (width / stage.width) * (height / stage.height))):
         size = stage.unit * rng.uniform(0.002, 0.006)
         if kind == "rain":

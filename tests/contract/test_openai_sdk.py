@@ -130,7 +130,8 @@ def test_old_sdks_that_send_json_are_understood(profile: str, request: pytest.Fi
     server: SandboxServer = request.getfixturevalue(f"{profile}_sandbox")
     image = "data:image/png;base64," + base64.b64encode(png()).decode()
     answer = server.request(
-        "POST", "/videos", {"prompt": "x", "input_reference": {"image_url": image}, **ORDER}, headers={"User-Agent": "OpenAI/Python 2.3.0"}
+        "POST", "/videos", {"prompt": "x", "input_reference": {"image_url": image}, **ORDER},
+        headers={"User-Agent": "OpenAI/Python 2.3.0"},
     )  # fmt: skip
     assert answer.status == (202 if profile == "lumenfall" else 200)
     assert server.wait(answer.json["id"])["status"] == "completed"

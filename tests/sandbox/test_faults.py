@@ -33,7 +33,8 @@ def finished(server: SandboxServer, fault: str, **fields: Any) -> Any:
 
 
 @pytest.mark.parametrize(("fault", "status", "code"), [
-    ("moderation", 400, "CONTENT_POLICY_VIOLATION"), ("bad-image", 400, "INVALID_REQUEST"), ("402", 402, "INSUFFICIENT_BALANCE"),
+    ("moderation", 400, "CONTENT_POLICY_VIOLATION"), ("bad-image", 400, "INVALID_REQUEST"),
+    ("402", 402, "INSUFFICIENT_BALANCE"),
     ("500", 500, "INTERNAL_ERROR"),
 ])  # fmt: skip
 def test_refused_orders_are_not_charged(lumenfall: SandboxServer, fault: str, status: int, code: str) -> None:

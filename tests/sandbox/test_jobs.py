@@ -1,4 +1,4 @@
-"""What must hold whatever happens to the process: one job for one key, nothing lost, nothing back in time, no orphans."""
+"""What must hold whatever happens: one job for one key, nothing lost, nothing back in time, no orphans."""
 
 import os
 import signal

@@ -34,4 +34,4 @@ class Command(BaseCommand):
             if options[name] is not None:
                 command += [f"--{name.replace('_', '-')}", str(options[name])]
         path = os.pathsep.join(filter(None, [str(BASE_DIR), os.environ.get("PYTHONPATH", "")]))
-        os.execve(sys.executable, command, os.environ | {"PYTHONPATH": path})
+        os.execve(sys.executable, command, os.environ | {"PYTHONPATH": path})  # noqa: S606 - the point of it
