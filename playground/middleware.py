@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -31,9 +31,8 @@ def too_large(get_response: Handler) -> Handler:
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if getattr(request, "upload_too_large", False) and not isinstance(response, HttpResponse | None):
-            return response
         if getattr(request, "upload_too_large", False):
+            response.close()
             return render(request, "errors/413.html", status=413)
         return response
 

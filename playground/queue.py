@@ -45,9 +45,9 @@ def waiting() -> int:
 
 
 def waiting_for(task: str) -> int:
-    """How many of `task` are on the queue, taken or not. Reads the queue's rows: for small queues only."""
-    name = f"playground.tasks.{task}"
-    return sum(row.task.get("func") == name for row in _newest_rows())
+    """How many of `task` are on the queue and taken by nobody."""
+    name, now = f"playground.tasks.{task}", timezone.now()
+    return sum(row.task.get("func") == name for row in _newest_rows() if row.lock <= now)
 
 
 def forget_sweeps() -> None:

@@ -192,6 +192,7 @@ STORAGES = {
 }
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 FILE_UPLOAD_PERMISSIONS = 0o640
+FILE_UPLOAD_HANDLERS = ["playground.upload_handlers.CappedUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- language and time -------------------------------------------------------------------------------------------

@@ -77,8 +77,8 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
         if not engine.renew(generation.id, claim_id, now=timezone.now()):
             raise ClaimLost
 
-    heartbeat = _Every(seconds=5.0, action=still_ours)
-    with gateways.client_for(generation.gateway) as client:
+    heartbeat = _Every(seconds=3.0, action=still_ours)
+    with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
         job = _job(generation, client)
         with file.open("wb") as sink:
             downloaded = client.download(job, sink, heartbeat=heartbeat)

@@ -5,14 +5,16 @@ somebody else was first, and the caller stops. The event row and the money move 
 due time of its own, so a worker that dies or freezes is succeeded, and one that thaws writes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,7 +23,9 @@ from playground.models import Event, Generation, User
 
 log = structlog.get_logger(__name__)
 
-CLAIM_FOR = timedelta(seconds=30)
+CLAIM_FOR = timedelta(seconds=12)
+"""A dead worker's row is taken over after this; a living one renews its claim."""
+RENEW_EVERY_S = 3.0
 DEADLINE = timedelta(minutes=30)
 LATE_FOR = timedelta(hours=24)
 """How long a stopped or given-up order is still looked at, in case it was made after all."""
@@ -105,6 +109,28 @@ def renew(generation_id: UUID, claim_id: UUID, *, now: datetime) -> bool:
     """Keep a claim during long work. False when it was lost: stop and write nothing."""
     rows = Generation.objects.filter(id=generation_id, claim_id=claim_id)
     return bool(rows.update(next_check_at=now + CLAIM_FOR))
+
+
+@contextmanager
+def kept(generation_id: UUID, claim_id: UUID) -> Iterator[None]:
+    """Renew the claim from a thread while the block waits for the gateway. A dead or frozen process renews nothing."""
+    ended = threading.Event()
+
+    def keep() -> None:
+        try:
+            while not ended.wait(RENEW_EVERY_S):
+                if not renew(generation_id, claim_id, now=timezone.now()):
+                    return
+        finally:
+            connection.close()
+
+    keeper = threading.Thread(target=keep, name="keep-claim", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
 
 
 def push_back(generation_ids: Iterable[UUID], *, status: Status, until: datetime, now: datetime) -> int:

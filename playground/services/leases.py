@@ -1,11 +1,15 @@
 """Who leads: a named lease that at most one process holds, and signs of life."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from playground.models import Heartbeat, Lease
 
@@ -28,6 +32,29 @@ def renew(name: str, *, holder: UUID, seconds: float, now: datetime) -> bool:
     """False when the lease was lost: stop at once."""
     rows = Lease.objects.filter(name=name, holder=holder)
     return bool(rows.update(until=now + timedelta(seconds=seconds)))
+
+
+@contextmanager
+def kept(name: str, *, holder: UUID, seconds: float) -> Iterator[threading.Event]:
+    """Renew the lease from a thread, five times in its length. The event is set once it was lost: stop at once."""
+    ended, lost = threading.Event(), threading.Event()
+
+    def keep() -> None:
+        try:
+            while not ended.wait(seconds / 5):
+                if not renew(name, holder=holder, seconds=seconds, now=timezone.now()):
+                    lost.set()
+                    return
+        finally:
+            connection.close()
+
+    keeper = threading.Thread(target=keep, name=f"keep-{name}", daemon=True)
+    keeper.start()
+    try:
+        yield lost
+    finally:
+        ended.set()
+        keeper.join()
 
 
 def give_back(name: str, *, holder: UUID, now: datetime) -> None:

@@ -32,8 +32,6 @@ from playground.services.orders import order_of
 
 log = structlog.get_logger(__name__)
 
-CLAIM_FOR = timedelta(seconds=150)
-"""As long as the submit task may run: a claim never ends while its order is on the wire."""
 MAX_TRIES = 6
 BACKOFF_S = (1, 2, 5, 15, 60, 120)
 POLL_AFTER = timedelta(seconds=1)
@@ -50,7 +48,7 @@ def submit(generation_id: UUID) -> None:
         return
     generation.refresh_from_db()
     try:
-        with gateways.client_for(generation.gateway) as client:
+        with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
             job = client.create(order_of(generation))
     except gateways.GatewayNotConfigured as error:
         _wait(generation, claim_id, code="not_configured", message=str(error), after_s=60)
@@ -77,8 +75,6 @@ def _claim(generation: Generation, *, now: datetime) -> UUID | None:
         claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
     else:
         return None
-    if claim_id:
-        Generation.objects.filter(id=generation.id, claim_id=claim_id).update(next_check_at=now + CLAIM_FOR)
     return claim_id
 
 

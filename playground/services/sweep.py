@@ -23,7 +23,7 @@ from playground.services import engine, gateways, leases, outcomes, submit
 log = structlog.get_logger(__name__)
 
 LEASE = "sweep"
-LEASE_S = 12.0
+LEASE_S = 5.0
 SLICE_S = 10.0
 TICK_S = 0.2
 BATCH = 500
@@ -49,11 +49,12 @@ def run_slice(
     if not leases.take(LEASE, holder=holder, seconds=LEASE_S, now=clock()):
         return False
     ends_at = time.monotonic() + slice_s
-    while time.monotonic() < ends_at:
-        if sweep_once(now=clock()) < BATCH:
-            sleep(tick_s)
-        if not leases.renew(LEASE, holder=holder, seconds=LEASE_S, now=clock()):
-            return False
+    with leases.kept(LEASE, holder=holder, seconds=LEASE_S) as lost:
+        while time.monotonic() < ends_at:
+            if sweep_once(now=clock()) < BATCH:
+                sleep(tick_s)
+            if lost.is_set():
+                return False
     leases.give_back(LEASE, holder=holder, now=clock())
     seed()
     return True

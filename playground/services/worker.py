@@ -1,8 +1,8 @@
 """Watching over the cluster: the freeze detector.
 
 django-q2's cluster can be alive and do nothing for ever, for instance after one of its idle processes was killed. So
-this process runs it as a child of its own group, writes the heartbeat, re-seeds the sweep when nobody has held its
-lease for five seconds, and when that is not taken up kills the group and starts a new one. All processes below die
+this process runs it as a child of its own group, writes the heartbeat, re-seeds the sweep when nobody holds its
+lease, and when that is not taken up kills the group and starts a new one. All processes below die
 with it.
 """
 
@@ -30,9 +30,11 @@ log = structlog.get_logger(__name__)
 HEARTBEAT = "worker"
 BEAT_EVERY_S = 5.0
 TICK_S = 1.0
-STALE = timedelta(seconds=5)
-FROZEN_AFTER = timedelta(seconds=12)
-"""Since a sweep was seeded: a cluster that has not taken it up by then is frozen."""
+STALE = timedelta(seconds=1)
+FROZEN_AFTER = timedelta(seconds=5)
+"""A cluster that takes up no sweep for so long, although one is seeded every second, is frozen."""
+STARTS_WITHIN = timedelta(seconds=20)
+"""The same for a cluster that was just started and has not taken up any yet."""
 STOP_GRACE_S = 6.0
 CATALOGUE_LOOK_S = 5.0
 TIDY_EVERY = timedelta(hours=1)
@@ -59,7 +61,8 @@ class Watcher:
         self.stop = threading.Event()
         self.id = uuid4()
         self.child: subprocess.Popen[bytes] | None = None
-        self.seeded_at = timezone.now()
+        self.swept_at = timezone.now()
+        self.has_begun = False
         self.restarts = 0
         self.due: dict[str, float] = {}
 
@@ -78,7 +81,7 @@ class Watcher:
 
     def _start(self) -> None:
         self.child = subprocess.Popen(self.command, start_new_session=True, preexec_fn=die_with_parent)
-        self.seeded_at = timezone.now()
+        self.swept_at, self.has_begun = timezone.now(), False
         log.info("cluster_started", pid=self.child.pid, restarts=self.restarts)
 
     def _look(self) -> None:
@@ -89,8 +92,8 @@ class Watcher:
             return
         free_for = leases.free_since(sweep.LEASE, now=now)
         if free_for is None:
-            self.seeded_at = now
-        elif now - self.seeded_at > FROZEN_AFTER:
+            self.swept_at, self.has_begun = now, True
+        elif now - self.swept_at > (FROZEN_AFTER if self.has_begun else STARTS_WITHIN):
             self._restart("it does not take up work")
             return
         elif free_for > STALE and queue.waiting_for("sweep") == 0:

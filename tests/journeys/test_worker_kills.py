@@ -1,0 +1,67 @@
+"""kill -9 of any one worker process, idle or busy: work goes on within thirty seconds, nothing is paid twice."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.journeys.conftest import Running
+from tests.support.processes import command_line, wait_until
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+WITHIN_S = 30
+
+
+def charges(up: Running) -> list[str]:
+    request = Request(
+        f"http://127.0.0.1:{up.sandbox_port}/sandbox/charges", headers={"Authorization": "Bearer sandbox"}
+    )
+    with urlopen(request, timeout=10) as answer:
+        return [charge["idempotency_key"] for charge in json.load(answer)["data"]]
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def order_and_wait(up: Running) -> None:
+    up.manage("seed", "--count", "1")
+    wait_until(up.all_done, within=WITHIN_S, what=f"done, not {up.statuses()}")
+
+
+def test_idle_worker_processes_may_die_one_after_another(install: Callable[..., Running]) -> None:
+    up = install().ready_to_order()
+    order_and_wait(up)
+    for index in range(len(up.cluster())):
+        before = up.cluster()
+        victim = before[min(index, len(before) - 1)]
+        title = command_line(victim)
+        kill(victim)
+        order_and_wait(up)
+        assert len(up.statuses()) == index + 2, f"after the death of {title}"
+    assert len(charges(up)) == len(set(charges(up))) == len(up.statuses())
+
+
+def test_worker_killed_while_busy_is_succeeded(install: Callable[..., Running]) -> None:
+    up = install(SANDBOX_JOB_SECONDS="1-2").ready_to_order()
+    for _ in range(3):
+        up.manage("seed", "--count", "2")
+        for pid in up.cluster()[2:]:
+            kill(pid)
+        wait_until(up.all_done, within=WITHIN_S, what=f"done, not {up.statuses()}")
+    assert len(charges(up)) == len(set(charges(up))) == 6
+
+
+def test_watcher_killed_is_restarted_and_leaves_no_second_cluster(install: Callable[..., Running]) -> None:
+    up = install().ready_to_order()
+    watcher = min(pid for pid in up.processes() if "manage.py worker" in command_line(pid))
+    old = set(up.cluster())
+
+    kill(watcher)
+
+    wait_until(lambda: not old & up.processes(), within=10, what="the old cluster to be gone")
+    order_and_wait(up)
