@@ -14,9 +14,8 @@ def page_of(client, video, query="") -> str:
 
 
 def test_page_has_a_native_player_and_the_facts(member, browser_of):
-    video = factories.make_video(
-        by=member, settings={"size": "160x96", "seconds": 1, "seed": 0, "negative_prompt": "rain"}
-    )
+    run = factories.make_run(by=member, settings={"size": "160x96", "seconds": 1, "seed": 0, "negative_prompt": "rain"})
+    video = factories.make_video(by=member, generation=factories.make_generation(run=run, cost_micros=380_000))
     page = page_of(browser_of(member), video)
     assert f'src="/media/videos/{video.id}/"' in page
     assert f'poster="/media/videos/{video.id}/poster/"' in page

@@ -1,0 +1,120 @@
+"""Gallery and video page in a real browser: keyboard, previews, choosing, more tiles, the used frame, no CSP report."""
+
+import pytest
+
+from tests import factories
+from tests.support.processes import wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def page(chromium, live_server, admin, browser_of):
+    context = chromium.new_context(base_url=live_server.url)
+    session = browser_of(admin).cookies["session"].value
+    context.add_cookies([{"name": "session", "value": session, "url": live_server.url}])
+    page = context.new_page()
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+    yield page
+    complaints = page.complaints
+    context.close()
+    assert complaints == []
+
+
+def becomes_true(page, expression: str) -> None:
+    """Playwright's own wait needs `eval` in the page, which the CSP forbids."""
+    wait_until(lambda: page.evaluate(expression), within=20, what=expression)
+
+
+def test_more_tiles_come_without_a_new_address_and_take_the_focus(page, admin):
+    model = factories.make_model()
+    videos = [factories.make_video(by=admin, model=model) for _ in range(26)]
+    page.goto("/gallery/")
+    page.click("text=Show more")
+    becomes_true(page, "document.querySelectorAll('[data-tile]').length === 26")
+    assert page.url.endswith("/gallery/")
+    becomes_true(page, "document.activeElement.matches('[data-tile-link]')")
+    assert str(videos[1].id) in page.evaluate("document.activeElement.href")
+
+
+def test_keys_move_choose_and_open(page, admin):
+    older, newer = (factories.make_video(by=admin) for _ in range(2))
+    page.goto("/gallery/")
+    for key, expected in (("j", newer), ("j", older), ("k", newer)):
+        page.keyboard.press(key)
+        assert str(expected.id) in page.evaluate("document.activeElement.href")
+    page.keyboard.press("x")
+    assert page.locator("[data-count]").inner_text() == "1 chosen"
+    page.keyboard.press("Escape")
+    assert page.locator(".select-bar").is_hidden()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/videos/{newer.id}/")
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/videos/{older.id}/")
+
+
+def test_chosen_videos_go_to_the_trash_and_undo_brings_them_back(page, admin):
+    for _ in range(2):
+        factories.make_video(by=admin)
+    page.goto("/gallery/")
+    page.click("[data-select]")
+    assert page.locator("[data-needs-choice]").is_disabled()
+    for tile in page.locator("[data-tile-link]").all():
+        tile.click()
+    page.click("text=Move to trash")
+    page.wait_for_selector("text=2 videos moved to the trash.")
+    page.click("text=Undo")
+    becomes_true(page, "document.querySelectorAll('[data-tile]').length === 2")
+
+
+def test_preview_plays_muted_while_hovered_and_stops_on_leave(page, admin):
+    factories.make_video(by=admin)
+    page.goto("/gallery/")
+    page.hover("[data-tile-link]")
+    page.wait_for_selector("video.preview.is-playing")
+    assert page.evaluate("document.querySelector('video.preview').muted")
+    page.hover("h1")
+    page.wait_for_selector("video.preview", state="detached")
+
+
+def test_reduced_motion_plays_nothing_before_a_press(page, admin):
+    factories.make_video(by=admin)
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/gallery/")
+    page.hover("[data-tile-link]")
+    page.click("[data-preview-press]")
+    page.wait_for_selector("video.preview.is-playing")
+    assert page.locator("video.preview").count() == 1
+
+
+def test_title_is_changed_without_leaving_the_page(page, admin):
+    video = factories.make_video(by=admin)
+    page.goto(f"/videos/{video.id}/")
+    page.evaluate("window.stayed = true")
+    page.click("text=Rename")
+    page.fill("#id_title", "Harbour, take 3")
+    page.click("text=Save title")
+    page.wait_for_selector("h1:has-text('Harbour, take 3')")
+    page.click("text=Rename")
+    page.fill("#id_title", "x" * 201)
+    page.click("text=Save title")
+    page.wait_for_selector("#id_title_error")
+    assert page.evaluate("window.stayed")
+    page.complaints[:] = [line for line in page.complaints if "422" not in line]  # the browser notes every 4xx
+
+
+def test_frame_steps_and_becomes_the_reference_image_of_a_new_video(page, admin):
+    model = factories.make_model("sora-2")
+    video = factories.make_video(by=admin, model=model)
+    page.goto(f"/videos/{video.id}/")
+    becomes_true(page, "document.getElementById('player').readyState >= 2")
+    for _ in range(3):
+        page.keyboard.press(".")
+    becomes_true(page, "document.getElementById('player').currentTime > 0.1")
+    page.keyboard.press(",")
+    becomes_true(page, "document.getElementById('player').currentTime < 0.1")
+    page.click("text=Use this frame")
+    page.wait_for_url("**/create/?*reference_id=*")
+    assert f"parent={video.id}" in page.url
