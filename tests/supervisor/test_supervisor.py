@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.processes import command_line, free_port, marked, wait_until
 
+pytestmark = pytest.mark.journey
+
 ROOT = Path(__file__).resolve().parents[2]
 STANDIN = "python -m tests.supervisor.standin"
 PROCFILE = f"""
