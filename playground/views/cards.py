@@ -128,8 +128,15 @@ def _references(generation: Generation) -> list[Reference]:
     return [] if generation._state.adding else list(generation.references.all())
 
 
-def visible_video(generation: Generation, by: Membership | None) -> Video | None:
+def stored_video(generation: Generation) -> Video | None:
+    if generation._state.adding:
+        return generation._state.fields_cache.get("video")
     video: Video | None = getattr(generation, "video", None)
+    return video
+
+
+def visible_video(generation: Generation, by: Membership | None) -> Video | None:
+    video = stored_video(generation)
     if video is None or video.trashed_at:
         return None
     private = video.visibility == Visibility.PRIVATE
@@ -221,7 +228,7 @@ def _ready(generation: Generation, video: Video | None) -> str:
         arrived = _("Arrived after you stopped it.") if stopped else _("Arrived late.")
         return " ".join(part for part in (arrived, paid, _("Kept.")) if part)
     if video is None:
-        row: Video | None = getattr(generation, "video", None)
+        row = stored_video(generation)
         gone = _("In the trash.") if row and row.trashed_at else _("The video is not here any more.")
         return f"{gone} {paid}".strip()
     differs = differences(generation, video)

@@ -48,9 +48,9 @@ def _video(generation: Generation, **fields: Any) -> Generation:
 
 
 def _rows(now: datetime) -> list[tuple[str, Generation]]:
-    sent = {"sent_at": now - timedelta(seconds=250), "submitted_at": now - timedelta(seconds=250)}
-    due = {"deadline_at": now + timedelta(minutes=26)}
-    ended = sent | {"ended_at": now - timedelta(seconds=210)}
+    sent: dict[str, Any] = {"sent_at": now - timedelta(seconds=250), "submitted_at": now - timedelta(seconds=250)}
+    due: dict[str, Any] = {"deadline_at": now + timedelta(minutes=26)}
+    ended: dict[str, Any] = sent | {"ended_at": now - timedelta(seconds=210)}
     return [
         ("waiting", _generation(S.QUEUED, now)),
         ("sending", _generation(S.SUBMITTING, now)),

@@ -1,0 +1,120 @@
+"""Every state of a card says what happened and what is known of the money, and no more than that."""
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.views.cards import card_of
+from playground.views.samples import _generation, _rows, _video
+
+S = Status
+NOW = timezone.now()
+SENT = {"sent_at": NOW - timedelta(seconds=250), "submitted_at": NOW - timedelta(seconds=250)}
+ENDED = SENT | {"ended_at": NOW - timedelta(seconds=210)}
+
+
+def said(status, *, usual=None, **fields):
+    return card_of(_generation(status, NOW, **fields), by=None, usual=usual, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "word", "sentence"),
+    [
+        (S.REJECTED, {"error_kind": "moderation"}, "Failed", "The provider refused this prompt. Not charged."),
+        (
+            S.FAILED,
+            {"error_kind": "moderation", **ENDED},
+            "Failed",
+            "The provider refused this prompt. No charge reported yet.",
+        ),
+        (
+            S.FAILED,
+            {"error_kind": "provider", **ENDED},
+            "Failed",
+            "The provider broke off after 40 s. No charge reported yet.",
+        ),
+        (
+            S.REJECTED,
+            {"error_kind": "image"},
+            "Failed",
+            "The model could not read the reference image. Not charged.",
+        ),
+        (S.CANCELLED, {}, "Cancelled", "Cancelled before it was sent. Not charged."),
+        (
+            S.OUTPUT_LOST,
+            {"cost_micros": 840_000, **ENDED},
+            "Lost",
+            "It was made, but the provider's file ended before we could save it. Cost $0.84. An admin has been told.",
+        ),
+        (
+            S.UNKNOWN,
+            {"sent_at": NOW},
+            "Unclear",
+            "It was sent, but the answer got lost. It may have cost $0.84. We check and never send it twice.",
+        ),
+    ],
+)
+def test_the_words_of_a_state_are_those_of_the_design(status, fields, word, sentence):
+    card = said(status, **fields)
+    assert (card.word, card.sentence) == (word, sentence)
+
+
+@pytest.mark.parametrize("status", [S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST, S.OUTPUT_LOST])
+def test_a_sent_order_without_a_cost_is_never_called_free(status):
+    assert "Not charged" not in said(status, error_kind="provider", **ENDED).sentence
+    assert "No charge reported yet." in said(status, error_kind="provider", **ENDED).sentence
+
+
+def test_a_reported_cost_of_zero_is_called_free():
+    assert said(S.FAILED, error_kind="provider", cost_micros=0, **ENDED).sentence.endswith("Not charged.")
+
+
+def test_a_result_that_differs_says_what_was_asked_and_what_came():
+    row = _video(_generation(S.DONE, NOW, cost_micros=900_000), width=1280, height=720, duration_ms=8042)
+    sentence = card_of(row, by=None, now=NOW).sentence
+    assert sentence == "Asked for 1080p, 8 s. Got 720p, 8.0 s. Cost $0.90. The price was $0.84."
+
+
+def test_a_late_result_says_that_it_was_kept():
+    row = _video(_generation(S.DONE, NOW, cost_micros=840_000, is_late=True, stop_requested_at=NOW))
+    assert card_of(row, by=None, now=NOW).sentence == "Arrived after you stopped it. Cost $0.84. Kept."
+
+
+def test_running_over_the_usual_time_changes_the_stamp_so_that_the_page_hears_of_it():
+    deadline = {"deadline_at": NOW + timedelta(minutes=26)}
+    in_time = said(S.RUNNING, usual=(60, 600), **SENT, **deadline)
+    late = said(S.RUNNING, usual=(60, 180), **SENT, **deadline)
+    assert in_time.sentence == "Usually 1 to 10 min."
+    assert late.sentence.startswith("Usually 1 to 3 min. We keep asking until ")
+    assert in_time.stamp != late.stamp
+
+
+@pytest.mark.parametrize(("name", "row"), _rows(NOW), ids=lambda value: value if isinstance(value, str) else "")
+def test_no_card_has_more_than_two_buttons_and_no_button_spends_without_a_price(name, row):
+    card = card_of(row, by=None, now=NOW)
+    assert len(card.actions) <= 2
+    for action in [*card.actions, *card.menu]:
+        if "quoted_micros" in action.fields:
+            assert action.label.endswith(" - about $0.84")
+        if action.label.startswith(("Try again", "One more")) and not action.post:
+            assert action.url.startswith("/create/?from=")
+
+
+def test_without_a_known_price_try_again_opens_create():
+    card = said(S.FAILED, error_kind="provider", estimate_micros=None, **ENDED)
+    assert card.actions[0].label == "Try again"
+    assert not card.actions[0].post
+
+
+def test_vendored_files_are_those_of_the_manifest():
+    folder = settings.BASE_DIR / "static" / "vendor"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {path.name for path in folder.glob("*.js")} == set(manifest)
+    for name, facts in manifest.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == facts["sha256"]
+        assert (folder / facts["licence_file"]).is_file()

@@ -1,0 +1,208 @@
+"""The Create page: prices, presses, refusals, and that nothing typed is lost. Prices come from the cache."""
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from playground.domain.capabilities import Capabilities, Lengths
+from playground.domain.status import Status
+from playground.models import Generation, Lifecycle, Role, Run
+from playground.services import estimates
+from playground.views.create_page import EXAMPLES
+from tests.factories import make_gateway, make_generation, make_member, make_model, make_run
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/create/?model=kling-v3"}
+
+
+@pytest.fixture
+def model(db):
+    gateway = make_gateway(slug="sandbox", is_default=True)
+    return make_model("kling-v3", gateway=gateway, price_floor_micros=100_000)
+
+
+@pytest.fixture
+def member():
+    return make_member()
+
+
+@pytest.fixture
+def client(member):
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+@pytest.fixture
+def ended_session(settings):
+    """`signed_out` stands outside LoginRequiredMiddleware."""
+    name = "playground.htmx.signed_out"
+    if name not in settings.MIDDLEWARE:
+        at = settings.MIDDLEWARE.index("django.contrib.auth.middleware.LoginRequiredMiddleware")
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], name, *settings.MIDDLEWARE[at:]]
+
+
+def priced(model, micros=400_000, size="1280x720", seconds=4, state="estimated"):
+    """What a price check leaves behind."""
+    wanted = estimates.Wanted(model=model, size=size, seconds=seconds)
+    answer = {"state": state, "message": "This gateway gives no price for kling-v3."}
+    if state == "estimated":
+        answer |= {"unit_micros": micros, "provider": "fal", "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), answer, 60)
+
+
+def values(model, **more):
+    return {
+        "prompt": "A fox in the snow",
+        "model": model.slug,
+        "shape": "16:9",
+        "quality": "720p",
+        "seconds": "4",
+        "count": "1",
+        "token": "press-1",
+        "quoted_micros": "400000",
+        **more,
+    }
+
+
+def test_the_price_stands_in_the_first_html_on_the_button(client, model):
+    priced(model)
+    html = client.get("/create/").content.decode()
+    assert "Generate - about $0.40" in html
+    assert 'name="quoted_micros" value="400000"' in html
+    assert "4 s x $0.10 per second x 1 video" in html
+    for text in EXAMPLES:
+        assert text in html
+
+
+def test_a_press_makes_a_run_and_the_prompt_stays(client, model, member):
+    priced(model)
+    answer = client.post("/create/", values(model, count="2", quoted_micros="800000"))
+    assert answer.status_code == 303
+    run = Run.objects.get()
+    assert (run.prompt, run.created_by, run.generations.count()) == ("A fox in the snow", member.user, 2)
+    assert "A fox in the snow" in client.get("/create/").content.decode()
+
+
+def test_a_press_with_htmx_answers_the_new_card_and_a_fresh_token(client, model):
+    priced(model)
+    html = client.post("/create/", values(model), headers=HTMX).content.decode()
+    assert f"job-{Generation.objects.get().id}" in html
+    assert 'hx-swap-oob="afterbegin"' in html
+    assert 'value="press-1"' not in html
+    assert "1 running" in html
+
+
+def test_the_same_form_twice_is_one_run(client, model):
+    priced(model)
+    client.post("/create/", values(model))
+    assert client.post("/create/", values(model)).status_code == 303
+    assert Run.objects.count() == 1
+
+
+def test_the_same_token_with_other_words_asks_before_sending(client, model):
+    priced(model)
+    client.post("/create/", values(model))
+    answer = client.post("/create/", values(model, prompt="A wolf"))
+    html = answer.content.decode()
+    assert answer.status_code == 409
+    assert "This form was already sent" in html
+    assert "A wolf" in html
+    assert 'value="press-1"' not in html
+    assert Run.objects.count() == 1
+
+
+def test_a_price_that_went_up_sends_nothing_and_says_so(client, model):
+    priced(model, 500_000)
+    answer = client.post("/create/", values(model))
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert "It was $0.40 when you opened the form. Nothing was sent. Press again to go on." in html
+    assert "Generate - about $0.50" in html
+    assert not Run.objects.exists()
+
+
+def test_without_a_price_only_a_ticked_box_sends_and_only_where_allowed(client, model, member):
+    priced(model, state="unavailable")
+    assert client.post("/create/", values(model, accept_unpriced="1", quoted_micros="")).status_code == 422
+    member.team.allow_unpriced = True
+    member.team.save()
+    html = client.get("/create/").content.decode()
+    assert "Generate - price unknown" in html
+    assert client.post("/create/", values(model, quoted_micros="")).status_code == 422
+    assert not Run.objects.exists()
+    assert client.post("/create/", values(model, accept_unpriced="1", quoted_micros="")).status_code == 303
+
+
+def test_a_wrong_field_is_named_and_everything_typed_is_kept(client, model):
+    priced(model)
+    answer = client.post("/create/", values(model, seconds="5", prompt="Kept <b>words</b>"))
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'id="seconds-error"' in html
+    assert "Kept &lt;b&gt;words&lt;/b&gt;" in html
+    assert not Run.objects.exists()
+
+
+def test_a_model_that_is_gone_is_replaced_by_name_and_nothing_is_sent(client, model):
+    gone = make_model("sora-2", gateway=model.gateway, lifecycle=Lifecycle.RETIRED)
+    priced(model)
+    answer = client.post("/create/", values(gone, seconds="12", quality="720p"))
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert "sora-2 is no longer offered. We chose kling-v3." in html
+    assert "Your prompt is unchanged." in html
+    assert not Run.objects.exists()
+
+
+def test_a_price_check_with_htmx_keeps_the_token(client, model):
+    priced(model, 800_000, seconds=8)
+    html = client.post("/create/price/", values(model, seconds="8", model_shown="kling-v3"), headers=HTMX).content
+    assert b"about $0.80" in html
+    assert b'name="token" value="press-1"' in html
+    assert b'id="prompt"' not in html
+
+
+def test_another_model_brings_its_settings_and_says_what_changed(client, model):
+    other = make_model("veo", gateway=model.gateway, takes=Capabilities(lengths=Lengths(choices=(6,))))
+    sent = values(other, seconds="12", model_shown="kling-v3")
+    html = client.post("/create/price/", sent, headers=HTMX).content.decode()
+    assert "Length is now 6 s (was 12 s)." in html
+    assert 'data-state="checking"' in html
+
+
+def test_signed_out_a_form_is_kept_and_comes_back_after_signing_in(model, member, ended_session):
+    priced(model)
+    client = Client()
+    answer = client.post("/create/", values(model, prompt="Do not lose me"))
+    assert answer.status_code == 302
+    assert answer.headers["Location"].endswith("?next=%2Fcreate%2F")
+    client.force_login(member.user)
+    assert "Do not lose me" in client.get("/create/").content.decode()
+    assert not Run.objects.exists()
+
+
+def test_signed_out_htmx_is_sent_to_sign_in_as_a_whole_page(model, ended_session):
+    answer = Client().get("/generations/cards/?g=", headers=HTMX)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"].endswith("?next=%2Fcreate%2F%3Fmodel%3Dkling-v3")
+    assert not answer.content
+
+
+def test_a_viewer_cannot_order(model):
+    viewer = make_member(role=Role.VIEWER)
+    client = Client()
+    client.force_login(viewer.user)
+    priced(model)
+    assert "Generate" not in client.get("/create/").content.decode()
+    assert client.post("/create/", values(model)).status_code == 403
+
+
+def test_settings_of_an_earlier_order_fill_the_form_but_not_for_strangers(client, model, member):
+    priced(model, seconds=8)
+    mine = make_generation(run=make_run(by=member, model=model, prompt="A kite over a field"), status=Status.FAILED)
+    theirs = make_run(by=make_member(), model=model, prompt="A secret of others")
+    foreign = make_generation(run=theirs, status=Status.FAILED)
+    assert mine.run.prompt in client.get(f"/create/?from={mine.id}").content.decode()
+    assert foreign.run.prompt not in client.get(f"/create/?from={foreign.id}").content.decode()

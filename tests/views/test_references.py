@@ -1,0 +1,71 @@
+"""Reference images: stored when picked, shown with the part that will be used, for the team only."""
+
+from io import BytesIO
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from playground.models import Reference
+from tests.factories import make_gateway, make_member, make_model
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client():
+    make_model("kling-v3", gateway=make_gateway(slug="sandbox", is_default=True))
+    client = Client()
+    client.force_login(make_member().user)
+    return client
+
+
+def picture(width=360, height=640):
+    sink = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(sink, "JPEG")
+    return SimpleUploadedFile("a.jpg", sink.getvalue(), "image/jpeg")
+
+
+def send(client, file, **more):
+    return client.post(
+        "/references/", {"reference": file, "model": "kling-v3", "shape": "16:9", "quality": "720p", **more}
+    )
+
+
+def test_a_picture_is_stored_at_once_and_its_id_travels_on(client):
+    html = send(client, picture()).content.decode()
+    stored = Reference.objects.get()
+    assert f'name="reference_id" value="{stored.id}"' in html
+
+
+def test_a_mismatch_marks_the_part_that_is_used_and_offers_the_other_shape(client):
+    html = send(client, picture()).content.decode()
+    assert "Your picture is 9:16, the video 16:9. The marked part is used." in html
+    assert "Make the video 9:16" in html
+    assert 'for="shape-916"' in html
+    assert "M0 219h360v202h-360Z" in html
+
+
+def test_what_is_no_picture_is_refused_beside_the_field_and_not_kept(client):
+    answer = send(client, SimpleUploadedFile("a.jpg", b"not a picture at all", "image/jpeg"))
+    assert answer.status_code == 422
+    assert 'id="reference-error"' in answer.content.decode()
+    assert not Reference.objects.exists()
+
+
+def test_removing_forgets_a_picture_that_no_order_used(client):
+    send(client, picture())
+    html = client.post("/references/", {"remove": "1", "reference_id": str(Reference.objects.get().id)}).content
+    assert b"Choose a picture" in html
+    assert not Reference.objects.exists()
+
+
+def test_pictures_are_for_the_team_only(client):
+    send(client, picture())
+    stored = Reference.objects.get()
+    stranger = Client()
+    stranger.force_login(make_member().user)
+    for name in ("image", "thumb"):
+        assert client.get(f"/references/{stored.id}/{name}/").status_code == 200
+        assert stranger.get(f"/references/{stored.id}/{name}/").status_code == 404
