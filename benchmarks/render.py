@@ -1,6 +1,6 @@
 """CPU time of the sandbox's renderer: 4 s of 720p under 1 s, 20 s under 3 s, of one core.
 
-Prints the seconds (the better of two runs, since a busy machine slows all), and their ratio to a plain x264 encode of one
+Prints the seconds (the better of two runs: a busy machine slows all) and their ratio to a plain x264 encode of one
 still picture of the same length in the same run. Ends non-zero when a limit is missed. Run: python benchmarks/render.py
 """
 

@@ -22,8 +22,8 @@ Done = Callable[[str, list[int], str], None]
 """Called with the job's id, the sizes of its files in bytes, and an error text or ""."""
 
 
-def _exit_with_parent() -> None:
-    parent = os.getppid()
+def _exit_with_parent(parent: int) -> None:
+    """`parent` is told, not asked: a parent that was killed while this process started is no longer to be seen."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -52,7 +52,9 @@ class Renderer:
 
     def _new_pool(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.workers, mp_context=context, initializer=_exit_with_parent)
+        return ProcessPoolExecutor(
+            self.workers, mp_context=context, initializer=_exit_with_parent, initargs=(os.getpid(),)
+        )
 
     def warm_up(self) -> None:
         """Start the worker now, so that the first job need not wait for its imports."""

@@ -249,7 +249,8 @@ def test_several_videos_in_one_order(lumenfall: SandboxServer) -> None:
 def test_models_carry_what_clients_read(lumenfall: SandboxServer) -> None:
     models = {item["id"]: item for item in lumenfall.request("GET", "/models").json["data"]}
     assert {"sora-2", "sora-2-pro", "veo-3.1-fast", "veo-3.1-lite", "kling-v3", "seedance-2.0", "wan-2.6",
-            "pixverse-v5.6", "grok-imagine-video", "p-video", "p-video-avatar", "mock-video"} == set(models)  # fmt: skip
+            "pixverse-v5.6", "grok-imagine-video", "p-video", "p-video-avatar",
+            "mock-video"} == set(models)  # fmt: skip
     kling = models["kling-v3"]
     assert (kling["creator_organization"], kling["starting_price"]) == ("Kuaishou", 0.084)
     assert kling["modes"] == ["text-to-video", "image-to-video"]

@@ -38,7 +38,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -141,6 +148,16 @@ def test_the_end_of_the_server_leaves_no_process(tmp_path: Path, number: int, bu
     assert server.process.returncode == (0 if number != signal.SIGKILL else -9)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_end_while_the_render_worker_starts_leaves_no_process(tmp_path: Path, number: int) -> None:
+    server = launch(data=tmp_path)
+    until(lambda: any(b"spawn_main" in command_of(pid) for pid in children_of(server.process.pid)))
+    children = children_of(server.process.pid)
+    server.process.send_signal(number)  # the worker is importing and does not watch anyone yet
+    server.process.wait(timeout=2)
+    until(lambda: not any(alive(pid) for pid in children))
+
+
 def test_manage_command_serves_and_dies_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, time\n"
@@ -167,7 +184,7 @@ def test_a_dead_render_worker_is_replaced(tmp_path: Path) -> None:
         server.wait(server.create().json["id"])
         video = server.create(model="p-video", seconds=10).json
         for pid in children_of(server.process.pid):
-            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"spawn_main" in command_of(pid):
                 os.kill(pid, signal.SIGKILL)
         assert server.wait(video["id"])["status"] == "completed"
     finally:
