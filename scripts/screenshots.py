@@ -35,8 +35,9 @@ EMPTY = ("LUMENFALL_API_KEY", "GATEWAY_BASE_URL", "GATEWAY_API_KEY", "GATEWAY_DI
 THEMES = ("light", "dark")
 READY_WITHIN = 180.0
 VIDEO_WITHIN = 120.0
-JOB_SECONDS = "3"
-# Prompt, shape. The last one is still being made when the pictures of Create are taken.
+JOB_SECONDS = "25"
+"""Long enough for one to be still on its way while the pictures of Create are taken."""
+# Prompt, shape.
 VIDEOS = (
     ("Rain on a neon city street at night, reflections in the puddles", "16:9"),
     ("A lone balloon over desert dunes at golden hour", "16:9"),
@@ -45,7 +46,8 @@ VIDEOS = (
     ("Gulls over a stormy sea, long slow waves", "1:1"),
     ("A harbour at dawn, fishing boats leaving in a line, soft fog over the water", "16:9"),
 )
-RUNNING = "A paper lantern drifting over a still lake at dusk [[sandbox:slow]]"
+SHOWN = "A harbour at dawn"
+RUNNING = "A paper lantern drifting over a still lake at dusk"
 MODEL = "kling-v3"
 TYPED = "A glass greenhouse in the rain, slow push in, warm light from inside"
 
@@ -147,25 +149,25 @@ def ready(page: Page) -> int:
 
 
 def make_videos(page: Page, base: str) -> None:
+    """All of VIDEOS finished, and RUNNING on its way."""
     page.goto(f"{base}/create/?model={MODEL}")
     for prompt, shape in VIDEOS:
         order(page, prompt, shape)
-        wanted = ready(page) + 1
-        until(lambda wanted=wanted: ready(page) >= wanted, what=f"the video {prompt!r}")  # type: ignore[misc]
+    until(lambda: ready(page) == len(VIDEOS), what="the last of the videos")
     order(page, RUNNING, "16:9")
-    until(
-        lambda: page.locator("#jobs article[data-status=running]").count() == 1,
-        what="the running card",
-    )
+    running = page.locator("#jobs article[data-status=running]")
+    until(lambda: running.count() == 1, what="the running card")
 
 
 def settle(page: Page) -> None:
-    """Waits until every picture in view has been drawn and fonts are there."""
+    """Waits until the fonts are there and every picture in view has been decoded and painted."""
     page.wait_for_load_state()
-    page.wait_for_function(
-        "() => document.fonts.status === 'loaded' && [...document.images].filter((i) => {"
-        " const r = i.getBoundingClientRect(); return r.top < innerHeight && r.bottom > 0; })"
-        ".every((i) => i.complete && i.naturalWidth > 0)"
+    page.evaluate(
+        "async () => { await document.fonts.ready;"
+        " const seen = [...document.images].filter((image) => {"
+        "   const box = image.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0; });"
+        " await Promise.all(seen.map((image) => { image.loading = 'eager'; return image.decode(); }));"
+        " for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); }"
     )
 
 
@@ -196,31 +198,39 @@ def create_page(page: Page, base: str) -> None:
 
 
 def detail_page(page: Page, base: str) -> None:
-    """The newest video, with its first second on the stage."""
+    """One wide video, stopped after its first second."""
     page.goto(f"{base}/gallery/")
-    page.locator("[data-tile-link]").first.click()
+    page.locator("[data-tile-link]", has_text=SHOWN).click()
     page.wait_for_selector("video")
     page.evaluate(
-        "() => new Promise((done) => { const v = document.querySelector('video'); v.muted = true;"
-        " const seek = () => { v.addEventListener('seeked', () => done(), { once: true }); v.currentTime = 1; };"
-        " v.readyState > 0 ? seek() : (v.addEventListener('loadedmetadata', seek, { once: true }), v.load()); })"
+        "async () => { const video = document.querySelector('video');"
+        " const once = (name) => new Promise((done) => video.addEventListener(name, done, { once: true }));"
+        " video.muted = true; video.preload = 'auto';"
+        " if (video.readyState < 1) { const there = once('loadedmetadata'); video.load(); await there; }"
+        " const there = once('seeked'); video.currentTime = 1; await there;"
+        " if (video.readyState < 4) await once('canplaythrough'); }"
     )
+    page.wait_for_timeout(1000)  # the player fades its own "loading" sign out, without an event for it
 
 
 def take_all(browser: Browser, state: Path, base: str, folder: Path) -> None:
+    """Create first, while a video is still being made."""
     for theme in THEMES:
         with viewer(browser, state, theme=theme) as context:
             page = context.new_page()
             create_page(page, base)
             photograph(page, folder / f"create-{theme}.png")
-            page.goto(f"{base}/gallery/")
-            photograph(page, folder / f"gallery-{theme}.png")
-            detail_page(page, base)
-            photograph(page, folder / f"detail-{theme}.png")
     with viewer(browser, state, theme="light", phone=True) as context:
         page = context.new_page()
         create_page(page, base)
         photograph(page, folder / "create-phone.png")
+    for theme in THEMES:
+        with viewer(browser, state, theme=theme) as context:
+            page = context.new_page()
+            page.goto(f"{base}/gallery/")
+            photograph(page, folder / f"gallery-{theme}.png")
+            detail_page(page, base)
+            photograph(page, folder / f"detail-{theme}.png")
 
 
 def main(arguments: list[str]) -> None:
