@@ -20,7 +20,9 @@ from playground.views.create_page import crop_of
 @require_POST
 @for_creators
 def upload(request: MemberRequest) -> HttpResponse:
-    """Store the image in `reference`, or forget the one in `remove`; answers with the field as it looks then.
+    """Store the image in `reference`, or forget the chosen one with `remove`; answers with the field as it looks then.
+
+    With neither, the field of the image in `reference_id` is drawn again, as after a reload.
 
     422 with the reason beside the field when the image is refused: the picture chosen before stays.
     """
@@ -32,6 +34,8 @@ def upload(request: MemberRequest) -> HttpResponse:
             uploads.discard(by=request.membership, reference=reference)
         return _field(request, draft, model, None)
     file = request.FILES.get("reference")
+    if reference is not None and not file:
+        return _field(request, draft, model, reference)
     if not file or not file.size:
         return _field(request, draft, model, reference, error=_("No file arrived."))
     try:

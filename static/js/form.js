@@ -78,23 +78,37 @@ function restore() {
   const negative = document.getElementById("negative-prompt");
   if (negative && draft.negative_prompt) negative.value = draft.negative_prompt;
   let changed = false;
+  const shown = form().querySelector("[name=model]:checked")?.value;
+  if (draft.reference_id && !form().querySelector("[name=reference_id]")) showReference(draft.reference_id);
   for (const [name, value] of Object.entries(draft)) {
-    if (name === "prompt" || name === "negative_prompt" || value === "") continue;
-    changed = put(name, value) || changed;
+    if (name === "prompt" || name === "negative_prompt" || name === "reference_id" || value === "") continue;
+    changed = put(name, value, draft.model !== shown) || changed;
   }
   if (changed) check();
 }
 
-// True when this changed something that the server must hear of.
-function put(name, value) {
+// The picture is drawn by the server again, so that nothing is ordered with an image that is not seen.
+function showReference(id) {
+  const field = document.getElementById("reference-field");
+  field.append(hidden("reference_id", id));
+  field.dispatchEvent(new CustomEvent("upload"));
+}
+
+// True when this changed something that the server must hear of. What only the draft's model offers travels hidden: the
+// answer for that model replaces it.
+function put(name, value, otherModel) {
   const fields = [...form().elements].filter((field) => field.name === name);
   if (!fields.length) {
-    if (name !== "reference_id" && !PRICED.has(name)) return false;
+    if (!PRICED.has(name) || !otherModel) return false;
     document.getElementById("settings").append(hidden(name, value));
     return true;
   }
   const radio = fields.find((field) => field.type === "radio" && field.value === value);
   if (fields[0].type === "radio") {
+    if (!radio && otherModel && name !== "model") {
+      document.getElementById("settings").append(hidden(name, value));
+      return true;
+    }
     if (!radio || radio.checked) return false;
     radio.checked = true;
     return true;

@@ -69,3 +69,12 @@ def test_pictures_are_for_the_team_only(client):
     for name in ("image", "thumb"):
         assert client.get(f"/references/{stored.id}/{name}/").status_code == 200
         assert stranger.get(f"/references/{stored.id}/{name}/").status_code == 404
+
+
+def test_a_picture_chosen_before_is_drawn_again_from_its_id(client):
+    send(client, picture())
+    stored = Reference.objects.get()
+    answer = client.post("/references/", {"reference_id": str(stored.id), "model": "kling-v3"})
+    assert answer.status_code == 200
+    assert f"/references/{stored.id}/thumb/" in answer.content.decode()
+    assert Reference.objects.count() == 1
