@@ -181,7 +181,8 @@ def test_no_button_spends_without_a_price_or_with_a_model_that_is_gone(member, b
     page = browser_of(member).get(GALLERY).content.decode()
     assert "One more" not in page
     assert page.count("Reuse settings") == 2
-    assert "No price given" in page
+    assert "No price given · cost not reported" in page
+    assert "$0.00" not in page
 
 
 def test_select_mode_works_without_scripts_and_moves_what_was_chosen(member, browser_of):
