@@ -26,6 +26,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_unix_socket = True
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Signing in costs nothing in tests: the real hasher is slow on purpose, and every account would pay for it."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _BY_HAND and _WORKER == "one":
         shutil.rmtree(_DATA, ignore_errors=True)
