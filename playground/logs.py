@@ -5,6 +5,7 @@ would hold one, wherever they come from.
 """
 
 import logging
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -13,11 +14,16 @@ import structlog
 SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secret", "cookie", "signature")
 
 
+_TOKEN_IN_PATH = re.compile(r"/(welcome|sign-in|hooks|s)/[^\s?]+")
+
+
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the value of every entry whose name says it is private."""
+    """Replace every value whose name says it is private, and the secret part of one-time addresses in any value."""
     for name in event:
         if any(word in name.lower() for word in SECRET_WORDS):
             event[name] = "[not logged]"
+        elif isinstance(event[name], str) and "/" in event[name]:
+            event[name] = _TOKEN_IN_PATH.sub(r"/\1/[not logged]", event[name])
     return event
 
 

@@ -7,6 +7,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import dj_email_url
 from environs import Env, validate
 
 from playground.logs import logging_config
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "playground.middleware.membership",
+    "playground.htmx.signed_out",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
@@ -147,7 +149,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "create.index"
 _mail_url = env.str("EMAIL_URL", "")
 MAIL_IS_SET = bool(_mail_url)
-_mail = env.dj_email_url("EMAIL_URL", "console:")
+_mail = dj_email_url.parse(_mail_url or "console:")
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
 EMAIL_PORT = _mail["EMAIL_PORT"] or 25

@@ -35,7 +35,8 @@ class Bench:
 
     def wanted(self, slug: str = "p-video", **values: Any) -> estimates.Wanted:
         model = self.model(slug)
-        values = {"size": model.takes.sizes[0], "seconds": model.takes.lengths.shortest} | values
+        lengths = model.takes.lengths
+        values = {"size": model.takes.sizes[0], "seconds": lengths.minimum or lengths.shortest} | values
         return estimates.Wanted(model=model, **values)
 
     def start(self, prompt: str, **values: Any) -> Run:

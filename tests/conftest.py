@@ -34,6 +34,17 @@ def cheap_passwords() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+FOLDER_MARKS = {"sandbox": "contract", "faults": "engine", "services": "engine", "gateway": "pure", "domain": "pure"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole folders belong to a lane; see tests/lanes.py."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in FOLDER_MARKS:
+            item.add_marker(FOLDER_MARKS[folder])
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _BY_HAND and _WORKER == "one":
         shutil.rmtree(_DATA, ignore_errors=True)

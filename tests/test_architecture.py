@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "forms": {"domain", "models", "services"},
     "htmx": set(),
     "templatetags": {"domain", "models"},
-    "views": {"domain", "models", "services", "forms", "htmx"},
+    "views": {"domain", "models", "services", "forms", "htmx", "templatetags"},
     "supervisor": set(),
     "management": {"domain", "models", "services", "supervisor", "queue", "tasks", "gateway"},
     "urls": {"views"},

@@ -73,15 +73,20 @@ class Lengths:
 
     @property
     def shortest(self) -> int:
-        return min(self.choices) if self.choices else self.minimum
+        """The shortest length that is offered as a chip."""
+        return self.steps()[0]
 
     def steps(self) -> tuple[int, ...]:
-        """Lengths to offer as chips: the list, or at most six sensible ones of a range."""
+        """Lengths to offer as chips: the list, or at most six sensible ones of a range.
+
+        A range that begins under three seconds is offered from three: shorter clips show nothing, and may be typed.
+        """
         if self.choices:
             return tuple(sorted(self.choices))
         usual = (3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 60)
-        inside = [seconds for seconds in usual if self.minimum <= seconds <= self.maximum]
-        steps = sorted({self.minimum, *inside, self.maximum})
+        first = max(self.minimum, min(3, self.maximum))
+        inside = [seconds for seconds in usual if first <= seconds <= self.maximum]
+        steps = sorted({first, *inside, self.maximum})
         while len(steps) > 6:
             gaps = [(steps[i + 1] - steps[i - 1], i) for i in range(1, len(steps) - 1)]
             steps.pop(min(gaps)[1])

@@ -41,7 +41,7 @@ def micros_from_json(value: object) -> int | None:
 
 
 def dollars(micros: int, *, rounding: Literal["up", "nearest"] = "nearest") -> str:
-    """`$0.84`, `$1,234.50`; amounts above zero but under one cent read "less than $0.01" in templates, see `is_tiny`."""
+    """`$0.84`, `$1,234.50`. Templates write "less than $0.01" where `is_tiny` holds."""
     mode = ROUND_CEILING if rounding == "up" else ROUND_HALF_UP
     cents = (Decimal(micros) / MICROS_PER_DOLLAR).quantize(Decimal("0.01"), rounding=mode)
     sign = "-" if cents < 0 else ""

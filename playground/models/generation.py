@@ -89,11 +89,9 @@ class Generation(Row):
 
     class Meta:
         constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=sorted(Status)), name="generation_status_known"),
             models.CheckConstraint(
-                condition=models.Q(status__in=[s.value for s in Status]), name="generation_status_known"
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(status__in=[s.value for s in ACTIVE])
+                condition=~models.Q(status__in=sorted(ACTIVE))
                 | models.Q(next_check_at__isnull=False, deadline_at__isnull=False),
                 name="generation_active_is_due",
             ),

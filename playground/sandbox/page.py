@@ -1,6 +1,7 @@
 """The sandbox's own page: what it is, its models and prices, the fault tokens, the latest jobs."""
 
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -8,9 +9,10 @@ from django.shortcuts import render
 from playground.domain.money import dollars, unit_dollars
 
 from . import settings
-from .catalogue import MODELS
+from .catalogue import MODELS, SandboxModel
 from .faults import FAULTS, without_token
 from .http import allow, is_openai
+from .job import Job
 from .state import jobs
 
 
@@ -21,43 +23,39 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def index(request: HttpRequest) -> HttpResponse:
     allow(request, "GET", "HEAD")
     store = jobs()
-    recent = [
-        {
-            "id": job.id,
-            "prompt": without_token(job.prompt),
-            "fault": job.fault,
-            "model": job.model,
-            "size": job.pixels,
-            "seconds": job.seconds,
-            "status": job.status(store.now()),
-            "created_at": datetime.fromtimestamp(job.created_at).astimezone(),
-            "cost": dollars(job.final_micros if job.outcome == "completed" else job.estimate_micros),
-            "poster": f"/media/{job.media_token}/thumbnail.webp"
-            if job.outcome == "completed" and not job.purged
-            else "",
-            "link": f"/media/{job.media_token}/{job.id}.mp4",
-        }
-        for job in store.newest(None, 12)
-    ]
-    models = [
-        {
-            "item": item,
-            "lengths": item.capabilities.lengths,
-            "shapes": ", ".join(item.capabilities.shapes),
-            "qualities": ", ".join(item.capabilities.qualities),
-            "prices": [(unit_dollars(price.micros) if price.micros else "", price) for price in item.prices],
-        }
-        for item in MODELS.values()
-    ]
-    return render(
-        request,
-        "sandbox/index.html",
-        {
-            "profile": settings.SANDBOX_PROFILE,
-            "openai": is_openai(),
-            "base": request.build_absolute_uri("/openai/v1"),
-            "models": models,
-            "faults": FAULTS.values(),
-            "jobs": recent,
-        },
-    )
+    context = {
+        "profile": settings.SANDBOX_PROFILE,
+        "openai": is_openai(),
+        "base": request.build_absolute_uri("/openai/v1"),
+        "models": [_model_row(item) for item in MODELS.values()],
+        "faults": FAULTS.values(),
+        "jobs": [_job_row(job, now=store.now()) for job in store.newest(None, 12)],
+    }
+    return render(request, "sandbox/index.html", context)
+
+
+def _job_row(job: Job, *, now: float) -> dict[str, Any]:
+    is_shown = job.outcome == "completed"
+    return {
+        "id": job.id,
+        "prompt": without_token(job.prompt),
+        "fault": job.fault,
+        "model": job.model,
+        "size": job.pixels,
+        "seconds": job.seconds,
+        "status": job.status(now),
+        "created_at": datetime.fromtimestamp(job.created_at).astimezone(),
+        "cost": dollars(job.final_micros if is_shown else job.estimate_micros),
+        "poster": f"/media/{job.media_token}/thumbnail.webp" if is_shown and not job.purged else "",
+        "link": f"/media/{job.media_token}/{job.id}.mp4",
+    }
+
+
+def _model_row(item: SandboxModel) -> dict[str, Any]:
+    return {
+        "item": item,
+        "lengths": item.capabilities.lengths,
+        "shapes": ", ".join(item.capabilities.shapes),
+        "qualities": ", ".join(item.capabilities.qualities),
+        "prices": [(unit_dollars(price.micros) if price.micros else "", price) for price in item.prices],
+    }

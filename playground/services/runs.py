@@ -98,18 +98,8 @@ def start(
         raise ModelGone(wanted.model)
     quote = estimates.quote(by=by, wanted=wanted)
     _check_price(quote, quoted_micros, accept_unpriced)
-    run = Run(
-        team_id=by.team_id,
-        created_by_id=by.user_id,
-        gateway_id=wanted.model.gateway_id,
-        model=wanted.model,
-        submit_token=token,
-        body_hash=body_hash,
-        prompt=prompt,
-        settings=wanted.settings(),
-        quoted_total_micros=quote.total_micros,
-        parent_video=parent_video,
-    )
+    run = _drawn(by, wanted, quote, prompt=prompt, token=token, body_hash=body_hash)
+    run.parent_video = parent_video
     try:
         _write(run, wanted=wanted, quote=quote, retry_of=retry_of, now=timezone.now())
     except IntegrityError:
@@ -120,6 +110,21 @@ def start(
     except ledger.OverBudget as error:
         raise OverBudget(quote) from error
     return run
+
+
+def _drawn(by: Membership, wanted: Wanted, quote: Quote, *, prompt: str, token: str, body_hash: str) -> Run:
+    """The run's row, not yet written."""
+    return Run(
+        team_id=by.team_id,
+        created_by_id=by.user_id,
+        gateway_id=wanted.model.gateway_id,
+        model=wanted.model,
+        submit_token=token,
+        body_hash=body_hash,
+        prompt=prompt,
+        settings=wanted.settings(),
+        quoted_total_micros=quote.total_micros,
+    )
 
 
 def _hash(wanted: Wanted, prompt: str) -> str:

@@ -6,12 +6,15 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from playground.media import images, storage
+from playground.media.images import ImageRefused
 from playground.models import Membership, Reference
 from playground.models.base import new_id
 
+__all__ = ["ImageRefused", "discard", "store"]
+
 
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
-    """Keep an uploaded image. Raises `images.ImageRefused` with words for the person who picked it."""
+    """Keep an uploaded image. Raises ImageRefused with words for the person who picked it."""
     reference_id = new_id()
     stream.seek(0)
     with (

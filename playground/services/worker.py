@@ -35,7 +35,7 @@ FROZEN_AFTER = timedelta(seconds=5)
 """A cluster that takes up no sweep for so long, although one is seeded every second, is frozen."""
 STARTS_WITHIN = timedelta(seconds=20)
 """The same for a cluster that was just started and has not taken up any yet."""
-STOP_GRACE_S = 6.0
+STOP_GRACE_S = 4.0
 CATALOGUE_LOOK_S = 5.0
 TIDY_EVERY = timedelta(hours=1)
 PR_SET_PDEATHSIG = 1

@@ -195,9 +195,9 @@ def said(
         case S.LOST:
             sentence = _("The gateway no longer knows this video. %(charge)s") % {"charge": charge(generation)}
         case S.OUTPUT_LOST:
-            sentence = _(
-                "It was made, but the provider's file ended before we could save it. %(charge)s An admin has been told."
-            ) % {"charge": charge(generation)}
+            sentence = _("It was made, but the provider's file ended before we could save it. %(charge)s") % {
+                "charge": charge(generation)
+            }
         case S.UNKNOWN:
             sentence = _unclear(generation)
         case _:

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.create import CreateForm, Draft, fit
 from playground.htmx import DRAFT_IN_SESSION, is_htmx
-from playground.media.images import ImageRefused
 from playground.models import Generation, Membership, Reference, Run, Video, VideoModel
 from playground.services import catalogue, runs, uploads
 from playground.services.estimates import Wanted
+from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
 from playground.views.create_page import (

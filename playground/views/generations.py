@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from playground.htmx import is_htmx
-from playground.models import Generation
+from playground.models import Generation, Run
 from playground.services import engine, runs
 from playground.templatetags.playground import amount
 from playground.views.access import MemberRequest, for_creators, for_members
@@ -99,6 +99,10 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     except runs.ModelGone:
         return _to_create(request, generation, "")
+    return _made(request, run)
+
+
+def _made(request: MemberRequest, run: Run) -> HttpResponse:
     if not is_htmx(request):
         return HttpResponseRedirect(f"{reverse('create.index')}#jobs", status=303)
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()

@@ -1,4 +1,4 @@
-"""The bytes of a video, for the members of its team. What is in the trash stays visible to them."""
+"""The bytes of videos and reference images, for members of their team. What is in the trash stays visible to them."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from playground.media.serve import serve_media
-from playground.models import Video
+from playground.models import Reference, Video
 from playground.views.access import MemberRequest, for_members
 from playground.views.video_facts import download_name
 
@@ -68,3 +68,29 @@ def download(request: MemberRequest, id: UUID) -> HttpResponseBase:
     """The file itself under a name that says when, with which model and from which words it was made."""
     found = _video(request, id)
     return _serve(request, found, found.key, kind="", name=download_name(found))
+
+
+@require_safe
+@for_members
+def reference(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    found = get_object_or_404(Reference.objects.visible_to(request.membership), id=id)
+    return serve_media(
+        request,
+        found.key,
+        content_type=found.content_type,
+        etag=found.sha256,
+        last_modified=found.created_at,
+    )
+
+
+@require_safe
+@for_members
+def reference_thumb(request: MemberRequest, id: UUID) -> HttpResponseBase:
+    found = get_object_or_404(Reference.objects.visible_to(request.membership), id=id)
+    return serve_media(
+        request,
+        found.thumb_key,
+        content_type="image/webp",
+        etag=f"{found.sha256}-thumb",
+        last_modified=found.created_at,
+    )

@@ -3,17 +3,15 @@
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from playground.forms.create import Draft, fit
-from playground.media.images import ImageRefused
-from playground.media.serve import serve_media
 from playground.models import Reference, VideoModel
 from playground.services import catalogue, uploads
-from playground.views.access import MemberRequest, for_creators, for_members
+from playground.services.uploads import ImageRefused
+from playground.views.access import MemberRequest, for_creators
 from playground.views.create_page import crop_of
 
 
@@ -64,29 +62,3 @@ def _field(
         "errors": {"reference": error} if error else {},
     }
     return render(request, "references/_field.html", context, status=422 if error else 200)
-
-
-@require_safe
-@for_members
-def image(request: MemberRequest, id: UUID) -> HttpResponseBase:
-    reference = get_object_or_404(Reference.objects.visible_to(request.membership), id=id)
-    return serve_media(
-        request,
-        reference.key,
-        content_type=reference.content_type,
-        etag=reference.sha256,
-        last_modified=reference.created_at,
-    )
-
-
-@require_safe
-@for_members
-def thumb(request: MemberRequest, id: UUID) -> HttpResponseBase:
-    reference = get_object_or_404(Reference.objects.visible_to(request.membership), id=id)
-    return serve_media(
-        request,
-        reference.thumb_key,
-        content_type="image/webp",
-        etag=f"{reference.sha256}-thumb",
-        last_modified=reference.created_at,
-    )

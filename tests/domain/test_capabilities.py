@@ -30,9 +30,17 @@ def test_shapes_are_matched_on_a_logarithmic_scale() -> None:
 def test_range_of_lengths_becomes_at_most_six_chips_with_both_ends() -> None:
     steps = Lengths(minimum=1, maximum=60).steps()
 
-    assert (steps[0], steps[-1]) == (1, 60)
+    assert (steps[0], steps[-1]) == (3, 60)
     assert len(steps) == 6
     assert list(steps) == sorted(set(steps))
+
+
+def test_clip_of_one_second_may_be_typed_but_is_not_offered() -> None:
+    lengths = Lengths(minimum=1, maximum=10)
+
+    assert lengths.allows(1)
+    assert lengths.shortest == 3
+    assert Lengths(minimum=1, maximum=2).steps() == (2,)
 
 
 def test_nearest_length_prefers_the_cheaper_one_on_a_tie() -> None:

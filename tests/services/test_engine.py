@@ -160,7 +160,7 @@ def test_saver_that_lost_its_claim_leaves_no_video_and_no_file(
 
 
 def test_at_most_four_are_saved_at_once(bench: Bench) -> None:  # noqa: F811
-    run = bench.start("Rain on a roof", count=4)
+    bench.start("Rain on a roof", count=4)
     extra = bench.start("Rain on a window", count=2)
     now = timezone.now()
     Generation.objects.update(status=Status.STORING, next_check_at=now + timedelta(hours=1))

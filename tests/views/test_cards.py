@@ -49,7 +49,7 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"cost_micros": 840_000, **ENDED},
             "Lost",
-            "It was made, but the provider's file ended before we could save it. Cost $0.84. An admin has been told.",
+            "It was made, but the provider's file ended before we could save it. Cost $0.84.",
         ),
         (
             S.UNKNOWN,
