@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 
 from tests.environment import isolated
@@ -18,6 +19,7 @@ _DATA = Path(os.environ.setdefault("PLAYGROUND_TEST_DATA", tempfile.mkdtemp(pref
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "one")
 _FOLDER = _DATA / _WORKER
 os.environ |= isolated(_FOLDER)
+django.setup()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +27,10 @@ def clip(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def webm_clip(tmp_path_factory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "clip.webm", codec="libvpx-vp9")
+
+
+@pytest.fixture(autouse=True)
+def connections_may_be_given_back(django_db_blocker: Any) -> Iterator[None]:
+    """Serving closes the database connection before the first byte; nothing here reads from one."""
+    with django_db_blocker.unblock():
+        yield
