@@ -74,7 +74,7 @@ LANES = {
         Lane("sqlite", ["-m", APART, "-n", "2"]),
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
         Lane("contract", ["-m", "contract", "-n", "2"]),
-        Lane("journeys", ["-m", "journey"]),
+        Lane("journeys", ["-m", "journey", "-n", "2", "--dist", "loadfile"]),
         Lane("browser", ["-m", "browser"], with_chromium),
     )
 }
