@@ -23,6 +23,7 @@ from playground.views.create_page import (
     EXAMPLES,
     Page,
     draw,
+    fieldless,
     latest_generations,
     picker_rows,
     sentence,
@@ -153,7 +154,14 @@ def _refused(
     page = _drawn(request.membership, draft, name_changes=not errors and not problem)
     if page is None:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()}, status=status)
-    more = {"errors": errors or {}, "problem": problem, "was_micros": was_micros, "refused": True}
+    errors = errors or {}
+    more = {
+        "errors": errors,
+        "fieldless": fieldless(errors, page.model.takes),
+        "problem": problem,
+        "was_micros": was_micros,
+        "refused": True,
+    }
     if is_htmx(request):
         context = page.context(picker=picker_rows(catalogue.offered(by=request.membership), page.model), **more)
         response = render(request, "create/_form.html", context, status=status)

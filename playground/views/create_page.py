@@ -4,7 +4,7 @@ Everything is worked out from a `Draft` and a model, so that the first page, a p
 refused order are drawn by the same code and cannot differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -166,6 +166,16 @@ def sentence(changes: Sequence[str]) -> str:
         return ""
     text = "; ".join(changes)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def fieldless(errors: Mapping[str, str], takes: Capabilities) -> list[str]:
+    """What is wrong with values for which the form of this model has no field, as sent by a script or an old page."""
+    drawn = {"prompt", "reference", "seconds", "size", "quality", "count"}
+    drawn |= {name for name in ("negative_prompt", "seed") if getattr(takes, name)}
+    carried = {"token", "quoted_micros", "accept_unpriced", "audio"}
+    words = [_("Part of the form was missing or broken. Press again to send it as it stands here.")]
+    own = [message for name, message in errors.items() if name not in drawn | carried]
+    return own + (words if carried & set(errors) else [])
 
 
 @dataclass(frozen=True, slots=True)
