@@ -1,0 +1,108 @@
+"""What the benchmarks share: an installation in a folder of its own, its web server, a signed-in visitor, medians.
+
+Nothing here touches the data of a real installation, and everything listens on 127.0.0.1.
+"""
+
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.environment import isolated
+from tests.media.server import REPOSITORY, answers, free_port, wait_until
+
+
+@contextmanager
+def entered(folder: Path, *, database: str = "", **variables: str) -> Iterator[None]:
+    """This process as one of an installation below `folder`: settings, tables, cache table, static files.
+
+    With a `database` URL the rows go to a database made beside that one, which is dropped at the end.
+    """
+    os.environ |= isolated(folder) | {"LOG_LEVEL": "ERROR", "PORT": str(free_port())} | variables
+    if database:
+        os.environ["DATABASE_URL"] = database
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    if database:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    call_command("prepare")
+    try:
+        yield
+    finally:
+        if database:
+            connection.creation.destroy_test_db(os.environ["DATABASE_URL"].rpartition("/")[2], verbosity=0)
+        connection.close()
+
+
+@contextmanager
+def web(*, threads: int = 64) -> Iterator[tuple[int, int]]:
+    """The real web server over the entered installation. Yields its port and the id of the process that serves.
+
+    One process, so that the two sides of a comparison cannot land on differently busy ones.
+    """
+    port = int(os.environ["PORT"])
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "playground.wsgi:application"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", str(threads)]
+    command += ["--backlog", "1024", "--backpressure", str(threads), "--no-ws", "--http", "1", "--log-level", "error"]
+    process = subprocess.Popen(command, cwd=REPOSITORY)
+    try:
+        wait_until(lambda: process.poll() is not None or answers(port), "the web server did not start")
+        if process.poll() is not None:
+            raise RuntimeError(f"the web server ended with {process.returncode}")
+        (serving,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield port, int(serving)
+    finally:
+        ended(process)
+
+
+@contextmanager
+def program(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another program of this interpreter, ended with the block."""
+    process = subprocess.Popen([sys.executable, *command], cwd=REPOSITORY, env=os.environ | variables)
+    try:
+        yield process
+    finally:
+        ended(process)
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def visitor() -> tuple[object, dict[str, str]]:
+    """A membership of a new team, and the request headers of its signed-in person: session and CSRF."""
+    from django.test import Client
+
+    from tests.factories import make_member
+
+    member = make_member()
+    client = Client()
+    client.force_login(member.user)
+    token = "b" * 32
+    return member, {"Cookie": f"session={client.session.session_key}; csrf={token}", "X-CSRFToken": token}
+
+
+def get(connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]) -> int:
+    """One GET over a kept connection; the body is read and thrown away."""
+    connection.request("GET", path, headers=dict(headers))
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The smallest value that `share` of them do not exceed."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-int(share * 100) * len(ranked) // 100) - 1)]
