@@ -147,12 +147,9 @@ def filled(people: People) -> dict[str, str]:
         assert who.order(prompt, seconds=2, picture=shot).status == 303
     done = r'data-status="(done|failed)"'
     wait_until(lambda: len(who.ask("/create/").values(done)) == 4, within=90, what="four ended videos")
-    ids = who.ask("/gallery/").values(r'data-tile-link\s|/videos/([0-9a-f-]{36})/[^"]*"\s+data-tile-link')
-    ids = [id for id in ids if id]
-    gallery = who.ask("/gallery/")
-    pier = who.ask(f"/videos/{ids[1]}/")
-    assert "Old pier" in pier.text
-    carried = {"team": "filled", "video": ids[1], "next": "/gallery/"}
-    assert who.post("/videos/trash/", carried, page=gallery).status in (302, 303)
+    made = who.ask("/create/").values(r'<a href="(/videos/[0-9a-f-]{36}/)">([^<]+)</a></h3>')
+    by_prompt = {prompt: address for address, prompt in made}
+    carried = {"team": "filled", "video": by_prompt["Old pier"].split("/")[2], "next": "/gallery/"}
+    assert who.post("/videos/trash/", carried, page=who.ask("/gallery/")).status in (302, 303)
     run = who.ask("/runs/").values(r'href="(/runs/[0-9a-f-]{36}/)"')[0]
-    return {"video": f"/videos/{ids[0]}/", "older": f"/videos/{ids[2]}/", "run": run}
+    return {"video": by_prompt[prompts[3]], "other": by_prompt[prompts[0]], "run": run}
