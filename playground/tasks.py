@@ -1,6 +1,14 @@
-"""What the queue may run: one short function a task. Names are a public interface, rows in the queue hold them."""
+"""What the queue may run: one short function a task. Names are a public interface, rows in the queue hold them.
+
+Everything but the sweep takes a slot first, so that the sweep always finds a free process. Without one a task leaves at
+once: its row is still due, or it is put on the queue again.
+"""
 
 from uuid import UUID
+
+from django.utils import timezone
+
+AGAIN_S = 1.0
 
 
 def sweep() -> None:
@@ -9,31 +17,56 @@ def sweep() -> None:
     run_slice()
 
 
-def submit(generation_id: str) -> None:
-    from playground.services.submit import submit as send
+def submit(generation_id: str, claim_id: str = "") -> None:
+    from playground import queue
+    from playground.services import engine, slots
+    from playground.services.submit import TIMEOUT_S, submit_claimed, submit_queued
 
-    send(UUID(generation_id))
+    with slots.taken("work", slots.WORK) as free:
+        if not free:
+            if claim_id:
+                engine.renew(UUID(generation_id), UUID(claim_id), now=timezone.now())
+            queue.enqueue("submit", generation_id, claim_id, timeout_s=TIMEOUT_S, delay_s=AGAIN_S)
+        elif claim_id:
+            submit_claimed(UUID(generation_id), UUID(claim_id))
+        else:
+            submit_queued(UUID(generation_id))
 
 
 def collect(generation_id: str) -> None:
+    from playground.services import slots
     from playground.services.collect import collect as fetch
 
-    fetch(UUID(generation_id))
+    with slots.taken("save", slots.SAVES) as may_save, slots.taken("work", slots.WORK) as may_work:
+        if may_save and may_work:
+            fetch(UUID(generation_id))
 
 
 def cancel(generation_id: str) -> None:
-    from playground.services.submit import ask_to_stop
+    from playground import queue
+    from playground.services import slots
+    from playground.services.submit import CANCEL_TIMEOUT_S, ask_to_stop
 
-    ask_to_stop(UUID(generation_id))
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            ask_to_stop(UUID(generation_id))
+        else:
+            queue.enqueue("cancel", generation_id, timeout_s=CANCEL_TIMEOUT_S, delay_s=AGAIN_S)
 
 
 def sync_catalogue() -> None:
+    from playground.services import slots
     from playground.services.catalogue import sync_default
 
-    sync_default()
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            sync_default()
 
 
 def housekeeping() -> None:
+    from playground.services import slots
     from playground.services.housekeeping import tidy
 
-    tidy()
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            tidy()

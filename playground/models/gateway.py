@@ -33,9 +33,16 @@ class Gateway(Row):
         default=3600, help_text="How long a sent idempotency key is believed to be remembered."
     )
     has_dry_run = models.BooleanField(default=False)
+    dry_run_broken_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a price check made an order; from then on no price is asked for."
+    )
     has_cancel = models.BooleanField(default=False)
     rate_cap = models.PositiveIntegerField(default=100, help_text="Polls a second at the most.")
     paused_reason = models.CharField(max_length=300, blank=True)
+    sync_tried_at = models.DateTimeField(
+        null=True, blank=True, help_text="When reading the models was last begun; under way unless an end is newer."
+    )
+    sync_failed_at = models.DateTimeField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
     sync_error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -57,6 +57,9 @@ class Generation(Row):
     claim_id = models.UUIDField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often the order was sent.")
     collect_attempts = models.PositiveSmallIntegerField(default=0)
+    unclear_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a try ended without a clear answer: the gateway may have taken it."
+    )
     not_found_count = models.PositiveSmallIntegerField(default=0)
     poll_failures = models.PositiveIntegerField(default=0)
     next_check_at = models.DateTimeField(null=True, blank=True)

@@ -29,6 +29,8 @@ from playground.services.engine import Move
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
+KEEP_TRYING = timedelta(hours=24)
+"""After the link has ended, for faults on this side: then nothing is there to be fetched any more."""
 RETRY_S = (1, 2, 5, 15, 60)
 """Pauses between tries; the last one is repeated while the fault is on this side."""
 SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm"}
@@ -60,6 +62,7 @@ def collect(generation_id: UUID) -> None:
     generation = Generation.objects.select_related("gateway", "team", "run", "model").get(id=generation_id)
     try:
         with (
+            engine.kept(generation_id, claim_id),
             storage.temporary(".mp4") as file,
             storage.temporary(".webp") as poster,
             storage.temporary(".mp4") as preview,
@@ -68,8 +71,8 @@ def collect(generation_id: UUID) -> None:
             _store(generation, claim_id, collected)
     except ClaimLost:
         log.warning("saving_claim_lost", generation=str(generation_id))
-    except (GatewayError, BadVideo, gateways.GatewayNotConfigured, OSError) as error:
-        _try_again_or_lost(generation, claim_id, error)
+    except Exception as error:  # noqa: BLE001  whatever went wrong is a try, written down with the row and in the log
+        _failed(generation, claim_id, error)
 
 
 def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, preview: Path) -> Collected:
@@ -78,7 +81,7 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
             raise ClaimLost
 
     heartbeat = _Every(seconds=3.0, action=still_ours)
-    with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
+    with gateways.client_for(generation.gateway) as client:
         job = _job(generation, client)
         with file.open("wb") as sink:
             downloaded = client.download(job, sink, heartbeat=heartbeat)
@@ -86,7 +89,7 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
     facts = probe.probe(file, tick=heartbeat)
     stills.poster(file, poster)
     heartbeat()
-    stills.preview(file, preview)
+    stills.preview(file, preview, tick=heartbeat)
     still_ours()
     return Collected(facts, downloaded, file, poster, preview)
 
@@ -171,23 +174,38 @@ def _video_of(generation: Generation, collected: Collected) -> Video:
     )
 
 
-def _try_again_or_lost(generation: Generation, claim_id: UUID, error: Exception) -> None:
-    """A few tries with a fresh link each; then it is lost, and its cost is what the gateway said."""
-    now = timezone.now()
+def _failed(generation: Generation, claim_id: UUID, error: Exception) -> None:
+    """A failed try: what lies on this side or on the way may mend itself; what the other side serves gets a few."""
+    known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
+    code = str(getattr(error, "code", type(error).__name__))[:100]
+    log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
+    is_ours = isinstance(error, NotSent | OSError | gateways.GatewayNotConfigured)
+    _try_again_or_lost(generation, claim_id, code=code, message=str(error), may_mend=is_ours, now=timezone.now())
+
+
+def abandoned(generation: Generation, *, now: datetime) -> None:
+    """Whoever was saving it died or froze: one of its tries is gone."""
+    if generation.claim_id is not None:
+        _try_again_or_lost(generation, generation.claim_id, code="saver_lost", message="", may_mend=False, now=now)
+
+
+def _try_again_or_lost(
+    generation: Generation, claim_id: UUID, *, code: str, message: str, may_mend: bool, now: datetime
+) -> None:
+    """Back to be saved again, or lost for good: then its cost is what the gateway said."""
     tries = generation.collect_attempts + 1
-    code = getattr(error, "code", type(error).__name__)[:100]
-    # What lies on this side or on the way may mend itself; what the other side serves is given a few tries.
-    final = not isinstance(error, NotSent | OSError | gateways.GatewayNotConfigured)
-    log.warning("saving_failed", generation=str(generation.id), code=code, attempt=tries)
+    ends_at = (generation.output_expires_at or generation.completed_at or now) + KEEP_TRYING
+    is_over = now >= ends_at if may_mend else tries >= MAX_TRIES
     fields = {"collect_attempts": tries, "error_code": code, "claim_id": None}
-    if tries < MAX_TRIES or not final:
+    if is_over:
+        fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
+        target, event = Status.OUTPUT_LOST, "output_lost"
+    else:
         pause = timedelta(seconds=RETRY_S[min(tries, len(RETRY_S)) - 1])
         fields |= {"next_check_at": now + pause}
         target, event = Status.COMPLETED, "saving_failed"
-    else:
-        fields |= {"next_check_at": None, "ended_at": now, "error_message": str(error)}
-        target, event = Status.OUTPUT_LOST, "output_lost"
     move = Move(generation.id, Status.STORING, target, event, claim_id, {"code": code, "try": tries}, None, fields)
     with transaction.atomic():
         if engine.advance(move, now=now) and target is Status.OUTPUT_LOST:
-            ledger.settle(generation=generation, cost_micros=_cost(generation), at=now)
+            whole = Generation.objects.select_related("gateway", "team", "run").get(id=generation.id)
+            ledger.settle(generation=whole, cost_micros=_cost(whole), at=now)

@@ -14,11 +14,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from playground.domain.status import ACTIVE, LATE_SUCCESS, Status, check
+from playground.domain.status import Status, check
 from playground.models import Event, Generation, User
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,11 @@ def note(generation_id: UUID, kind: str, *, now: datetime, data: dict[str, Any] 
 def claim(
     generation_id: UUID, *, source: Status, target: Status, event: str, now: datetime, **fields: Any
 ) -> UUID | None:
-    """Take the row for CLAIM_FOR by moving it. None when somebody else was first."""
+    """Take the row for CLAIM_FOR by moving it. None when somebody else was first.
+
+    Whether a row is due is the caller's question: a fresh one is claimed before its due time, which only says when the
+    sweep would look after it.
+    """
     claim_id = uuid4()
     fields |= {"claim_id": claim_id, "next_check_at": now + CLAIM_FOR}
     taken = advance(
@@ -119,8 +123,11 @@ def kept(generation_id: UUID, claim_id: UUID) -> Iterator[None]:
     def keep() -> None:
         try:
             while not ended.wait(RENEW_EVERY_S):
-                if not renew(generation_id, claim_id, now=timezone.now()):
-                    return
+                try:
+                    if not renew(generation_id, claim_id, now=timezone.now()):
+                        return
+                except DatabaseError as error:
+                    log.warning("claim_not_renewed", generation=str(generation_id), why=type(error).__name__)
         finally:
             connection.close()
 
@@ -154,12 +161,3 @@ def viewed(generation_ids: Iterable[UUID], *, now: datetime | None = None) -> No
     Generation.objects.filter(
         id__in=ids, status__in=[Status.SUBMITTED, Status.RUNNING], next_check_at__gt=now + timedelta(seconds=1)
     ).filter(poll_failures=0).update(next_check_at=now + timedelta(seconds=1))
-
-
-def is_late_candidate(generation: Generation) -> bool:
-    """An ended order that may still turn out to have been made."""
-    return generation.state in LATE_SUCCESS and generation.upstream_id is not None
-
-
-def active_count() -> int:
-    return Generation.objects.filter(status__in=ACTIVE).count()

@@ -1,17 +1,21 @@
 """Who leads: a named lease that at most one process holds, and signs of life."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+import structlog
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from playground.models import Heartbeat, Lease
+
+log = structlog.get_logger(__name__)
 
 
 def take(name: str, *, holder: UUID, seconds: float, now: datetime) -> bool:
@@ -40,11 +44,18 @@ def kept(name: str, *, holder: UUID, seconds: float) -> Iterator[threading.Event
     ended, lost = threading.Event(), threading.Event()
 
     def keep() -> None:
+        renewed_at = time.monotonic()
         try:
-            while not ended.wait(seconds / 5):
-                if not renew(name, holder=holder, seconds=seconds, now=timezone.now()):
+            while not ended.wait(seconds / 5) and not lost.is_set():
+                try:
+                    kept = renew(name, holder=holder, seconds=seconds, now=timezone.now())
+                except DatabaseError as error:
+                    log.warning("lease_not_renewed", lease=name, why=type(error).__name__)
+                    kept = time.monotonic() - renewed_at < seconds
+                else:
+                    renewed_at = time.monotonic()
+                if not kept:
                     lost.set()
-                    return
         finally:
             connection.close()
 

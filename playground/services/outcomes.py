@@ -6,9 +6,10 @@ and changes no job.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,8 +20,8 @@ from django.db.models import F
 from playground.domain.status import LATE_SUCCESS, Status
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound
 from playground.gateway.types import Job, JobState
-from playground.models import Gateway, Generation
-from playground.services import engine, ledger
+from playground.models import Dialect, Gateway, Generation
+from playground.services import engine, gateways, ledger
 from playground.services.engine import Move
 from playground.services.timing import interval_s
 
@@ -42,6 +43,10 @@ FIELDS = (
     "stop_requested_at",
     "progress",
     "poll_failures",
+    "collect_attempts",
+    "completed_at",
+    "unclear_at",
+    "cost_micros",
     "not_found_count",
     "output_expires_at",
     "error_code",
@@ -69,6 +74,9 @@ class _Batch:
     progress: dict[UUID, int] = field(default_factory=dict)
     failed: dict[UUID, float] = field(default_factory=dict)
     not_found: list[UUID] = field(default_factory=list)
+    found_again: list[UUID] = field(default_factory=list)
+    closed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    """Stopped or given-up generation, not looked for any more, to what was learnt last."""
 
 
 def record(*, gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], now: datetime) -> None:
@@ -77,14 +85,26 @@ def record(*, gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], no
     doubtful = _is_doubtful([answer for _, answer in answers])
     if doubtful:
         log.error("gateway_answers_doubtful", gateway=gateway.slug, asked=len(answers))
+    knows_us = cache(lambda: _knows_us(gateway))
     for generation, answer in answers:
         if isinstance(answer, Job):
             _job(batch, generation, answer, now=now)
         elif isinstance(answer, NotFound) and not doubtful:
-            _not_found(batch, generation, now=now)
+            _not_found(batch, generation, knows_us=knows_us, now=now)
         else:
             _fault(batch, generation, answer, now=now)
     _write(batch, now=now)
+
+
+def _knows_us(gateway: Gateway) -> bool:
+    """Whether the gateway takes our key at all. Asked once a round, and only before an order is called lost."""
+    try:
+        with gateways.client_for(gateway) as client:
+            client.balance() if gateway.dialect == Dialect.LUMENFALL else client.models()
+    except (GatewayError, gateways.GatewayNotConfigured) as error:
+        log.error("gateway_answers_doubtful", gateway=gateway.slug, why=str(error)[:200])
+        return False
+    return True
 
 
 def _is_doubtful(answers: Sequence[Answer]) -> bool:
@@ -111,6 +131,8 @@ def _job(batch: _Batch, generation: Generation, job: Job, *, now: datetime) -> N
         case _:
             if job.progress is not None and job.progress != generation.progress:
                 batch.progress[generation.id] = job.progress
+            if generation.not_found_count:
+                batch.found_again.append(generation.id)
             batch.same[generation.id] = interval_s(generation, now=now)
 
 
@@ -154,7 +176,7 @@ def _ended(batch: _Batch, generation: Generation, job: Job, known: dict[str, Any
     if generation.state in LATE_SUCCESS:
         if is_final:
             batch.settled[generation.id] = job.cost_micros
-            batch.failed[generation.id] = 0.0
+            batch.closed[generation.id] = known
         else:
             _late_or_forget(batch, generation, now=now)
         return
@@ -181,18 +203,18 @@ def _ended(batch: _Batch, generation: Generation, job: Job, known: dict[str, Any
 def _late_or_forget(batch: _Batch, generation: Generation, *, now: datetime) -> None:
     if generation.ended_at and now - generation.ended_at > engine.LATE_FOR:
         batch.settled[generation.id] = None
-        batch.failed[generation.id] = 0.0
+        batch.closed[generation.id] = {}
     else:
         batch.same[generation.id] = interval_s(generation, now=now)
 
 
-def _not_found(batch: _Batch, generation: Generation, *, now: datetime) -> None:
+def _not_found(batch: _Batch, generation: Generation, *, knows_us: Callable[[], bool], now: datetime) -> None:
     """Five in a row, over at least ten minutes, after the first two: the gateway has lost it."""
     age = now - (generation.submitted_at or generation.created_at)
     times = generation.not_found_count + 1
     if generation.state in LATE_SUCCESS:
         _late_or_forget(batch, generation, now=now)
-    elif age > LOST_AFTER and times >= LOST_AFTER_TIMES:
+    elif age > LOST_AFTER and times >= LOST_AFTER_TIMES and knows_us():
         fields = {"next_check_at": None, "ended_at": now}
         batch.settled[generation.id] = None
         batch.moves.append(Move(generation.id, generation.state, Status.LOST, "lost", fields=fields))
@@ -238,10 +260,15 @@ def _write_times(batch: _Batch, *, now: datetime) -> None:
         next_at = now + timedelta(seconds=seconds)
         waiting.filter(id__in=ids).update(next_check_at=next_at, last_checked_at=now, poll_failures=0)
     for seconds, ids in _by_value(batch.failed):
-        again_at = now + timedelta(seconds=seconds) if seconds else None
+        again_at = now + timedelta(seconds=seconds)
         waiting.filter(id__in=ids).update(next_check_at=again_at, poll_failures=F("poll_failures") + 1)
     for progress, ids in _by_value(batch.progress):
         Generation.objects.filter(id__in=ids).update(progress=progress, version=F("version") + 1)
+    for generation_id, fields in batch.closed.items():
+        rows = Generation.objects.filter(id=generation_id, status__in=LATE_SUCCESS)
+        rows.update(next_check_at=None, version=F("version") + 1, **fields)
+    if batch.found_again:
+        Generation.objects.filter(id__in=batch.found_again).update(not_found_count=0)
     if batch.not_found:
         Generation.objects.filter(id__in=batch.not_found).update(not_found_count=F("not_found_count") + 1)
 

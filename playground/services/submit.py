@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from playground.domain.status import STOPPABLE, Status
@@ -32,50 +33,72 @@ from playground.services.orders import order_of
 
 log = structlog.get_logger(__name__)
 
+TIMEOUT_S = 150
+CANCEL_TIMEOUT_S = 60
 MAX_TRIES = 6
 BACKOFF_S = (1, 2, 5, 15, 60, 120)
 POLL_AFTER = timedelta(seconds=1)
 
 
-def submit(generation_id: UUID) -> None:
-    """Send the order of a queued row, or of one whose earlier sender was lost. Safe to call at any time."""
-    now = timezone.now()
-    generation = Generation.objects.select_related("gateway", "team", "run", "model").filter(id=generation_id).first()
-    if generation is None:
+def submit_queued(generation_id: UUID) -> None:
+    """Send a fresh order for the first time. Safe to call at any time: the row is claimed first."""
+    generation = _read(generation_id)
+    if generation is None or generation.attempts:
         return
-    claim_id = _claim(generation, now=now)
-    if claim_id is None:
+    claim_id = claim_queued(generation, now=timezone.now())
+    if claim_id is not None:
+        generation.refresh_from_db()
+        _send(generation, claim_id)
+
+
+def claim_queued(generation: Generation, *, now: datetime) -> UUID | None:
+    """Claim a queued row for sending. Past its deadline it is ended for free instead."""
+    if generation.deadline_at and now >= generation.deadline_at:
+        give_up_waiting(generation, now=now)
+        return None
+    fields = {"attempts": generation.attempts + 1, "sent_at": generation.sent_at or now}
+    return engine.claim(
+        generation.id, source=Status.QUEUED, target=Status.SUBMITTING, event="sending", now=now, **fields
+    )
+
+
+def take_over(generation: Generation, *, now: datetime) -> UUID | None:
+    """Claim a row whose sender went silent, to send the same order again; park it where that might pay twice.
+
+    The silent sender may have been heard by the gateway, so from now on nothing but an answer proves otherwise.
+    """
+    if not may_send_again(generation, now=now):
+        park(generation, code=generation.error_code or "sender_lost", message="", now=now)
+        return None
+    fields = {"attempts": generation.attempts + 1, "unclear_at": generation.unclear_at or now}
+    return engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
+
+
+def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
+    """Send what the sweep claimed. Nothing happens when that claim is no longer the row's."""
+    generation = _read(generation_id)
+    if generation is None or generation.state is not Status.SUBMITTING or generation.claim_id != claim_id:
         return
-    generation.refresh_from_db()
+    if engine.renew(generation_id, claim_id, now=timezone.now()):
+        _send(generation, claim_id)
+
+
+def _read(generation_id: UUID) -> Generation | None:
+    return Generation.objects.select_related("gateway", "team", "run", "model").filter(id=generation_id).first()
+
+
+def _send(generation: Generation, claim_id: UUID) -> None:
     try:
         with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
             job = client.create(order_of(generation))
     except gateways.GatewayNotConfigured as error:
-        _wait(generation, claim_id, code="not_configured", message=str(error), after_s=60)
+        not_configured = NotSent(str(error), code="not_configured")
+        not_configured.retry_after_s = 60.0
+        _refused_or_unclear(generation, claim_id, not_configured)
     except GatewayError as error:
         _refused_or_unclear(generation, claim_id, error)
     else:
         _accepted(generation, claim_id, job)
-
-
-def _claim(generation: Generation, *, now: datetime) -> UUID | None:
-    fields = {"attempts": generation.attempts + 1}
-    if generation.state is Status.QUEUED:
-        if generation.deadline_at and now >= generation.deadline_at:
-            give_up_waiting(generation, now=now)
-            return None
-        fields |= {"sent_at": generation.sent_at or now}  # type: ignore[dict-item]
-        claim_id = engine.claim(
-            generation.id, source=Status.QUEUED, target=Status.SUBMITTING, event="sending", now=now, **fields
-        )
-    elif generation.state is Status.SUBMITTING:
-        if not may_send_again(generation, now=now):
-            park(generation, code="sender_lost", message="", now=now)
-            return None
-        claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
-    else:
-        return None
-    return claim_id
 
 
 def may_send_again(generation: Generation, *, now: datetime) -> bool:
@@ -104,10 +127,10 @@ def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
     }
     if target is Status.RUNNING:
         fields["started_at"] = now
-    sources = (Status.SUBMITTING, Status.UNKNOWN) if target is Status.SUBMITTED else (Status.SUBMITTING,)
+    ways = ((Status.SUBMITTING, target), (Status.UNKNOWN, Status.SUBMITTED))
     try:
-        for source in sources:
-            move = Move(generation.id, source, target, "submitted", data={"try": generation.attempts}, fields=fields)
+        for source, reached in ways:
+            move = Move(generation.id, source, reached, "submitted", data={"try": generation.attempts}, fields=fields)
             if engine.advance(move, now=now):
                 return
     except IntegrityError:
@@ -118,21 +141,30 @@ def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
 
 
 def _refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayError) -> None:
+    """What an error means for the order. After an unclear try a later "no" proves nothing: the first may be made."""
     now = timezone.now()
-    after = error.retry_after_s
-    if isinstance(error, NotSent | Throttled):
-        if isinstance(error, Throttled) and generation.attempts >= MAX_TRIES:
-            _reject(generation, claim_id, kind="busy", error=error, now=now)
-            return
-        _wait(generation, claim_id, code=error.code, message=error.message, after_s=after)
-    elif isinstance(error, AccountRefused):
-        kind = "balance" if error.reason == "balance" else "key"
-        _reject(generation, claim_id, kind=kind, error=error, now=now)
-    elif isinstance(error, Refused):
-        _reject(generation, claim_id, kind=error.kind.value, error=error, now=now)
-    elif error.outcome is Outcome.REFUSED:
-        _reject(generation, claim_id, kind="other", error=error, now=now)
-    elif isinstance(error, InFlight) or may_send_again(generation, now=now):
+    is_clear = error.outcome is not Outcome.UNCLEAR
+    may_pass = isinstance(error, NotSent | Throttled | InFlight)
+    if generation.unclear_at is not None and is_clear and not may_pass:
+        park(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
+    elif generation.unclear_at is not None or not is_clear:
+        _unclear(generation, claim_id, error, now=now)
+    elif isinstance(error, NotSent) or (isinstance(error, Throttled) and generation.attempts < MAX_TRIES):
+        _wait(generation, claim_id, code=error.code, message=error.message, after_s=error.retry_after_s)
+    else:
+        _reject(generation, claim_id, kind=_kind_of(error), error=error, now=now)
+
+
+def _kind_of(error: GatewayError) -> str:
+    if isinstance(error, Throttled):
+        return "busy"
+    if isinstance(error, AccountRefused):
+        return "balance" if error.reason == "balance" else "key"
+    return error.kind.value if isinstance(error, Refused) else "other"
+
+
+def _unclear(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+    if isinstance(error, InFlight) or may_send_again(generation, now=now):
         _same_key_later(generation, claim_id, error, now=now)
     else:
         park(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
@@ -166,7 +198,7 @@ def _same_key_later(generation: Generation, claim_id: UUID, error: GatewayError,
     due = now + timedelta(seconds=_pause_s(generation, error.retry_after_s))
     with transaction.atomic():
         kept = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id).update(
-            next_check_at=due, error_code=error.code[:100]
+            next_check_at=due, error_code=error.code[:100], unclear_at=generation.unclear_at or now
         )
         if kept:
             engine.note(generation.id, "answer_unclear", now=now, data={"code": error.code, "try": generation.attempts})
@@ -233,7 +265,10 @@ def ask_to_stop(generation_id: UUID) -> None:
         with gateways.client_for(generation.gateway) as client:
             client.cancel(generation.upstream_id)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
-        engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
+        with transaction.atomic():
+            engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
+            # The button comes back: the request may be made again.
+            Generation.objects.filter(id=generation.id).update(stop_requested_at=None, version=F("version") + 1)
         return
     engine.note(generation.id, "stop_delivered", now=now)
     Generation.objects.filter(id=generation.id, status__in=STOPPABLE).update(next_check_at=now)

@@ -8,6 +8,7 @@ Rows that did not change get a new due time in one UPDATE a gateway, in plain ba
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,8 +18,10 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import Status
 from playground.gateway import poller
+from playground.gateway.errors import NotSent
+from playground.gateway.types import GatewayConfig
 from playground.models import Gateway, Generation
-from playground.services import engine, gateways, leases, outcomes, submit
+from playground.services import collect, engine, gateways, leases, outcomes, submit
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +30,24 @@ LEASE_S = 5.0
 SLICE_S = 10.0
 TICK_S = 0.2
 BATCH = 500
+SHARE = 100
+"""Rows of one kind in one round."""
+ASKED = (Status.SUBMITTED, Status.RUNNING, Status.CANCELLED, Status.EXPIRED)
+GATEWAY_FIELDS = (
+    "gateway__slug",
+    "gateway__is_sandbox",
+    "gateway__dialect",
+    "gateway__rate_cap",
+    "gateway__honours_idempotency_key",
+    "gateway__key_trusted_seconds",
+    "gateway__has_dry_run",
+    "gateway__has_cancel",
+    "gateway__name",
+)
 POLL_CONCURRENCY = 64
 POLL_TOTAL_S = 8.0
 MAX_COLLECTS = 4
-SUBMIT_TIMEOUT_S = 150
+SUBMIT_TIMEOUT_S = submit.TIMEOUT_S
 COLLECT_TIMEOUT_S = 900
 SWEEP_TIMEOUT_S = 30
 HANDED_OVER = timedelta(seconds=10)
@@ -66,79 +83,93 @@ def seed() -> None:
 
 
 def sweep_once(*, now: datetime) -> int:
-    """Do what is due now; returns how many rows were due."""
-    due = list(
-        Generation.objects.filter(next_check_at__lte=now).order_by("next_check_at").only(*outcomes.FIELDS)[:BATCH]
-    )
-    by_status: dict[Status, list[Generation]] = defaultdict(list)
-    for generation in due:
-        by_status[generation.state].append(generation)
-    for status in (Status.QUEUED, Status.SUBMITTING):
-        _hand_to_submit(status, by_status.pop(status, []), now=now)
-    _abandoned(by_status.pop(Status.STORING, []), now=now)
-    _hand_to_collect(by_status.pop(Status.COMPLETED, []), now=now)
-    _poll([generation for group in by_status.values() for generation in group], now=now)
-    return len(due)
+    """Do what is due now; returns how many rows were due. Each kind has its own share, so none starves another."""
+    sending = _due([Status.QUEUED, Status.SUBMITTING], SHARE, now=now)
+    storing = _due([Status.STORING], SHARE, now=now)
+    completed = _due([Status.COMPLETED], SHARE, now=now)
+    asked = _due(ASKED, BATCH, now=now)
+    for generation in sending:
+        _hand_to_submit(generation, now=now)
+    _abandoned(storing, now=now)
+    _hand_to_collect(completed, now=now)
+    _poll(asked, now=now)
+    return len(sending) + len(storing) + len(completed) + len(asked)
 
 
-def _hand_to_submit(status: Status, rows: Sequence[Generation], *, now: datetime) -> None:
-    for generation in rows:
-        if status is Status.QUEUED:
-            engine.push_back([generation.id], status=status, until=now + HANDED_OVER, now=now)
-        elif not submit.may_send_again(generation, now=now):
-            submit.park(generation, code="sender_lost", message="", now=now)
-            continue
-        queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
+def _due(statuses: Sequence[Status], limit: int, *, now: datetime) -> list[Generation]:
+    rows = Generation.objects.filter(status__in=statuses, next_check_at__lte=now).order_by("next_check_at")
+    return list(rows.select_related("gateway").only(*outcomes.FIELDS, *GATEWAY_FIELDS)[:limit])
+
+
+def _hand_to_submit(generation: Generation, *, now: datetime) -> None:
+    """A fresh row is claimed by its task; one that was tried before is claimed here, so it is handed out once."""
+    if generation.state is Status.QUEUED and not generation.attempts:
+        if engine.push_back([generation.id], status=Status.QUEUED, until=now + HANDED_OVER, now=now):
+            queue.enqueue("submit", str(generation.id), timeout_s=submit.TIMEOUT_S)
+        return
+    claim = submit.claim_queued if generation.state is Status.QUEUED else submit.take_over
+    claim_id = claim(generation, now=now)
+    if claim_id is not None:
+        queue.enqueue("submit", str(generation.id), str(claim_id), timeout_s=submit.TIMEOUT_S)
 
 
 def _abandoned(rows: Sequence[Generation], *, now: datetime) -> None:
-    """Whoever was saving it is gone: it is up for saving again."""
-    engine.advance_many(
-        [
-            engine.Move(
-                generation.id,
-                Status.STORING,
-                Status.COMPLETED,
-                "saving_abandoned",
-                claim=generation.claim_id,
-                fields={"next_check_at": now, "claim_id": None},
-            )
-            for generation in rows
-        ],
-        now=now,
-    )
+    """Whoever was saving it is gone. That counts as a try, lest a file that kills its saver is tried for ever."""
+    for generation in rows:
+        collect.abandoned(generation, now=now)
 
 
 def _hand_to_collect(rows: Sequence[Generation], *, now: datetime) -> None:
-    """At most MAX_COLLECTS downloads at once; those whose link ends first go first."""
+    """At most MAX_COLLECTS at once; those whose link ends first go first, the rest comes up again in a moment."""
     if not rows:
         return
-    room = MAX_COLLECTS - Generation.objects.filter(status=Status.STORING).count()
+    room = max(0, MAX_COLLECTS - Generation.objects.filter(status=Status.STORING).count())
     far = now + timedelta(days=365)
-    for generation in sorted(rows, key=lambda row: row.output_expires_at or far)[: max(room, 0)]:
+    ordered = sorted(rows, key=lambda row: row.output_expires_at or far)
+    for generation in ordered[:room]:
         if engine.push_back([generation.id], status=Status.COMPLETED, until=now + HANDED_OVER, now=now):
             queue.enqueue("collect", str(generation.id), timeout_s=COLLECT_TIMEOUT_S)
+    later = now + timedelta(seconds=1)
+    engine.push_back([row.id for row in ordered[room:]], status=Status.COMPLETED, until=later, now=now)
 
 
 def _poll(rows: Sequence[Generation], *, now: datetime) -> None:
+    """Ask all gateways side by side, so that one that hangs delays none but its own rows."""
     groups: dict[UUID, list[Generation]] = defaultdict(list)
     for generation in rows:
         if generation.upstream_id:
             groups[generation.gateway_id].append(generation)
-    for gateway in Gateway.objects.filter(id__in=groups):
-        _poll_gateway(gateway, groups[gateway.id], now=now)
-
-
-def _poll_gateway(gateway: Gateway, rows: list[Generation], *, now: datetime) -> None:
-    try:
-        config = gateways.config_of(gateway)
-    except gateways.GatewayNotConfigured:
-        log.warning("gateway_not_configured", gateway=gateway.slug, waiting=len(rows))
-        ids = [row.id for row in rows]
-        Generation.objects.filter(id__in=ids).update(next_check_at=now + timedelta(seconds=60))
+    asked = {}
+    for group in groups.values():
+        gateway = group[0].gateway
+        allowed = group[: _allowance(gateway)]
+        try:
+            asked[gateway] = (allowed, gateways.config_of(gateway))
+        except gateways.GatewayNotConfigured as missing:
+            error = NotSent(str(missing), code="not_configured")
+            outcomes.record(gateway=gateway, answers=[(row, error) for row in group], now=now)
+    if not asked:
         return
-    rows = rows[: max(1, gateway.rate_cap)]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        rounds = {gateway: pool.submit(_ask, config, rows) for gateway, (rows, config) in asked.items() if rows}
+    for gateway, answers in rounds.items():
+        outcomes.record(gateway=gateway, answers=answers.result(), now=timezone.now())
+
+
+def _ask(config: GatewayConfig, rows: Sequence[Generation]) -> list[tuple[Generation, outcomes.Answer]]:
     by_upstream = {str(row.upstream_id): row for row in rows}
     answers = poller.poll(config, list(by_upstream), concurrency=POLL_CONCURRENCY, total_s=POLL_TOTAL_S)
-    pairs = [(by_upstream[upstream_id], answer) for upstream_id, answer in answers.items()]
-    outcomes.record(gateway=gateway, answers=pairs, now=timezone.now())
+    return [(by_upstream[upstream_id], answer) for upstream_id, answer in answers.items()]
+
+
+_asked_at: dict[UUID, float] = {}
+
+
+def _allowance(gateway: Gateway) -> int:
+    """How many questions the gateway's rate cap leaves for this round: its share of the time since the last one."""
+    now = time.monotonic()
+    since = min(1.0, now - _asked_at.get(gateway.id, now - 1.0))
+    allowance = int(gateway.rate_cap * since)
+    if allowance:
+        _asked_at[gateway.id] = now
+    return allowance

@@ -31,10 +31,12 @@ HEARTBEAT = "worker"
 BEAT_EVERY_S = 5.0
 TICK_S = 1.0
 STALE = timedelta(seconds=1)
-FROZEN_AFTER = timedelta(seconds=5)
+FROZEN_AFTER = timedelta(seconds=6)
 """A cluster that takes up no sweep for so long, although one is seeded every second, is frozen."""
 STARTS_WITHIN = timedelta(seconds=20)
 """The same for a cluster that was just started and has not taken up any yet."""
+ASLEEP_S = 3.0
+"""Two looks further apart than this: this process was held up, so it cannot judge the cluster by the clock."""
 STOP_GRACE_S = 4.0
 CATALOGUE_LOOK_S = 5.0
 TIDY_EVERY = timedelta(hours=1)
@@ -69,13 +71,18 @@ class Watcher:
     def run(self) -> None:
         """Until `stop` is set. A database that is away is waited for, with the cluster left alone."""
         self._start()
+        looked_at = time.monotonic()
         try:
             while not self.stop.wait(TICK_S):
+                if time.monotonic() - looked_at > ASLEEP_S:
+                    self.swept_at = timezone.now()
+                looked_at = time.monotonic()
                 try:
                     self._look()
                 except DatabaseError as error:
                     log.error("worker_database_away", why=type(error).__name__)
                     connection.close()
+                    self.swept_at = timezone.now()
         finally:
             self._end()
 

@@ -6,9 +6,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from playground import queue
 from playground.domain.status import IllegalMove, Status
+from playground.gateway.errors import AccountRefused, NotFound, NotSent
+from playground.gateway.types import Job, JobState
 from playground.models import Generation, Video
-from playground.services import collect, engine, runs, submit, sweep
+from playground.services import collect, engine, outcomes, runs, submit, sweep
 from playground.services.engine import Move
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 
@@ -79,8 +82,6 @@ def test_claim_that_has_not_run_out_cannot_be_taken_over(queued: Generation) -> 
 
 
 def test_order_whose_queue_entry_was_lost_is_found_by_the_sweep(bench: Bench, queued: Generation) -> None:  # noqa: F811
-    from playground import queue
-
     queue.take_all()
 
     generation = bench.drive(queued.run)
@@ -94,7 +95,7 @@ def test_sender_killed_after_the_order_was_taken_is_charged_once(bench: Bench, q
     from playground.services import gateways
     from playground.services.orders import order_of
 
-    submit._claim(queued, now=timezone.now())
+    submit.claim_queued(queued, now=timezone.now())
     with gateways.client_for(queued.gateway) as client:
         client.create(order_of(queued))
 
@@ -110,7 +111,7 @@ def test_sender_killed_at_a_gateway_without_keys_is_parked_for_a_person(
 ) -> None:
     queued.gateway.__class__.objects.update(honours_idempotency_key=False)
     queued.refresh_from_db()
-    submit._claim(queued, now=timezone.now())
+    submit.claim_queued(queued, now=timezone.now())
 
     generation = bench.drive(queued.run)
 
@@ -132,7 +133,9 @@ def test_saver_killed_in_the_middle_is_succeeded(bench: Bench, queued: Generatio
     generation = bench.drive(queued.run)
 
     assert generation.state is Status.DONE
-    assert generation.events.filter(kind="saving_abandoned").count() == 1
+    assert [event.data for event in generation.events.filter(kind="saving_failed")] == [
+        {"code": "saver_lost", "try": 1}
+    ]
 
 
 def test_saver_that_lost_its_claim_leaves_no_video_and_no_file(
@@ -169,7 +172,8 @@ def test_at_most_four_are_saved_at_once(bench: Bench) -> None:  # noqa: F811
 
     sweep.sweep_once(now=now)
 
-    assert extra.generations.filter(status=Status.COMPLETED, next_check_at=now).count() == 2
+    assert queue.waiting_for("collect") == 0
+    assert extra.generations.filter(status=Status.COMPLETED, next_check_at__gt=now).count() == 2
 
 
 def test_order_that_cannot_be_sent_before_its_deadline_ends_for_free(bench: Bench, queued: Generation) -> None:  # noqa: F811
@@ -248,3 +252,172 @@ def test_order_that_never_comes_is_forgotten_after_a_day_and_its_money_freed(ben
     generation.refresh_from_db()
     assert generation.next_check_at is None
     assert list(money(generation)) == ["hold", "release"]
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (AccountRefused("empty", reason="balance", status=402), Status.UNKNOWN),
+        (NotSent("no connection"), Status.SUBMITTING),
+    ],
+)
+def test_a_clear_no_after_an_unclear_try_is_no_proof(queued: Generation, error: Exception, ends: Status) -> None:
+    claim = submit.claim_queued(queued, now=timezone.now())
+    assert claim is not None
+    Generation.objects.filter(id=queued.id).update(unclear_at=timezone.now())
+    queued.refresh_from_db()
+
+    submit._refused_or_unclear(queued, claim, error)  # type: ignore[arg-type]
+
+    queued.refresh_from_db()
+    assert queued.state is ends
+    assert list(money(queued)) == ["hold"]
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
+def test_id_that_comes_after_an_order_was_parked_is_kept(queued: Generation, state: JobState) -> None:
+    claim = submit.claim_queued(queued, now=timezone.now())
+    assert claim is not None
+    submit.park(queued, code="sender_lost", message="", now=timezone.now())
+
+    submit._accepted(queued, claim, Job(id="paid-1", state=state))
+
+    queued.refresh_from_db()
+    assert (queued.state, queued.upstream_id) == (Status.SUBMITTED, "paid-1")
+    assert queued.next_check_at is not None
+
+
+def test_row_of_a_silent_sender_is_handed_out_once(queued: Generation) -> None:
+    submit.claim_queued(queued, now=timezone.now())
+    queue.take_all()
+    later = timezone.now() + engine.CLAIM_FOR + timedelta(seconds=1)
+
+    for tick in range(5):
+        sweep.sweep_once(now=later + timedelta(seconds=tick / 5))
+
+    assert len(queue.take_all()) == 1
+
+
+def test_file_that_kills_its_saver_is_given_up_after_some_tries(bench: Bench, queued: Generation) -> None:  # noqa: F811
+    bench.drive(queued.run, until={Status.COMPLETED})
+    for _ in range(collect.MAX_TRIES):
+        engine.claim(
+            queued.id, source=Status.COMPLETED, target=Status.STORING, event="saving_started", now=timezone.now()
+        )
+        queued.refresh_from_db()
+        collect.abandoned(queued, now=timezone.now())
+
+    queued.refresh_from_db()
+    assert queued.state is Status.OUTPUT_LOST
+    assert "settle" in money(queued)
+
+
+@pytest.mark.parametrize(("age", "ends"), [(0, Status.COMPLETED), (1, Status.OUTPUT_LOST)])
+def test_unreachable_file_is_given_up_only_a_day_after_its_link_ended(
+    bench: Bench,  # noqa: F811
+    settings: object,
+    queued: Generation,
+    age: int,
+    ends: Status,
+) -> None:
+    bench.drive(queued.run, until={Status.COMPLETED})
+    link_ended = timezone.now() - age * (collect.KEEP_TRYING + timedelta(minutes=1))
+    Generation.objects.filter(id=queued.id).update(output_expires_at=link_ended, collect_attempts=99)
+    settings.SANDBOX_PORT = 1  # type: ignore[attr-defined]
+
+    collect.collect(queued.id)
+
+    queued.refresh_from_db()
+    assert queued.state is ends
+
+
+def seen_running(bench: Bench, run: object) -> Generation:  # noqa: F811
+    return bench.drive(run, until={Status.RUNNING, Status.SUBMITTED})  # type: ignore[arg-type]
+
+
+def test_order_is_lost_only_while_the_gateway_knows_our_key(bench: Bench, settings: object) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    old = timezone.now() - outcomes.LOST_AFTER - timedelta(minutes=1)
+    Generation.objects.filter(id=generation.id).update(submitted_at=old, not_found_count=4)
+    generation.refresh_from_db()
+    port, settings.SANDBOX_PORT = settings.SANDBOX_PORT, 1  # type: ignore[attr-defined]
+    answers = [(generation, NotFound("not found", status=404))]
+
+    outcomes.record(gateway=generation.gateway, answers=answers, now=timezone.now())
+    generation.refresh_from_db()
+    assert generation.is_active
+
+    settings.SANDBOX_PORT = port  # type: ignore[attr-defined]
+    outcomes.record(gateway=generation.gateway, answers=answers, now=timezone.now())
+    generation.refresh_from_db()
+    assert generation.state is Status.LOST
+
+
+def test_good_answer_between_ends_the_row_of_404s(bench: Bench) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    Generation.objects.filter(id=generation.id).update(not_found_count=4)
+
+    bench.step()
+
+    generation.refresh_from_db()
+    assert generation.not_found_count == 0
+
+
+def test_cost_of_an_order_that_failed_after_it_was_given_up_is_on_its_row(bench: Bench) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    now = timezone.now()
+    Generation.objects.filter(id=generation.id).update(status=Status.EXPIRED, ended_at=now, next_check_at=now)
+    generation.refresh_from_db()
+    job = Job(id=str(generation.upstream_id), state=JobState.FAILED, cost_micros=120_000)
+
+    outcomes.record(gateway=generation.gateway, answers=[(generation, job)], now=now)
+
+    generation.refresh_from_db()
+    assert (generation.cost_micros, generation.next_check_at) == (120_000, None)
+    assert money(generation)["settle"] == 120_000
+
+
+def test_key_gone_from_the_environment_does_not_keep_a_row_for_ever(bench: Bench) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    generation.gateway.__class__.objects.update(is_sandbox=False, slug="gone")
+    Generation.objects.filter(id=generation.id).update(deadline_at=timezone.now())
+
+    bench.step()
+
+    generation.refresh_from_db()
+    assert generation.state is Status.EXPIRED
+
+
+def test_rate_cap_limits_the_questions_of_a_second(bench: Bench) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    gateway = generation.gateway
+    gateway.rate_cap = 10
+    sweep._asked_at.clear()
+
+    allowed = [sweep._allowance(gateway) for _ in range(20)]
+
+    assert allowed[0] == 10
+    assert sum(allowed) <= 11
+
+
+def test_stop_that_did_not_get_through_may_be_asked_again(bench: Bench, settings: object) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    runs.cancel(by=bench.membership, generation=generation)
+    port, settings.SANDBOX_PORT = settings.SANDBOX_PORT, 1  # type: ignore[attr-defined]
+    submit.ask_to_stop(generation.id)
+    settings.SANDBOX_PORT = port  # type: ignore[attr-defined]
+
+    assert runs.cancel(by=bench.membership, generation=generation)
+
+
+def test_no_more_than_five_long_tasks_run_at_once() -> None:
+    from contextlib import ExitStack
+
+    from playground.services import slots
+
+    with ExitStack() as stack:
+        taken = [stack.enter_context(slots.taken("work", slots.WORK)) for _ in range(slots.WORK + 1)]
+    with slots.taken("work", slots.WORK) as free:
+        assert free
+
+    assert taken == [True] * slots.WORK + [False]

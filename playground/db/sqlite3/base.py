@@ -1,7 +1,7 @@
 """Django's SQLite backend with a fair queue for writers.
 
 SQLite's busy handler sleeps and retries, so under load one writer may starve for seconds while others come and go: the
-sweep got 1 to 4 of 20 write slots. A lock file taken with a blocking `flock` before `BEGIN IMMEDIATE` and let go after
+sweep got 1 to 4 of 20 write slots. A lock file taken with `flock` before `BEGIN IMMEDIATE` and let go after
 the transaction ends makes the wait fair between all processes of one machine, which WAL is limited to anyway: 20 of 20.
 
 Single statements outside a transaction do not take it: they are short, and SQLite's own 20 s timeout covers them.
@@ -9,9 +9,31 @@ Single statements outside a transaction do not take it: they are short, and SQLi
 
 import fcntl
 import os
+import time
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
+
+LOOK_EVERY_S = 0.002
+
+
+def _lock(descriptor: int, *, seconds: float) -> None:
+    """Take the lock within `seconds`, or raise OperationalError as SQLite itself would: a frozen holder freezes nobody.
+
+    Looking every two milliseconds is near enough to a queue; SQLite's own waits grow to a tenth of a second, and that
+    is what starves a writer.
+    """
+    ends_at = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= ends_at:
+                raise OperationalError("database is locked: another writer holds the lock file") from None
+            time.sleep(LOOK_EVERY_S)
+        else:
+            return
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -40,7 +62,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock(descriptor, seconds=float(self.settings_dict["OPTIONS"].get("timeout", 5.0)))
         except BaseException:
             os.close(descriptor)
             raise
