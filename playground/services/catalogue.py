@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 SYNC_EVERY = timedelta(hours=1)
 RETRY_EVERY = timedelta(minutes=1)
+FIRST_RETRY = timedelta(seconds=4)
+"""Before the first success, such as a gateway that still starts: a little under the worker's look every 5 s."""
+UNDER_WAY = timedelta(seconds=35)
+"""How long a try without a result keeps others away: the client's own limit for the list is 30 s."""
 RECORD_OF = 10
 """How many of a model's latest orders its track record speaks of."""
 _PRICE = re.compile(r"\$(\d+(?:\.\d+)?)")
@@ -42,16 +46,33 @@ def sync_default() -> SyncResult | None:
         return sync(gateway)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         log.warning("catalogue_sync_failed", gateway=gateway.slug, why=str(error)[:200])
-        Gateway.objects.filter(id=gateway.id).update(sync_error=str(error)[:300])
+        rows = Gateway.objects.filter(id=gateway.id)
+        rows.update(sync_error=str(error)[:300], sync_failed_at=timezone.now())
         return None
 
 
 def is_due(*, now: datetime) -> bool:
-    """Never read, read an hour ago, or failed a minute ago. A failure before the first success is retried at once."""
+    """Whether to read the models now; a True is given once, and marks the try as begun.
+
+    Never read, read an hour ago, or failed a minute ago; every few seconds while there was no success at all. A try
+    under way keeps others away until it has a result, for 35 s at the most.
+    """
     gateway = default_gateway()
-    if gateway.synced_at is None:
+    if not _is_time(gateway, now):
+        return False
+    same = Gateway.objects.filter(id=gateway.id, sync_tried_at=gateway.sync_tried_at)
+    return bool(same.update(sync_tried_at=now))
+
+
+def _is_time(gateway: Gateway, now: datetime) -> bool:
+    tried_at = gateway.sync_tried_at or gateway.synced_at
+    if tried_at is None:
         return True
-    return now - gateway.synced_at > (RETRY_EVERY if gateway.sync_error else SYNC_EVERY)
+    if gateway.synced_at and gateway.synced_at >= tried_at:
+        return now - gateway.synced_at > SYNC_EVERY
+    if gateway.sync_failed_at and gateway.sync_failed_at >= tried_at:
+        return now - tried_at > (RETRY_EVERY if gateway.synced_at else FIRST_RETRY)
+    return now - tried_at > UNDER_WAY
 
 
 def sync(gateway: Gateway, *, now: datetime | None = None) -> SyncResult:
@@ -60,6 +81,7 @@ def sync(gateway: Gateway, *, now: datetime | None = None) -> SyncResult:
     Raises GatewayError when the gateway cannot be asked.
     """
     now = now or timezone.now()
+    Gateway.objects.filter(id=gateway.id).update(sync_tried_at=now)
     with gateways.client_for(gateway) as client:
         offered = [info for info in client.models() if info.video]
     if not offered:

@@ -1,8 +1,13 @@
 """Models come and go; their rows stay."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from playground.gateway.errors import GatewayError
 from playground.models import Gateway, Lifecycle, TeamModel, VideoModel
@@ -49,6 +54,77 @@ def test_gateway_that_is_away_leaves_the_reason_on_its_row(bench: Bench, setting
 
     assert catalogue.sync_default() is None
     assert Gateway.objects.get(is_default=True).sync_error
+
+
+def test_failure_after_a_success_is_retried_after_a_minute_not_at_every_look(
+    bench: Bench,  # noqa: F811
+    settings: Any,
+) -> None:
+    port, settings.SANDBOX_PORT = settings.SANDBOX_PORT, 1
+    catalogue.sync_default()
+    Gateway.objects.update(synced_at=timezone.now() - timedelta(hours=2))
+    now = timezone.now()
+
+    assert not catalogue.is_due(now=now + timedelta(seconds=5))
+    assert not catalogue.is_due(now=now + timedelta(seconds=50))
+    assert catalogue.is_due(now=now + timedelta(seconds=61))
+    settings.SANDBOX_PORT = port
+    catalogue.sync_default()
+    assert not catalogue.is_due(now=timezone.now() + timedelta(minutes=59))
+    assert catalogue.is_due(now=timezone.now() + timedelta(minutes=61))
+
+
+def test_gateway_never_read_is_tried_again_after_five_seconds(bench: Bench, settings: Any) -> None:  # noqa: F811
+    settings.SANDBOX_PORT = 1
+    Gateway.objects.update(synced_at=None, sync_tried_at=None)
+    catalogue.sync_default()
+    now = timezone.now()
+
+    assert not catalogue.is_due(now=now)
+    assert catalogue.is_due(now=now + timedelta(seconds=5))
+
+
+def test_try_under_way_keeps_others_away_until_it_must_be_over(bench: Bench) -> None:  # noqa: F811
+    Gateway.objects.update(synced_at=None, sync_tried_at=None)
+    now = timezone.now()
+
+    assert catalogue.is_due(now=now)
+    assert not catalogue.is_due(now=now)
+    assert not catalogue.is_due(now=now + timedelta(seconds=34))
+    assert catalogue.is_due(now=now + timedelta(seconds=36))
+
+
+def test_running_sync_is_seen_by_the_looks_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    from playground.gateway.client import GatewayClient
+
+    Gateway.objects.update(synced_at=None, sync_tried_at=None)
+    seen: list[bool] = []
+    read = GatewayClient.models
+
+    def look_meanwhile(self: GatewayClient) -> Any:
+        seen.append(catalogue.is_due(now=timezone.now() + timedelta(seconds=10)))
+        return read(self)
+
+    monkeypatch.setattr(GatewayClient, "models", look_meanwhile)
+    catalogue.sync_default()
+
+    assert seen == [False]
+
+
+def test_two_looks_at_once_begin_one_try(bench: Bench) -> None:  # noqa: F811
+    Gateway.objects.update(synced_at=None, sync_tried_at=None)
+    now = timezone.now()
+    start = threading.Barrier(4)
+
+    def look(_: int) -> bool:
+        try:
+            start.wait()
+            return catalogue.is_due(now=now)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(look, range(4))) == 1
 
 
 def test_switched_off_model_is_not_offered(bench: Bench) -> None:  # noqa: F811
