@@ -7,6 +7,7 @@ const key = () => `draft:${form().dataset.person}`;
 let timer = 0;
 let composing = false;
 let byKey = false;
+let picking = false;
 
 // --- price
 function check() {
@@ -182,6 +183,11 @@ document.addEventListener("click", (event) => {
   save();
 });
 
+// Choosing a model by arrow key replaces the list that the key moves in: remember that, to go on in the new one.
+document.addEventListener("htmx:before:swap", () => {
+  picking = byKey && document.activeElement?.name === "model";
+});
+
 // After any answer: count again, ask for a price that is still missing, keep the list of models open for the keyboard.
 document.addEventListener("htmx:after:swap", (event) => {
   const source = event.detail.ctx?.sourceElement;
@@ -189,7 +195,12 @@ document.addEventListener("htmx:after:swap", (event) => {
   count();
   save();
   if (document.getElementById("order")?.dataset.state === "checking" || source?.id === "reference-field") check();
-  if (byKey && document.activeElement?.name === "model") document.activeElement.closest("details").open = true;
+  const model = picking && form().querySelector("[name=model]:checked");
+  picking = false;
+  if (model) {
+    model.closest("details").open = true;
+    model.focus();
+  }
   if (document.querySelector(".job")) document.querySelector(".create__empty")?.replaceChildren();
   document.querySelector("#create [autofocus]")?.focus();
 });
