@@ -4,11 +4,12 @@ The installation's gateway comes from the environment; its row is made here, its
 keep their rows, and what was ordered there is still asked there as long as its key is in the environment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,7 +17,7 @@ from django.utils.translation import ngettext
 from playground.gateway import factory
 from playground.gateway.client import GatewayClient
 from playground.gateway.errors import AccountRefused, GatewayError, NotSent
-from playground.gateway.types import Dialect, GatewayConfig
+from playground.gateway.types import Dialect, GatewayConfig, Limits
 from playground.models import Gateway
 
 LUMENFALL = "lumenfall"
@@ -34,9 +35,10 @@ def environment() -> dict[str, object]:
 
 
 def default_slug() -> str:
+    """The slug of the gateway that the environment names. One named by address never gets a slug with a meaning."""
     if settings.GATEWAY_BASE_URL:
         parts = urlsplit(settings.GATEWAY_BASE_URL)
-        return slugify(f"{parts.netloc}{parts.path}".replace(".", "-").replace("/", "-"))[:60]
+        return "custom-" + slugify(f"{parts.netloc}{parts.path}".replace(".", "-").replace("/", "-"))[:53]
     return LUMENFALL if settings.LUMENFALL_API_KEY else SANDBOX
 
 
@@ -54,7 +56,7 @@ def ensure_default() -> Gateway:
         "honours_idempotency_key": config.honours_idempotency_key,
         "has_dry_run": config.dry_run,
         "has_cancel": config.cancel,
-    }
+    } | _still_broken(current, config)
     if current and all(getattr(current, name) == value for name, value in wanted.items()):
         return current
     with transaction.atomic():
@@ -62,8 +64,36 @@ def ensure_default() -> Gateway:
         return Gateway.objects.update_or_create(team=None, slug=slug, defaults=wanted)[0]
 
 
-def config_of(gateway: Gateway) -> GatewayConfig:
-    """How to reach `gateway`. Raises GatewayNotConfigured when its key is gone from the environment."""
+def _still_broken(current: Gateway | None, config: GatewayConfig) -> dict[str, object]:
+    """A gateway whose price check made an order gives no prices until its address or dialect is another one."""
+    if current is None or current.dry_run_broken_at is None:
+        return {}
+    if (current.base_url, current.dialect) == (config.base_url, config.dialect.value):
+        return {"has_dry_run": False}
+    return {"dry_run_broken_at": None}
+
+
+def give_up_dry_runs(gateway: Gateway) -> None:
+    """A price check of this gateway made an order that may cost money: never ask it for a price again."""
+    Gateway.objects.filter(id=gateway.id).update(has_dry_run=False, dry_run_broken_at=timezone.now())
+
+
+def config_of(gateway: Gateway, *, limits: Limits | None = None) -> GatewayConfig:
+    """How to reach `gateway`, trusted with what its row says that it honours, in the usual or the given limits.
+
+    Raises GatewayNotConfigured when its key is gone from the environment.
+    """
+    config = _from_environment(gateway)
+    return replace(
+        config,
+        honours_idempotency_key=gateway.honours_idempotency_key,
+        dry_run=gateway.has_dry_run,
+        cancel=gateway.has_cancel,
+        limits=limits or config.limits,
+    )
+
+
+def _from_environment(gateway: Gateway) -> GatewayConfig:
     values = environment()
     if gateway.is_sandbox:
         return factory.sandbox_config(values, version=settings.VERSION)
@@ -75,8 +105,8 @@ def config_of(gateway: Gateway) -> GatewayConfig:
     raise GatewayNotConfigured(gateway.name)
 
 
-def client_for(gateway: Gateway) -> GatewayClient:
-    return factory.build(config_of(gateway))
+def client_for(gateway: Gateway, *, limits: Limits | None = None) -> GatewayClient:
+    return factory.build(config_of(gateway, limits=limits))
 
 
 @dataclass(frozen=True, slots=True)
