@@ -6,29 +6,52 @@ all of it is there or nothing. The same token with the same content is the same 
 
 import hashlib
 import json
+import re
 import secrets
+import shutil
 from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import STOPPABLE, Status
+from playground.media import storage
 from playground.models import Event, Generation, GenerationReference, Membership, Run, Video, VideoModel
-from playground.services import engine, estimates, ledger
+from playground.services import catalogue, engine, estimates, ledger
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
 from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
 
 CANCEL_TIMEOUT_S = 60
+LEAST_FREE_BYTES = 2 * 1024**3
+"""Room for the largest file a download takes (1 GiB) twice: while it comes in, and copied into another file system."""
+LEAST_FREE_SHARE = 0.05
+"""What ext4 keeps back for the system by default; beyond that every writer on the machine gets into trouble."""
+_TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 class NotAllowed(Exception):
     """This person may look, but not spend."""
 
 
+class BadToken(Exception):
+    """The submit token is none that `new_token` makes: empty, over 64 characters, or not plain visible ASCII."""
+
+
+class StorageFull(Exception):
+    """There is no room to save what would be made. Nothing was sent."""
+
+    def __init__(self, free_bytes: int) -> None:
+        super().__init__(f"{free_bytes} bytes free")
+        self.free_bytes = free_bytes
+
+
 class ModelGone(Exception):
+    """Retired, of an earlier gateway, or switched off by the team."""
+
     def __init__(self, model: VideoModel) -> None:
         super().__init__(model.slug)
         self.model = model
@@ -85,17 +108,20 @@ def start(
 ) -> Run:
     """Order `wanted`. The same token with the same content gives the first run again, without paying again.
 
-    `quoted_micros` is the total that the button showed. Raises NotAllowed, ModelGone, AlreadySent, NotPriced,
-    PriceMoved, OverBudget; in each case nothing was sent and nothing set aside.
+    `quoted_micros` is the total that the button showed. Raises NotAllowed, BadToken, AlreadySent, ModelGone,
+    StorageFull, NotPriced, PriceMoved, OverBudget; in each case nothing was sent and nothing set aside.
     """
     if not by.may_create:
         raise NotAllowed
+    if not _TOKEN.fullmatch(token):
+        raise BadToken
     body_hash = _hash(wanted, prompt)
     earlier = _earlier(by, token, body_hash)
     if earlier:
         return earlier
-    if not wanted.model.is_offered:
+    if wanted.model not in catalogue.offered(by=by):
         raise ModelGone(wanted.model)
+    _check_room()
     quote = estimates.quote(by=by, wanted=wanted)
     _check_price(quote, quoted_micros, accept_unpriced)
     run = _drawn(by, wanted, quote, prompt=prompt, token=token, body_hash=body_hash)
@@ -127,10 +153,21 @@ def _drawn(by: Membership, wanted: Wanted, quote: Quote, *, prompt: str, token: 
     )
 
 
+def _check_room() -> None:
+    """Before paying: on a disk of ours there must be room for the file. A remote store has no limit that we know."""
+    folder = storage.local_path("videos")
+    if folder is None:
+        return
+    free = storage.free_bytes()
+    if free < max(LEAST_FREE_BYTES, LEAST_FREE_SHARE * shutil.disk_usage(storage.temporary_folder()).total):
+        raise StorageFull(free)
+
+
 def _hash(wanted: Wanted, prompt: str) -> str:
+    """Of what was asked. Images count by their bytes: without scripts the same file is uploaded at each press."""
     content = wanted.body(prompt) | {
         "count": wanted.count,
-        "references": [str(reference.id) for reference in wanted.references],
+        "references": [reference.sha256 for reference in wanted.references],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -225,10 +262,10 @@ def cancel(*, by: Membership, generation: Generation, now: datetime | None = Non
 
 def _ask_to_stop(generation_id: UUID, *, by: Membership, now: datetime) -> bool:
     rows = Generation.objects.filter(id=generation_id, status__in=STOPPABLE, stop_requested_at=None)
-    current = rows.select_related("gateway").first()
-    if current is None or not current.gateway.has_cancel:
+    if not rows.filter(gateway__has_cancel=True).exists():
         return False
-    rows.update(stop_requested_at=now, version=current.version + 1)
+    if not rows.update(stop_requested_at=now, version=F("version") + 1):
+        return False
     Event.objects.create(generation_id=generation_id, kind="stop_requested", by=by.user, at=now)
     queue.enqueue("cancel", str(generation_id), timeout_s=CANCEL_TIMEOUT_S)
     return True

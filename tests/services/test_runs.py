@@ -2,13 +2,32 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BytesIO
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+from PIL import Image
 
 from playground import queue
-from playground.models import Budget, Generation, LedgerEntry, Lifecycle, Role, Run, VideoModel
-from playground.services import estimates, ledger, runs
+from playground.domain.status import Status
+from playground.media import storage
+from playground.models import (
+    Budget,
+    Gateway,
+    Generation,
+    LedgerEntry,
+    Lifecycle,
+    Reference,
+    Role,
+    Run,
+    TeamModel,
+    VideoModel,
+)
+from playground.models.base import new_id
+from playground.services import estimates, ledger, runs, uploads
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 
 
@@ -93,6 +112,117 @@ def test_retired_model_is_not_ordered(bench: Bench) -> None:  # noqa: F811
     VideoModel.objects.filter(slug="p-video").update(lifecycle=Lifecycle.RETIRED)
     with pytest.raises(runs.ModelGone):
         bench.start("A boat")
+
+
+def test_model_that_the_team_switched_off_is_not_ordered(bench: Bench) -> None:  # noqa: F811
+    TeamModel.objects.create(team=bench.team, model=bench.model(), enabled=False)
+    with pytest.raises(runs.ModelGone):
+        bench.start("A boat")
+
+    assert not Run.objects.exists()
+
+
+def test_one_more_of_an_earlier_gateways_model_is_not_ordered(bench: Bench) -> None:  # noqa: F811
+    first = bench.start("A boat").generations.get()
+    Gateway.objects.update(is_default=False)
+    Gateway.objects.create(slug="custom-next", name="Next", base_url="http://localhost:1/v1", is_default=True)
+
+    with pytest.raises(runs.ModelGone):
+        runs.again(by=bench.membership, generation=first, token="again", quoted_micros=first.estimate_micros)
+
+    assert Run.objects.count() == 1
+
+
+def test_second_press_is_the_first_run_also_when_its_model_is_gone_by_then(bench: Bench) -> None:  # noqa: F811
+    wanted = bench.wanted()
+    first = bench.start("A boat", wanted=wanted, token="one")
+    VideoModel.objects.update(lifecycle=Lifecycle.RETIRED)
+
+    assert runs.start(by=bench.membership, wanted=wanted, prompt="A boat", token="one", quoted_micros=1) == first
+
+
+def test_same_form_with_the_same_file_uploaded_again_is_the_same_press(bench: Bench) -> None:  # noqa: F811
+    picture = BytesIO()
+    Image.new("RGB", (640, 360), "teal").save(picture, "PNG")
+    reference = uploads.store(by=bench.membership, stream=picture)
+    first = bench.start("A boat", token="one", references=(reference,))
+    copy = Reference.objects.get(id=reference.id)
+    copy.id = new_id()
+    copy.save(force_insert=True)
+
+    assert bench.start("A boat", token="one", references=(copy,)) == first
+    copy.sha256 = "0" * 64
+    with pytest.raises(runs.AlreadySent):
+        bench.start("A boat", token="one", references=(copy,))
+
+
+@pytest.mark.parametrize("token", ["", "x" * 65, "a\0b", "a b", "tök"])
+def test_token_that_no_form_of_ours_has_is_refused(bench: Bench, token: str) -> None:  # noqa: F811
+    with pytest.raises(runs.BadToken):
+        runs.start(by=bench.membership, wanted=bench.wanted(), prompt="A boat", token=token, quoted_micros=10**9)
+
+    assert not Run.objects.exists()
+
+
+def test_token_of_every_drawn_form_is_taken(bench: Bench) -> None:  # noqa: F811
+    assert runs._TOKEN.fullmatch(runs.new_token())
+    assert bench.start("A boat", token="x" * 64).submit_token == "x" * 64
+
+
+def test_stop_counts_on_from_a_version_that_moved_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    generation = bench.start("A boat").generations.get()
+    rows = Generation.objects.filter(id=generation.id)
+    due = timezone.now()
+    rows.update(status=Status.RUNNING, version=5, upstream_id="video_1", next_check_at=due)
+    model = type(generation)
+    loaded = model.from_db.__func__  # type: ignore[attr-defined]
+    moves = []
+
+    def read_then_moved(cls: Any, *args: Any) -> Any:
+        row = loaded(cls, *args)
+        moves.append(rows.update(version=F("version") + 1))
+        return row
+
+    monkeypatch.setattr(model, "from_db", classmethod(read_then_moved))
+    assert runs.cancel(by=bench.membership, generation=generation)
+    monkeypatch.undo()
+
+    moved = rows.get()
+    assert moved.version == 5 + len(moves) + 1
+    assert moved.stop_requested_at
+
+
+@pytest.mark.parametrize("free", [0, 2 * 1024**3 - 1])
+def test_nothing_is_ordered_that_could_not_be_saved(
+    bench: Bench,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+) -> None:
+    monkeypatch.setattr(storage, "free_bytes", lambda: free)
+    with pytest.raises(runs.StorageFull) as caught:
+        bench.start("A boat")
+
+    assert caught.value.free_bytes == free
+    assert not Run.objects.exists()
+
+
+def test_nearly_full_large_disk_is_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    total = 1000 * 1024**3
+    usage = type("Usage", (), {"total": total})()
+    monkeypatch.setattr(runs.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(storage, "free_bytes", lambda: total // 20 - 1)
+    with pytest.raises(runs.StorageFull):
+        bench.start("A boat")
+    monkeypatch.setattr(storage, "free_bytes", lambda: total // 20)
+
+    assert bench.start("A boat")
+
+
+def test_remote_store_is_not_judged_by_the_disk_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(storage, "free_bytes", lambda: 0)
+    monkeypatch.setattr(storage, "local_path", lambda key: None)
+
+    assert bench.start("A boat")
 
 
 def test_one_more_is_linked_and_keeps_the_settings(bench: Bench) -> None:  # noqa: F811
