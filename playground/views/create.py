@@ -54,12 +54,13 @@ def price(request: MemberRequest) -> HttpResponse:
     draft = Draft.from_data(request.POST)
     if "remove_reference" in request.POST:
         draft = draft.without_image()
+    draft, image_error = _with_upload(request, draft)
     changed = request.POST.get("model_shown", draft.model) != draft.model
     page = _drawn(request.membership, draft, ask=not (changed and is_htmx(request)), name_changes=changed)
     if page is None:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
     if not is_htmx(request):
-        return _whole(request, page)
+        return _whole(request, page, errors={"reference": image_error} if image_error else {})
     context = page.context(oob=True, model_changed=changed, token=request.POST.get("token") or runs.new_token())
     if changed:
         context["picker"] = picker_rows(catalogue.offered(by=request.membership), page.model)
