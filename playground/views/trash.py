@@ -8,11 +8,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from playground.models import Video
+from playground.services.housekeeping import TRASH_KEPT
 from playground.views.access import MemberRequest, for_members, may_change
 from playground.views.paging import cursor, newest
 
 PAGE_SIZE = 24
-KEPT_DAYS = 30
+KEPT_DAYS = TRASH_KEPT.days
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from playground.media import storage
 from playground.models import Video
+from playground.services import housekeeping
+from playground.views import trash
 from tests import factories
 
 TRASH = "/trash/"
@@ -59,3 +61,11 @@ def test_others_videos_have_no_buttons_for_a_creator(member, admin, browser_of):
     factories.make_video(by=admin, files=False, trashed_at=timezone.now())
     assert "Delete for good</" not in browser_of(member).get(TRASH).content.decode().replace("<span", "</span")
     assert "Delete for good" in browser_of(admin).get(TRASH).content.decode()
+
+
+def test_the_day_of_deletion_is_the_one_the_worker_keeps_to(member, browser_of):
+    moved_at = timezone.now() - housekeeping.TRASH_KEPT + timedelta(minutes=1)
+    factories.make_video(by=member, files=False, trashed_at=moved_at)
+    page = browser_of(member).get(reverse("trash.index")).content.decode()
+    assert f"Kept for {housekeeping.TRASH_KEPT.days} days" in page
+    assert trash.KEPT_DAYS == housekeeping.TRASH_KEPT.days
