@@ -139,9 +139,14 @@ def fit(draft: Draft, takes: Capabilities) -> Fitted:
         count=max(1, min(MAX_COUNT, whole(draft.count) or 1)),
         negative_prompt=tidy(draft.negative_prompt).strip() if takes.negative_prompt else "",
         seed=seed if seed is None or seed <= MAX_SEED else None,
-        audio=(draft.audio != "false") if takes.audio_switch else None,
+        audio=audio_of(draft.audio, takes),
         changes=changes,
     )
+
+
+def audio_of(text: str, takes: Capabilities) -> bool | None:
+    """With sound unless switched off; None for a model without the switch."""
+    return text != "false" if takes.audio_switch else None
 
 
 def _fit_size(draft: Draft, takes: Capabilities, changes: list[str]) -> str:
@@ -233,8 +238,8 @@ class CreateForm(forms.Form):
         return seed
 
     def clean_audio(self) -> bool | None:
-        text = self.cleaned_data["audio"]
-        return None if not text or not self.takes.audio_switch else text == "true"
+        """As `fit` reads it, so that what is ordered is what was priced."""
+        return audio_of(self.cleaned_data["audio"], self.takes)
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = dict(self.cleaned_data)

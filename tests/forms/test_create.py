@@ -75,3 +75,11 @@ def test_another_model_keeps_what_fits_and_names_what_changed():
 @pytest.mark.parametrize("shape", ["0:0", "x", "16:", "::", "9" * 400])
 def test_a_nonsense_shape_in_a_link_falls_back_to_what_the_model_makes(shape):
     assert fit(Draft(shape=shape, quality="p"), TAKES).size in TAKES.sizes
+
+
+@pytest.mark.parametrize("sent", ["", "true", "false"])
+@pytest.mark.parametrize("switch", [True, False])
+def test_sound_means_the_same_in_the_price_and_in_the_order(sent, switch):
+    takes = Capabilities(audio_switch=switch)
+    ordered = read(takes, shape="", quality="", seconds="", audio=sent).cleaned_data["audio"]
+    assert ordered == fit(Draft(audio=sent), takes).audio
