@@ -20,6 +20,8 @@ from playground.services.estimates import Quote, Wanted
 from playground.services.runs import new_token
 
 LATEST = 12
+UNIT_STEP_MICROS = 100
+"""$0.0001: no gateway prices a second finer than that."""
 EXAMPLES = (
     "A paper boat drifts down a rain-filled street at dusk, neon signs mirrored in the water, slow dolly in",
     "A lighthouse on a cliff in a storm, waves breaking below, aerial shot circling the lamp",
@@ -149,6 +151,16 @@ def left_after(quote: Quote | None) -> int | None:
     return max(0, quote.left_micros - quote.total_micros)
 
 
+def per_second_micros(quote: Quote | None) -> int | None:
+    """The price of a second where the price is plainly made of seconds: a division that leaves nothing over at four
+    decimals of a dollar. Else None: the price is one for the whole video.
+    """
+    if quote is None or quote.unit_micros is None:
+        return None
+    each, over = divmod(quote.unit_micros, quote.seconds)
+    return each if each and not over and each % UNIT_STEP_MICROS == 0 else None
+
+
 def picker_rows(models: Sequence[VideoModel], chosen: VideoModel) -> list[PickerRow]:
     records: dict[UUID, Record] = catalogue.track_record(models=models)
     return [PickerRow(model, model.takes, records.get(model.id), model.id == chosen.id) for model in models]
@@ -210,6 +222,7 @@ class Page:
             "counts": [Chip(str(n), str(n), n == self.fitted.count) for n in range(1, MAX_COUNT + 1)],
             "quote": self.quote,
             "quote_state": self.quote.state.value if self.quote else "checking",
+            "per_second_micros": per_second_micros(self.quote),
             "left_after": left_after(self.quote),
             "cheaper": cheaper_choices(lengths, self.quote) if self.quote else [],
             "reference": self.reference,

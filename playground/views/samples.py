@@ -11,7 +11,7 @@ from playground.domain.status import Status
 from playground.models import Gateway, Generation, Membership, Run, Video, VideoModel
 from playground.services.estimates import Quote, QuoteState
 from playground.views.cards import Card, card_of
-from playground.views.create_page import Chip
+from playground.views.create_page import Chip, per_second_micros
 
 S = Status
 PROMPT = "A paper boat drifts down a rain-filled street at dusk, neon signs mirrored in the water"
@@ -120,7 +120,14 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
     ]
     page = {"by": by}
     return [
-        {"name": name, "page": page, "quote": quote, "quote_state": quote.state.value if quote else "checking"} | more
+        {
+            "name": name,
+            "page": page,
+            "quote": quote,
+            "quote_state": quote.state.value if quote else "checking",
+            "per_second_micros": per_second_micros(quote),
+        }
+        | more
         for name, quote, more in quotes
     ]
 

@@ -206,3 +206,22 @@ def test_settings_of_an_earlier_order_fill_the_form_but_not_for_strangers(client
     foreign = make_generation(run=theirs, status=Status.FAILED)
     assert mine.run.prompt in client.get(f"/create/?from={mine.id}").content.decode()
     assert foreign.run.prompt not in client.get(f"/create/?from={foreign.id}").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("micros", "words"),
+    [(420_000, "4 s x $0.105 per second x 1 video"), (830_001, "$0.84 per video x 1 video")],
+)
+def test_a_price_is_called_one_per_second_only_where_the_division_leaves_nothing_over(client, model, micros, words):
+    priced(model, micros)
+    assert words in client.get("/create/").content.decode()
+
+
+def test_without_a_word_on_sound_the_order_is_what_was_priced(client, member):
+    takes = Capabilities(sizes=("1280x720",), lengths=Lengths(choices=(4,)), audio_switch=True)
+    model = make_model("sounding", gateway=make_gateway(slug="sandbox", is_default=True), takes=takes)
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4, audio=True)
+    fresh = {"state": "estimated", "unit_micros": 400_000, "provider": "fal", "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), fresh, 60)
+    assert client.post("/create/", values(model, team=member.team.slug)).status_code == 303
+    assert Run.objects.get().settings["audio"] is True
