@@ -2,8 +2,8 @@
 
 from typing import BinaryIO
 
-from django.db import transaction
-from django.db.models import ProtectedError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from playground.media import images, storage
 from playground.media.images import ImageRefused
@@ -14,7 +14,10 @@ __all__ = ["ImageRefused", "discard", "store"]
 
 
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
-    """Keep an uploaded image. Raises ImageRefused with words for the person who picked it."""
+    """Keep an uploaded image. Raises ImageRefused with words for the person who picked it.
+
+    The same picture by the same person in the same team is the one they have already, as if picked just now.
+    """
     reference_id = new_id()
     stream.seek(0)
     with (
@@ -26,6 +29,8 @@ def store(*, by: Membership, stream: BinaryIO) -> Reference:
             while block := stream.read(256 * 1024):
                 sink.write(block)
         facts = images.normalise(original, clean)
+        if kept := _kept(by, facts.sha256):
+            return kept
         images.thumbnail(clean, thumb)
         suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}[facts.content_type]
         reference = Reference(
@@ -48,15 +53,26 @@ def store(*, by: Membership, stream: BinaryIO) -> Reference:
     return reference
 
 
+def _kept(by: Membership, sha256: str) -> Reference | None:
+    """An earlier upload of the same bytes whose file is still there; its age, by which it is tidied, starts anew."""
+    own = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, sha256=sha256)
+    for reference in own.order_by("id"):
+        reference.created_at = timezone.now()
+        if storage.exists(reference.key) and own.filter(id=reference.id).update(created_at=reference.created_at):
+            return reference
+    return None
+
+
 def discard(*, by: Membership, reference: Reference) -> bool:
-    """Forget an image that no order used. False when one did: then it stays with that order."""
+    """Forget an image that no order used: one's own, or as an admin anybody's. False when it stays."""
     keys = (reference.key, reference.thumb_key, reference.original_key)
+    rows = Reference.objects.visible_to(by).filter(id=reference.id)
     try:
         with transaction.atomic():
-            deleted, _ = Reference.objects.visible_to(by).filter(id=reference.id).delete()
-    except ProtectedError:
+            deleted, _ = (rows if by.is_admin else rows.filter(created_by_id=by.user_id)).delete()
+    except IntegrityError:  # an order uses it
         return False
     if deleted:
-        for key in keys:
+        for key in filter(None, keys):
             storage.delete(key)
     return bool(deleted)

@@ -1,0 +1,89 @@
+"""Reference images: kept once for each person, forgotten only by who may."""
+
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from playground.media import storage
+from playground.models import GenerationReference, Membership, Reference, Role
+from playground.services import uploads
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def picture(colour: str = "teal", format: str = "PNG") -> BytesIO:
+    file = BytesIO()
+    Image.new("RGB", (640, 360), colour).save(file, format)
+    return file
+
+
+def keys_of(reference: Reference) -> list[str]:
+    return [reference.key, reference.thumb_key, reference.original_key]
+
+
+@pytest.fixture
+def member() -> Membership:
+    return factories.make_member()
+
+
+def test_same_picture_by_the_same_person_is_kept_once(member: Membership) -> None:
+    first = uploads.store(by=member, stream=picture())
+    Reference.objects.update(created_at=timezone.now() - timedelta(days=29))
+    again = uploads.store(by=member, stream=picture())
+
+    assert again == first
+    assert Reference.objects.get().created_at > timezone.now() - timedelta(hours=1)
+    assert all(storage.exists(key) for key in keys_of(first))
+    assert uploads.store(by=member, stream=picture("navy")) != first
+
+
+def test_same_picture_of_another_person_or_team_is_one_of_its_own(member: Membership) -> None:
+    colleague = factories.make_member(team=member.team)
+    elsewhere = factories.make_member(user=member.user)
+
+    made = {uploads.store(by=by, stream=picture()).id for by in (member, colleague, elsewhere)}
+
+    assert len(made) == 3
+
+
+def test_picture_whose_file_is_gone_is_stored_anew(member: Membership) -> None:
+    first = uploads.store(by=member, stream=picture())
+    storage.delete(first.key)
+
+    again = uploads.store(by=member, stream=picture())
+
+    assert again != first
+    assert storage.exists(again.key)
+
+
+def test_own_picture_is_forgotten_with_its_files(member: Membership) -> None:
+    reference = uploads.store(by=member, stream=picture())
+
+    assert uploads.discard(by=member, reference=reference)
+    assert not Reference.objects.exists()
+    assert not any(storage.exists(key) for key in keys_of(reference))
+
+
+def test_picture_of_a_colleague_is_forgotten_by_an_admin_only(member: Membership) -> None:
+    colleague = factories.make_member(team=member.team)
+    admin = factories.make_member(team=member.team, role=Role.ADMIN)
+    stranger = factories.make_member(role=Role.ADMIN)
+    reference = uploads.store(by=member, stream=picture())
+
+    assert not uploads.discard(by=colleague, reference=reference)
+    assert not uploads.discard(by=stranger, reference=reference)
+    assert all(storage.exists(key) for key in keys_of(reference))
+    assert uploads.discard(by=admin, reference=reference)
+
+
+def test_picture_that_an_order_used_stays(member: Membership) -> None:
+    reference = uploads.store(by=member, stream=picture())
+    generation = factories.make_generation(by=member)
+    GenerationReference.objects.create(generation=generation, reference=reference)
+
+    assert not uploads.discard(by=member, reference=reference)
+    assert all(storage.exists(key) for key in keys_of(reference))
