@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.core.management import call_command
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from playground import queue
@@ -14,6 +15,7 @@ from playground.services.videos import purge_rows
 log = structlog.get_logger(__name__)
 
 TRASH_KEPT = timedelta(days=30)
+"""Pages that say when a video will be gone take it from here."""
 UPLOADS_KEPT = timedelta(days=30)
 LEFTOVERS_AFTER = timedelta(hours=24)
 
@@ -35,8 +37,13 @@ def _unused_uploads(*, now: datetime) -> int:
     count = 0
     for reference in Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None):
         keys = (reference.key, reference.thumb_key, reference.original_key)
-        reference.delete()
+        try:
+            with transaction.atomic():
+                reference.delete()
+        except IntegrityError:
+            log.info("upload_in_use_after_all", reference=str(reference.id))
+            continue
         count += 1
-        for key in keys:
+        for key in filter(None, keys):
             storage.delete(key)
     return count

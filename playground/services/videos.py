@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import transaction
+import structlog
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from playground.media import storage
 from playground.models import Membership, SearchDocument, Video
+
+log = structlog.get_logger(__name__)
 
 
 def rename(*, by: Membership, video: Video, title: str) -> None:
@@ -39,10 +42,16 @@ def purge(*, by: Membership, videos: Iterable[Video]) -> int:
 
 
 def purge_rows(videos: Iterable[Video]) -> int:
+    """Delete those of `videos` that are in the trash; one that something else still needs is passed over."""
     count = 0
     for video in videos:
         keys = [video.key, video.poster_key, video.preview_key]
-        deleted, _ = Video.objects.filter(id=video.id, trashed_at__isnull=False).delete()
+        try:
+            with transaction.atomic():
+                deleted, _ = Video.objects.filter(id=video.id, trashed_at__isnull=False).delete()
+        except IntegrityError:
+            log.warning("video_needed_by_something_else", video=str(video.id))
+            continue
         if deleted:
             count += 1
             for key in filter(None, keys):
