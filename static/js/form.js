@@ -8,16 +8,19 @@ let timer = 0;
 let composing = false;
 let byKey = false;
 let picking = false;
+let newer = false; // something was chosen that no price check has carried yet
 
 // --- price
 function check() {
   clearTimeout(timer);
+  newer = false;
   document.getElementById("order")?.classList.add("is-checking");
   document.getElementById("price-check")?.dispatchEvent(new CustomEvent("check"));
 }
 
 function checkSoon() {
   clearTimeout(timer);
+  newer = true;
   document.getElementById("order")?.classList.add("is-checking");
   timer = setTimeout(check, DEBOUNCE);
 }
@@ -184,7 +187,12 @@ document.addEventListener("click", (event) => {
 });
 
 // Choosing a model by arrow key replaces the list that the key moves in: remember that, to go on in the new one.
-document.addEventListener("htmx:before:swap", () => {
+// An answer to an older question must not undo what was chosen since; the next one is on its way.
+document.addEventListener("htmx:before:swap", (event) => {
+  if (newer && event.detail.ctx?.sourceElement?.id === "price-check") {
+    event.preventDefault();
+    return;
+  }
   picking = byKey && document.activeElement?.name === "model";
 });
 
@@ -207,7 +215,9 @@ document.addEventListener("htmx:after:swap", (event) => {
 
 // Before a press is sent: nothing is asked about prices any more.
 document.addEventListener("htmx:before:request", (event) => {
-  if (event.detail.ctx?.sourceElement === form()) clearTimeout(timer);
+  if (event.detail.ctx?.sourceElement !== form()) return;
+  clearTimeout(timer);
+  newer = false;
 });
 
 document.addEventListener("htmx:finally:request", (event) => {

@@ -6,9 +6,15 @@ function refuse(words) {
   const old = field().querySelector(".field__error");
   const line = old || document.createElement("p");
   line.className = "field__error";
+  line.id = "reference-error";
   line.setAttribute("role", "alert");
   line.textContent = words;
   if (!old) field().append(line);
+  const input = document.getElementById("reference");
+  input.value = "";
+  input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-describedby", line.id);
+  input.focus();
 }
 
 function send(file) {
