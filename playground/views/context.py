@@ -1,11 +1,23 @@
 """What every page's frame needs."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 
-from playground.models import Generation
+from playground.models import Generation, Heartbeat, Team
+
+SILENT_AFTER = timedelta(seconds=60)
+
+
+def _silent_since() -> datetime | str:
+    """When the worker was last heard of, if that is a minute ago or more; "never" before its first sign of life."""
+    beat = Heartbeat.objects.filter(name="worker").first()
+    if beat is None:
+        return "never"
+    return beat.at if timezone.now() - beat.at > SILENT_AFTER else ""
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
@@ -15,6 +27,8 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         return {"membership": None, "version": settings.VERSION}
     return {
         "membership": membership,
+        "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
+        "worker_silent_since": _silent_since,
         "running_count": Generation.objects.visible_to(membership).active().count(),
         "sandbox_in_use": settings.SANDBOX_IN_USE,
         "version": settings.VERSION,
