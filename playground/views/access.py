@@ -6,13 +6,15 @@ Nobody is told whether something of another team exists: object pages look it up
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from playground.models import Membership, Video
+from playground.models import Generation, Membership, Reference, Run, Video
 
 
 class MemberRequest(HttpRequest):
@@ -21,6 +23,15 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
+OBJECTS: dict[str, type[Model]] = {
+    "media.reference": Reference,
+    "media.": Video,
+    "videos.": Video,
+    "generations.": Generation,
+    "runs.": Run,
+}
+"""What the `id` in an address names, by the beginning of the view's name; the first that fits."""
+
 View = Callable[..., HttpResponseBase]
 
 
@@ -28,12 +39,32 @@ def for_members(view: View) -> View:
     """A signed-in person who is in no team gets a page that says so instead of the view."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not getattr(request, "membership", None):
             return render(request, "account/no_team.html", status=403)
+        _take_team(request, kwargs.get("id"))
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def _take_team(request: MemberRequest, id: UUID | None) -> None:
+    """The page of an object is read in the object's team, a form in the team it was made in, if the person is in it.
+
+    For everybody else the team at hand stays, in which `visible_to` does not find the object.
+    """
+    view_name = request.resolver_match.view_name if request.resolver_match else ""
+    model = next((model for start, model in OBJECTS.items() if view_name.startswith(start)), None)
+    if id is not None and model is not None:
+        use_team(request, team__in=model._default_manager.filter(id=id).values("team_id"))
+    elif request.method == "POST" and "team" in request.POST:
+        use_team(request, team__slug=request.POST["team"])
+
+
+def use_team(request: MemberRequest, **of_team: Any) -> None:
+    """Read the rest of the request in another team of this person, if they are in that one."""
+    mine = Membership.objects.select_related("team", "user").filter(user_id=request.membership.user_id, **of_team)
+    request.membership = mine.first() or request.membership
 
 
 def for_creators(view: View) -> View:
@@ -61,8 +92,8 @@ def for_admins(view: View) -> View:
 
 
 def is_of_another_team(request: MemberRequest) -> bool:
-    """True for a form that carries the name of a team which is not the one at hand."""
-    return request.POST.get("team", request.membership.team.slug) != request.membership.team.slug
+    """True for a form that does not carry the name of the team at hand: none, or another one."""
+    return request.method == "POST" and request.POST.get("team") != request.membership.team.slug
 
 
 def may_change(membership: Membership, video: Video) -> bool:

@@ -14,7 +14,7 @@ from playground.htmx import is_htmx
 from playground.models import Generation, Run
 from playground.services import engine, runs
 from playground.templatetags.playground import amount
-from playground.views.access import MemberRequest, for_creators, for_members
+from playground.views.access import MemberRequest, for_creators, for_members, use_team
 from playground.views.cards import Card, cards_of, edit_url
 
 AT_MOST = 60
@@ -40,6 +40,7 @@ def cards(request: MemberRequest) -> HttpResponse:
     The answer's #live asks on for what is still being made, and stops when nothing is.
     """
     known = shown(request.GET.get("g", ""))
+    use_team(request, team__in=Generation.objects.filter(id__in=known).values("team_id"))
     rows = Generation.objects.visible_to(request.membership).filter(id__in=known).for_cards()
     now_cards = cards_of(rows, by=request.membership)
     active = [card for card in now_cards if card.is_active]
@@ -84,12 +85,14 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
     generation = get_object_or_404(
         Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway"), id=id
     )
-    quoted = request.POST.get("quoted_micros", "")
+    quoted, token = request.POST.get("quoted_micros", ""), request.POST.get("token", "")
+    if not 0 < len(token) <= 64:
+        return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     try:
         run = runs.again(
             by=request.membership,
             generation=generation,
-            token=request.POST.get("token") or runs.new_token(),
+            token=token,
             quoted_micros=int(quoted) if quoted.isascii() and quoted.isdigit() else None,
         )
     except runs.PriceMoved as error:

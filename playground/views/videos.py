@@ -17,6 +17,7 @@ from playground.forms.videos import ChosenVideosForm, GalleryFilters, TitleForm
 from playground.models import Video
 from playground.models.video import VideoQuerySet
 from playground.services import videos as video_service
+from playground.services.people import TEAM_IN_SESSION
 from playground.services.runs import new_token
 from playground.views.access import MemberRequest, for_creators, for_members, may_change, require_change
 from playground.views.card_words import differences
@@ -130,6 +131,7 @@ def trash(request: MemberRequest) -> HttpResponse:
         messages.info(request, _("No video was chosen."))
         return _back(request, "gallery.index")
     video_service.trash(by=request.membership, videos=chosen)
+    request.session[TEAM_IN_SESSION] = request.membership.team.slug
     offer_undo(request, [video.id for video in chosen])
     return _back(request, "gallery.index")
 

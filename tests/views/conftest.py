@@ -7,6 +7,15 @@ from playground.models import Membership, Role
 from tests import factories
 
 
+class MemberClient(Client):
+    """A browser whose forms carry the team they were made in, as those of the pages do."""
+
+    team = ""
+
+    def post(self, path, data=None, *args, **kwargs):
+        return super().post(path, {"team": self.team, **(data or {})}, *args, **kwargs)
+
+
 @pytest.fixture
 def member(db) -> Membership:
     return factories.make_member()
@@ -33,8 +42,9 @@ def browser_of():
 
     def browser(membership: Membership | None = None, *, htmx: bool = False) -> Client:
         headers = {"HX-Request": "true", "HX-Request-Type": "partial"} if htmx else {}
-        client = Client(headers=headers)
+        client = MemberClient(headers=headers)
         if membership:
+            client.team = membership.team.slug
             client.force_login(membership.user)
         return client
 

@@ -1,8 +1,12 @@
 """Who gets in: every page of the gallery, runs, trash, media and gateway, for every kind of visitor."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from playground.models import Heartbeat
 from tests import factories
 
 LISTS = ["gallery.index", "gallery.newer", "runs.index", "trash.index"]
@@ -96,3 +100,70 @@ def test_gateway_page_is_for_admins(member, admin, browser_of):
     assert browser_of(member).get(reverse("gateway.connect")).status_code == 403
     assert browser_of(member).post(reverse("gateway.check")).status_code == 403
     assert browser_of(admin).get(reverse("gateway.connect")).status_code == 200
+
+
+@pytest.fixture
+def in_two(member):
+    """The member's second team."""
+    return factories.make_member(user=member.user)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_is_read_in_its_own_team(in_two, member, browser_of, name):
+    for team in (member, in_two):
+        address = reverse(name, args=[factories.make_video(by=team).id])
+        assert browser_of(member).get(address).status_code == 200
+
+
+def test_lists_take_the_team_of_the_address_and_remember_it(in_two, member, browser_of):
+    factories.make_video(by=in_two, prompt="a boat of the second team", files=False)
+    browser = browser_of(member)
+    assert "a boat of the second" not in browser.get(reverse("gallery.index")).content.decode()
+    page = browser.get(reverse("gallery.index"), {"team": in_two.team.slug}).content.decode()
+    assert "a boat of the second" in page
+    assert f"?team={member.team.slug}" in page
+    assert "a boat of the second" in browser.get(reverse("gallery.index")).content.decode()
+
+
+def test_a_team_of_others_in_the_address_changes_nothing(stranger, member, browser_of):
+    factories.make_video(by=stranger, prompt="a boat of others", files=False)
+    page = browser_of(member).get(reverse("gallery.index"), {"team": stranger.team.slug}).content.decode()
+    assert "a boat of others" not in page
+
+
+@pytest.mark.parametrize(
+    "name", ["create.index", "references.upload", "videos.trash", "videos.restore", "videos.purge"]
+)
+@pytest.mark.parametrize("team", [None, "of-others"])
+def test_a_form_without_a_team_of_mine_is_refused(member, browser_of, name, team):
+    browser = browser_of(member)
+    browser.team = team or ""
+    assert browser.post(reverse(name)).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["generations.again", "generations.cancel"])
+def test_a_card_button_without_its_team_is_refused(member, browser_of, name):
+    browser = browser_of(member)
+    browser.team = ""
+    generation = factories.make_generation(by=member, status="queued")
+    assert browser.post(reverse(name, args=[generation.id])).status_code == 403
+    generation.refresh_from_db()
+    assert generation.status == "queued"
+
+
+@pytest.mark.parametrize("name", ["gallery.index", "create.index", "runs.index"])
+def test_html_says_that_it_differs_for_htmx_whoever_asks(member, browser_of, name):
+    for htmx in (False, True):
+        assert "HX-Request" in browser_of(member, htmx=htmx).get(reverse(name)).headers["Vary"]
+
+
+@pytest.mark.parametrize("parameter", ["model", "prompt", "from", "before", "team"])
+def test_a_nul_in_the_address_leads_nowhere(member, browser_of, parameter):
+    assert browser_of(member).get(reverse("create.index"), {parameter: "a\0b"}).status_code == 404
+
+
+@pytest.mark.parametrize(("age_s", "shown"), [(5, False), (90, True), (None, True)])
+def test_pages_say_that_the_worker_is_silent(member, browser_of, age_s, shown):
+    if age_s is not None:
+        Heartbeat.objects.create(name="worker", at=timezone.now() - timedelta(seconds=age_s))
+    assert ("Videos wait until it runs" in browser_of(member).get(reverse("runs.index")).content.decode()) is shown

@@ -11,6 +11,7 @@ from playground.models import Generation, Lifecycle, Role, Run
 from playground.services import estimates
 from playground.views.create_page import EXAMPLES
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_run
+from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/create/?model=kling-v3"}
@@ -29,7 +30,8 @@ def member():
 
 @pytest.fixture
 def client(member):
-    client = Client()
+    client = MemberClient()
+    client.team = member.team.slug
     client.force_login(member.user)
     return client
 
@@ -192,7 +194,8 @@ def test_signed_out_htmx_is_sent_to_sign_in_as_a_whole_page(model, ended_session
 
 def test_a_viewer_cannot_order(model):
     viewer = make_member(role=Role.VIEWER)
-    client = Client()
+    client = MemberClient()
+    client.team = viewer.team.slug
     client.force_login(viewer.user)
     priced(model)
     assert "Generate" not in client.get("/create/").content.decode()

@@ -1,11 +1,11 @@
 """The refresh of cards and their buttons."""
 
 import pytest
-from django.test import Client
 
 from playground.domain.status import Status
 from playground.models import Generation
 from tests.factories import make_generation, make_member
+from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/create/"}
@@ -18,7 +18,8 @@ def member():
 
 @pytest.fixture
 def client(member):
-    client = Client()
+    client = MemberClient()
+    client.team = member.team.slug
     client.force_login(member.user)
     return client
 

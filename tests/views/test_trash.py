@@ -68,4 +68,4 @@ def test_the_day_of_deletion_is_the_one_the_worker_keeps_to(member, browser_of):
     factories.make_video(by=member, files=False, trashed_at=moved_at)
     page = browser_of(member).get(reverse("trash.index")).content.decode()
     assert f"Kept for {housekeeping.TRASH_KEPT.days} days" in page
-    assert trash.KEPT_DAYS == housekeeping.TRASH_KEPT.days
+    assert housekeeping.TRASH_KEPT.days == trash.KEPT_DAYS
