@@ -119,8 +119,7 @@ def start(
     earlier = _earlier(by, token, body_hash)
     if earlier:
         return earlier
-    if wanted.model not in catalogue.offered(by=by):
-        raise ModelGone(wanted.model)
+    _check_offered(by, wanted.model)
     _check_room()
     quote = estimates.quote(by=by, wanted=wanted)
     _check_price(quote, quoted_micros, accept_unpriced)
@@ -151,6 +150,11 @@ def _drawn(by: Membership, wanted: Wanted, quote: Quote, *, prompt: str, token: 
         settings=wanted.settings(),
         quoted_total_micros=quote.total_micros,
     )
+
+
+def _check_offered(by: Membership, model: VideoModel) -> None:
+    if model not in catalogue.offered(by=by):
+        raise ModelGone(model)
 
 
 def _check_room() -> None:
