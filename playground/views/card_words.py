@@ -16,10 +16,14 @@ SAME_LENGTH = timedelta(milliseconds=500)
 """Encoders round to whole frames and audio packets: a smaller difference is none."""
 
 
+def is_unsent(generation: Generation) -> bool:
+    """It ended while it waited: never sent, or each try surely not taken by the gateway. Only a queued one ends so."""
+    return generation.state is S.CANCELLED and generation.submitted_at is None and generation.unclear_at is None
+
+
 def is_surely_free(generation: Generation) -> bool:
     """Nothing was sent, the gateway refused the order outright, or it reported a cost of zero."""
-    unsent = generation.state is S.CANCELLED and generation.sent_at is None
-    return generation.state is S.REJECTED or unsent or generation.cost_micros == 0
+    return generation.state is S.REJECTED or is_unsent(generation) or generation.cost_micros == 0
 
 
 def charge(generation: Generation, *, silent: bool = False) -> str:
@@ -35,6 +39,17 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     if estimate is not None and cost(estimate) != cost(generation.cost_micros):
         return f"{paid} {_('The price was %(amount)s.') % {'amount': cost(estimate)}}"
     return paid
+
+
+def not_sent(generation: Generation) -> tuple[str, str]:
+    """Word and sentence of an order that ended before it was taken."""
+    if generation.stop_requested_at is not None or not generation.ended_at:
+        return N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
+    if generation.error_kind == "not_configured" or generation.error_code == "not_configured":
+        return N_("Not sent"), _("Not sent. The key of the gateway is not set. Not charged.")
+    if generation.attempts:
+        return N_("Not sent"), _("Not sent. The gateway took no order in time. Not charged.")
+    return N_("Not sent"), _("Not sent. It waited too long for its turn. Not charged.")
 
 
 def failure(generation: Generation) -> tuple[str, str]:

@@ -24,6 +24,8 @@ from playground.views.card_words import (
     charge,
     differences,
     failure,
+    is_unsent,
+    not_sent,
     usual_words,
 )
 
@@ -183,8 +185,8 @@ def said(
             sentence = _ready(generation, video)
         case S.FAILED | S.REJECTED:
             word, sentence = failure(generation)
-        case S.CANCELLED if generation.sent_at is None:
-            word, sentence = N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
+        case S.CANCELLED if is_unsent(generation):
+            word, sentence = not_sent(generation)
         case S.CANCELLED:
             sentence = f"{charge(generation)} {_('If it was made all the same, it is kept.')}"
         case S.EXPIRED:
@@ -238,7 +240,7 @@ def _ready(generation: Generation, video: Video | None) -> str:
 def _unclear(generation: Generation) -> str:
     estimate = generation.estimate_micros
     if estimate is None:
-        return _("It was sent, but the answer got lost. It may have cost something. We check and never send it twice.")
-    return _("It was sent, but the answer got lost. It may have cost %(amount)s. We check and never send it twice.") % {
+        return _("It was sent, but the answer got lost. It may have cost something. It is never sent again by itself.")
+    return _("It was sent, but the answer got lost. It may have cost %(amount)s. It is never sent again by itself.") % {
         "amount": amount(estimate)
     }

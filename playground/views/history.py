@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from playground.models import Event, Generation
 
 WORDS: dict[str, str | Promise] = {
-    "queued": _("Waiting to send"),
+    "ordered": _("Ordered; waiting to be sent"),
+    "put_back": _("Not sent yet, tried again later"),
+    "expired_at_gateway": _("Given up by the gateway"),
     "sending": _("Being sent"),
-    "sent_back": _("Not sent yet, tried again later"),
-    "postponed": _("Not sent yet, tried again later"),
     "submitted": _("Taken by the gateway"),
     "refused": _("Refused by the gateway"),
     "answer_unclear": _("The answer was unclear; asked again with the same key"),
@@ -22,7 +22,6 @@ WORDS: dict[str, str | Promise] = {
     "completed": _("Made; the file is at the provider"),
     "saving_started": _("Saving our own copy"),
     "saving_failed": _("Saving did not work; tried again"),
-    "saving_abandoned": _("Saving was broken off; tried again"),
     "stored": _("Saved and checked"),
     "failed": _("Failed at the provider"),
     "stop_requested": _("Stop was asked for"),

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from playground.domain.status import Status
 from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
 from playground.views.cards import cards_of, said
@@ -76,6 +77,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
         "row": row(run),
         "generations": generations,
         "cards": cards_of(generations, by=request.membership),
+        "unclear": [generation for generation in generations if generation.state is Status.UNKNOWN],
         "parent": parent if is_shown else None,
         "history": history(generations),
     }

@@ -55,7 +55,7 @@ def said(status, *, usual=None, **fields):
             S.UNKNOWN,
             {"sent_at": NOW},
             "Unclear",
-            "It was sent, but the answer got lost. It may have cost $0.84. We check and never send it twice.",
+            "It was sent, but the answer got lost. It may have cost $0.84. It is never sent again by itself.",
         ),
     ],
 )
@@ -118,3 +118,22 @@ def test_vendored_files_are_those_of_the_manifest():
     for name, facts in manifest.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == facts["sha256"]
         assert (folder / facts["licence_file"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"attempts": 6, "sent_at": NOW, "error_code": "busy"},
+            "The gateway took no order in time.",
+        ),
+        (
+            {"attempts": 1, "sent_at": NOW, "error_code": "not_configured"},
+            "The key of the gateway is not set.",
+        ),
+        ({}, "It waited too long for its turn."),
+    ],
+)
+def test_an_order_that_the_deadline_ended_before_it_was_taken_is_called_not_sent(fields, sentence):
+    card = said(S.CANCELLED, ended_at=NOW, error_kind="busy", **fields)
+    assert (card.word, card.sentence) == ("Not sent", f"Not sent. {sentence} Not charged.")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from playground.models import Reference
 from tests.factories import make_gateway, make_member, make_model
+from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
 
@@ -16,8 +17,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def client():
     make_model("kling-v3", gateway=make_gateway(slug="sandbox", is_default=True))
-    client = Client()
-    client.force_login(make_member().user)
+    client, member = MemberClient(), make_member()
+    client.team = member.team.slug
+    client.force_login(member.user)
     return client
 
 

@@ -1,12 +1,17 @@
 """Runs: the table and one run."""
 
+import ast
 import re
 
+import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.views.history import WORDS
 from tests import factories
 
 RUNS = "/runs/"
@@ -92,3 +97,33 @@ def test_parent_that_is_private_to_another_is_not_linked(member, admin, browser_
     factories.make_generation(run=run)
     assert str(secret.id) not in text_of(browser_of(member).get(reverse("runs.detail", args=[run.id])))
     assert str(secret.id) in text_of(browser_of(admin).get(reverse("runs.detail", args=[run.id])))
+
+
+@pytest.mark.parametrize(("status", "shown"), [("unknown", True), ("failed", False)])
+def test_only_an_unclear_order_has_the_section_that_its_card_leads_to(member, browser_of, status, shown):
+    generation = factories.make_generation(by=member, status=status, sent_at=timezone.now())
+    page = browser_of(member).get(reverse("runs.detail", args=[generation.run_id])).content.decode()
+    assert ('id="unclear"' in page) is shown
+    assert ("never sent again by itself. An admin" in page) is shown
+
+
+def written_kinds(tree):
+    """Every kind of event in a module: literals of Move, note, Event and claim, and pairs of a status and a kind."""
+    for node in ast.walk(tree):
+        found = []
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            place = {"Move": 3, "note": 1}.get(called.split(".")[-1])
+            found = [node.args[place]] if place is not None and len(node.args) > place else []
+            found += [word.value for word in node.keywords if word.arg == "event"]
+            found += [word.value for word in node.keywords if word.arg == "kind" and called.startswith("Event")]
+        elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and ast.unparse(node.elts[0]).startswith("Status."):
+            found = [node.elts[1]]
+        yield from (item.value for item in found if isinstance(item, ast.Constant) and isinstance(item.value, str))
+
+
+def test_every_event_that_the_services_write_has_words_and_no_words_stand_for_nothing():
+    files = (settings.BASE_DIR / "playground" / "services").glob("*.py")
+    written = {kind for file in files for kind in written_kinds(ast.parse(file.read_text()))}
+    assert {"ordered", "put_back", "given_up", "stopped", "output_lost"} <= written
+    assert written == set(WORDS)
