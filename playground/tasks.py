@@ -6,10 +6,6 @@ once: its row is still due, or it is put on the queue again.
 
 from uuid import UUID
 
-from django.utils import timezone
-
-AGAIN_S = 1.0
-
 
 def sweep() -> None:
     from playground.services.sweep import run_slice
@@ -18,15 +14,12 @@ def sweep() -> None:
 
 
 def submit(generation_id: str, claim_id: str = "") -> None:
-    from playground import queue
-    from playground.services import engine, slots
-    from playground.services.submit import TIMEOUT_S, submit_claimed, submit_queued
+    from playground.services import slots
+    from playground.services.submit import put_off, submit_claimed, submit_queued
 
     with slots.taken("work", slots.WORK) as free:
         if not free:
-            if claim_id:
-                engine.renew(UUID(generation_id), UUID(claim_id), now=timezone.now())
-            queue.enqueue("submit", generation_id, claim_id, timeout_s=TIMEOUT_S, delay_s=AGAIN_S)
+            put_off(generation_id, claim_id)
         elif claim_id:
             submit_claimed(UUID(generation_id), UUID(claim_id))
         else:
@@ -43,15 +36,14 @@ def collect(generation_id: str) -> None:
 
 
 def cancel(generation_id: str) -> None:
-    from playground import queue
     from playground.services import slots
-    from playground.services.submit import CANCEL_TIMEOUT_S, ask_to_stop
+    from playground.services.submit import ask_to_stop, put_off_stop
 
     with slots.taken("work", slots.WORK) as free:
         if free:
             ask_to_stop(UUID(generation_id))
         else:
-            queue.enqueue("cancel", generation_id, timeout_s=CANCEL_TIMEOUT_S, delay_s=AGAIN_S)
+            put_off_stop(generation_id)
 
 
 def sync_catalogue() -> None:

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from playground import queue
 from playground.domain.status import STOPPABLE, Status
 from playground.gateway.errors import (
     AccountRefused,
@@ -34,6 +35,7 @@ from playground.services.orders import order_of
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 150
+AGAIN_S = 1.0
 CANCEL_TIMEOUT_S = 60
 MAX_TRIES = 6
 BACKOFF_S = (1, 2, 5, 15, 60, 120)
@@ -81,6 +83,17 @@ def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
         return
     if engine.renew(generation_id, claim_id, now=timezone.now()):
         _send(generation, claim_id)
+
+
+def put_off(generation_id: str, claim_id: str) -> None:
+    """No process is free for it: on the queue again in a moment, its claim kept meanwhile."""
+    if claim_id:
+        engine.renew(UUID(generation_id), UUID(claim_id), now=timezone.now())
+    queue.enqueue("submit", generation_id, claim_id, timeout_s=TIMEOUT_S, delay_s=AGAIN_S)
+
+
+def put_off_stop(generation_id: str) -> None:
+    queue.enqueue("cancel", generation_id, timeout_s=CANCEL_TIMEOUT_S, delay_s=AGAIN_S)
 
 
 def _read(generation_id: UUID) -> Generation | None:
