@@ -163,6 +163,10 @@ def _refused(
         "was_micros": was_micros,
         "refused": True,
     }
+    return _redrawn(request, page, status, more)
+
+
+def _redrawn(request: MemberRequest, page: Page, status: int, more: dict[str, Any]) -> HttpResponse:
     if is_htmx(request):
         context = page.context(picker=picker_rows(catalogue.offered(by=request.membership), page.model), **more)
         response = render(request, "create/_form.html", context, status=status)
