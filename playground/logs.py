@@ -16,6 +16,9 @@ SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secr
 
 _TOKEN_IN_PATH = re.compile(r"/(welcome|sign-in|hooks|s)/[^\s?]+")
 
+_QUERY = re.compile(r"\?[^\s]+$")
+"""A prompt may stand in an address: `/create/?prompt=...`."""
+
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace every value whose name says it is private, and the secret part of one-time addresses in any value."""
@@ -23,7 +26,7 @@ def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
         if any(word in name.lower() for word in SECRET_WORDS):
             event[name] = "[not logged]"
         elif isinstance(event[name], str) and "/" in event[name]:
-            event[name] = _TOKEN_IN_PATH.sub(r"/\1/[not logged]", event[name])
+            event[name] = _QUERY.sub("?[not logged]", _TOKEN_IN_PATH.sub(r"/\1/[not logged]", event[name]))
     return event
 
 

@@ -16,3 +16,8 @@ def test_one_time_addresses_lose_their_token() -> None:
 
 def test_ordinary_paths_stay_as_they_are() -> None:
     assert scrub(None, "info", {"request": "GET /videos/12/"}) == {"request": "GET /videos/12/"}
+
+
+def test_what_follows_the_question_mark_is_not_logged() -> None:
+    event = scrub(None, "info", {"request": "GET /create/?prompt=a+secret+film"})
+    assert event["request"] == "GET /create/?[not logged]"

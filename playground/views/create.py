@@ -78,6 +78,8 @@ def _order(request: MemberRequest) -> HttpResponse:
         return _refused(request, draft, status=422)
     reference = reference_of(membership, draft.reference_id)
     form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug)
+    if draft.reference_id and reference is None and not image_error:
+        draft, image_error = draft.without_image(), _("The picture is gone. Choose it again, or go on without one.")
     errors = _errors(form, model, reference, image_error)
     if errors:
         return _refused(request, draft, status=422, errors=errors)
@@ -108,7 +110,9 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
         return _refused(request, draft, status=422, problem="not_priced")
     except runs.OverBudget:
         return _refused(request, draft, status=422, problem="over_budget")
-    except runs.ModelGone:
+    except runs.StorageFull:
+        return _refused(request, draft, status=503, problem="storage_full")
+    except (runs.ModelGone, runs.BadToken):
         return _refused(request, draft, status=422)
     return _sent(request, draft, run)
 
@@ -247,7 +251,7 @@ def _draft_of_link(request: MemberRequest) -> Draft:
     elif DRAFT_IN_SESSION in request.session and not request.GET:
         base = Draft.from_data(request.session.pop(DRAFT_IN_SESSION))
     example = request.GET.get("example", "")
-    if example.isdigit() and 1 <= int(example) <= len(EXAMPLES):
+    if example in {str(number + 1) for number in range(len(EXAMPLES))}:
         given = dataclasses.replace(given, prompt=EXAMPLES[int(example) - 1])
     if request.GET.get("image") == "change":
         base = base.without_image()
@@ -262,7 +266,7 @@ def _with_upload(request: HttpRequest, draft: Draft) -> tuple[Draft, str]:
     try:
         stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[attr-defined, arg-type]
     except ImageRefused as error:
-        return draft, str(error)
+        return draft, error.message
     return dataclasses.replace(draft, reference_id=str(stored.id)), ""
 
 

@@ -10,6 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from playground.forms.create import whole
 from playground.htmx import is_htmx
 from playground.models import Generation, Run
 from playground.services import engine, runs
@@ -85,7 +86,7 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
     generation = get_object_or_404(
         Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway"), id=id
     )
-    quoted, token = request.POST.get("quoted_micros", ""), request.POST.get("token", "")
+    token = request.POST.get("token", "")
     if not 0 < len(token) <= 64:
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     try:
@@ -93,14 +94,17 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
             by=request.membership,
             generation=generation,
             token=token,
-            quoted_micros=int(quoted) if quoted.isascii() and quoted.isdigit() else None,
+            quoted_micros=whole(request.POST.get("quoted_micros", "")),
         )
     except runs.PriceMoved as error:
         new, was = amount(error.quote.total_micros), amount(error.was_micros)
         return _to_create(request, generation, _price_moved(new, was))
     except (runs.NotPriced, runs.OverBudget, runs.AlreadySent):
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
-    except runs.ModelGone:
+    except runs.StorageFull:
+        text = _("The server's disk is full. Nothing was sent. An admin has to make room.")
+        return _to_create(request, generation, text)
+    except (runs.ModelGone, runs.BadToken):
         return _to_create(request, generation, "")
     return _made(request, run)
 

@@ -39,7 +39,7 @@ def upload(request: MemberRequest) -> HttpResponse:
     try:
         stored = uploads.store(by=request.membership, stream=file.file)  # type: ignore[arg-type]
     except ImageRefused as error:
-        return _field(request, draft, model, reference, error=str(error))
+        return _field(request, draft, model, reference, error=error.message)
     return _field(request, draft, model, stored)
 
 

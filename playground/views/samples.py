@@ -113,7 +113,7 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         ("over budget", Quote(QuoteState.ESTIMATED, **(fine | {"count": 4}), **tight), {}),
         ("checking", None, {}),
         ("needs input", Quote(QuoteState.NEEDS_INPUT, **bare, message=needs), {}),
-        ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {}),
+        ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
         ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
         ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {}),
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),

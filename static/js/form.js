@@ -8,6 +8,7 @@ let timer = 0;
 let composing = false;
 let byKey = false;
 let picking = false;
+let restored = false;
 let newer = false; // something was chosen that no price check has carried yet
 
 // --- price
@@ -73,11 +74,17 @@ function stored() {
   }
 }
 
-// Only into a form that the server sent without a wish of its own (no ?from=, no errors, no kept input).
+// Only into a form that the server sent without a wish of its own (no ?from=, no errors, no kept input), or after a reload,
+// where the draft is newer than the address. A browser that reloads puts back some fields and not others, so that a model
+// would stand beside the settings of another one: the draft knows them all, and starts from the form as it was sent.
 function restore() {
   const draft = stored();
   const prompt = document.getElementById("prompt");
-  if (!draft || location.search || prompt.value || form().querySelector("[aria-invalid=true]")) return;
+  const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+  if (restored || !draft || form().querySelector("[aria-invalid=true]")) return;
+  if (!reloaded && (location.search || prompt.defaultValue.trim())) return;
+  restored = true;
+  form().reset();
   prompt.value = draft.prompt || "";
   const negative = document.getElementById("negative-prompt");
   if (negative && draft.negative_prompt) negative.value = draft.negative_prompt;
@@ -94,8 +101,13 @@ function restore() {
 // The picture is drawn by the server again, so that nothing is ordered with an image that is not seen.
 function showReference(id) {
   const field = document.getElementById("reference-field");
-  field.append(hidden("reference_id", id));
-  field.dispatchEvent(new CustomEvent("upload"));
+  const ask = () => {
+    field.append(hidden("reference_id", id));
+    field.dispatchEvent(new CustomEvent("upload"));
+  };
+  // htmx listens once the document is there, which is after this module has run.
+  if (document.readyState === "complete") ask();
+  else window.addEventListener("load", ask, { once: true });
 }
 
 // True when this changed something that the server must hear of. What only the draft's model offers travels hidden: the

@@ -49,6 +49,8 @@ def priced(model, micros=400_000, size="1280x720", seconds=4, state="estimated")
     """What a price check leaves behind."""
     wanted = estimates.Wanted(model=model, size=size, seconds=seconds)
     answer = {"state": state, "message": "This gateway gives no price for kling-v3."}
+    if state == "unavailable":
+        answer["no_price"] = True
     if state == "estimated":
         answer |= {"unit_micros": micros, "provider": "fal", "checked_at": timezone.now().timestamp()}
     cache.set(estimates._key(wanted), answer, 60)
@@ -228,3 +230,41 @@ def test_without_a_word_on_sound_the_order_is_what_was_priced(client, member):
     cache.set(estimates._key(wanted), fresh, 60)
     assert client.post("/create/", values(model, team=member.team.slug)).status_code == 303
     assert Run.objects.get().settings["audio"] is True
+
+
+def test_full_disk_is_said_in_the_form_and_nothing_is_sent(client, model, monkeypatch):
+    from playground.media import storage
+
+    priced(model)
+    monkeypatch.setattr(storage, "free_bytes", lambda: 1024)
+
+    answer = client.post("/create/", values(model, quoted_micros="400000"))
+
+    assert answer.status_code == 503
+    assert "disk is full" in answer.content.decode()
+    assert not Run.objects.exists()
+
+
+def test_token_that_is_no_token_of_ours_draws_a_fresh_form(client, model):
+    priced(model)
+
+    answer = client.post("/create/", values(model, quoted_micros="400000", token="two words"))
+
+    assert answer.status_code == 422
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("example", ["²", "0", "99", "-1", "x"])
+def test_example_that_is_none_is_ignored(client, model, example):
+    assert client.get("/create/", {"example": example}).status_code == 200
+
+
+@pytest.mark.parametrize("reference_id", ["gone", "019a0000-0000-7000-8000-000000000000"])
+def test_order_whose_picture_is_gone_is_not_sent_without_it(client, model, reference_id):
+    priced(model)
+
+    answer = client.post("/create/", values(model, quoted_micros="400000", reference_id=reference_id))
+
+    assert answer.status_code == 422
+    assert "The picture is gone" in answer.content.decode()
+    assert not Run.objects.exists()
