@@ -102,8 +102,7 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
     except (runs.NotPriced, runs.OverBudget, runs.AlreadySent):
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     except runs.StorageFull:
-        text = _("The server's disk is full. Nothing was sent. An admin has to make room.")
-        return _to_create(request, generation, text)
+        return _to_create(request, generation, _("The server's disk is full. Nothing was sent."))
     except (runs.ModelGone, runs.BadToken):
         return _to_create(request, generation, "")
     return _made(request, run)

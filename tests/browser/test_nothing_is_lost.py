@@ -142,7 +142,10 @@ def test_wrong_picture_is_refused_beside_its_field_and_the_prompt_is_kept(visit,
 def test_picture_over_the_limit_sent_by_a_form_gets_the_form_again(people) -> None:
     who: Visitor = people.get("wrong")
     page = who.ask("/create/?model=p-video")
-    carried = {name: page.value(name) for name in ("team", "token", "quoted_micros")} | {"prompt": "Kept, too large"}
+    carried = {name: page.value(name) for name in ("team", "token", "quoted_micros")} | {
+        "prompt": "Kept, too large",
+        "model": "p-video",
+    }
     answer = who.post("/create/", carried, page=page, files={"reference": ("a.jpg", "image/jpeg", bytes(13 * 2**20))})
     assert answer.status == 422
     assert 'id="reference-error"' in answer.text
