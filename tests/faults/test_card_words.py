@@ -34,7 +34,7 @@ class Words:
 AGAIN, EDIT = "Try again - about $0.04", "Edit prompt"
 UNCLEAR = Words(
     "Unclear",
-    "It was sent, but the answer got lost. It may have cost $0.04. We check and never send it twice.",
+    "It was sent, but the answer got lost. It may have cost $0.04. It is never sent again by itself.",
     ("What happens next",),
     (),
 )
