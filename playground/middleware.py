@@ -60,7 +60,7 @@ def _at_hand(request: HttpRequest) -> Membership | None:
     """The session's team, or `?team=` if the person is in it, which then becomes the session's."""
     session: Any = request.session
     slug = request.GET.get("team") if request.method in {"GET", "HEAD"} else None
-    if slug and slug != session.get(TEAM_IN_SESSION):
+    if slug and NUL not in slug and slug != session.get(TEAM_IN_SESSION):
         asked = membership_of(request.user, {TEAM_IN_SESSION: slug})
         if asked is not None and asked.team.slug == slug:
             session[TEAM_IN_SESSION] = slug

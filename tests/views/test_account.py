@@ -2,7 +2,7 @@
 
 import re
 import sys
-from importlib import reload
+from importlib import import_module, reload
 
 import pytest
 from django.conf import settings as real_settings
@@ -23,8 +23,8 @@ def with_mail(settings):
 
 
 def _load_addresses() -> None:
-    reload(sys.modules["playground.views.account"])
-    reload(sys.modules[real_settings.ROOT_URLCONF])
+    for name in ("playground.views.account", real_settings.ROOT_URLCONF):
+        reload(sys.modules.get(name) or import_module(name))
     clear_url_caches()
 
 
