@@ -8,20 +8,19 @@ let timer = 0;
 let composing = false;
 let byKey = false;
 let picking = false;
-let restored = false;
-let newer = false; // something was chosen that no price check has carried yet
+let outdated = false; // what the price check on its way will answer: something was chosen or sent since
 
 // --- price
 function check() {
   clearTimeout(timer);
-  newer = false;
+  outdated = false;
   document.getElementById("order")?.classList.add("is-checking");
   document.getElementById("price-check")?.dispatchEvent(new CustomEvent("check"));
 }
 
 function checkSoon() {
   clearTimeout(timer);
-  newer = true;
+  outdated = true;
   document.getElementById("order")?.classList.add("is-checking");
   timer = setTimeout(check, DEBOUNCE);
 }
@@ -81,9 +80,8 @@ function restore() {
   const draft = stored();
   const prompt = document.getElementById("prompt");
   const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
-  if (restored || !draft || form().querySelector("[aria-invalid=true]")) return;
+  if (!draft || form().querySelector("[aria-invalid=true]")) return;
   if (!reloaded && (location.search || prompt.defaultValue.trim())) return;
-  restored = true;
   form().reset();
   prompt.value = draft.prompt || "";
   const negative = document.getElementById("negative-prompt");
@@ -199,9 +197,9 @@ document.addEventListener("click", (event) => {
 });
 
 // Choosing a model by arrow key replaces the list that the key moves in: remember that, to go on in the new one.
-// An answer to an older question must not undo what was chosen since; the next one is on its way.
+// An answer to an older question must not undo what was chosen since, nor replace the panel that a press will be answered in.
 document.addEventListener("htmx:before:swap", (event) => {
-  if (newer && event.detail.ctx?.sourceElement?.id === "price-check") {
+  if (outdated && event.detail.ctx?.sourceElement?.id === "price-check") {
     event.preventDefault();
     return;
   }
@@ -229,17 +227,18 @@ document.addEventListener("htmx:after:swap", (event) => {
 document.addEventListener("htmx:before:request", (event) => {
   if (event.detail.ctx?.sourceElement !== form()) return;
   clearTimeout(timer);
-  newer = false;
+  outdated = true;
 });
 
 document.addEventListener("htmx:finally:request", (event) => {
+  if (form() && event.detail.ctx?.sourceElement === form() && document.querySelector("#order.is-checking")) check();
   if (event.detail.ctx?.sourceElement?.id === "price-check" && event.detail.ctx.status?.startsWith?.("error"))
     document.getElementById("order")?.classList.remove("is-checking");
 });
 
 if (form()) {
-  // htmx is ready after DOMContentLoaded; modules run before it.
-  addEventListener("DOMContentLoaded", restore);
-  if (document.readyState !== "loading") setTimeout(restore);
+  // What restoring asks for reaches htmx only once it has gone over the page, which a timer of its own starts.
+  if (form().hasAttribute("data-htmx-powered")) restore();
+  else document.addEventListener("htmx:after:process", restore, { once: true });
   count();
 }
