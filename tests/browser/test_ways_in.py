@@ -174,3 +174,24 @@ def test_choice_made_while_an_older_price_is_on_its_way_stays(visit, people) -> 
         held[0].continue_()
     becomes(page, "!document.querySelector('#order').classList.contains('is-checking')")
     assert page.locator("#shape-916").is_checked()
+
+
+def test_press_while_a_price_is_on_its_way_shows_its_card_and_leaves_a_fresh_form(visit, up) -> None:
+    page = visit("/create/?model=p-video&seconds=1", who="quick")
+    page.fill("#prompt", "Pressed before the price came")
+    sent = page.input_value("#order [name=token]")
+    held = []
+    page.route("**/create/price/", lambda route: held.append(route) if not held else route.continue_())
+    page.locator("#sizes .chip", has_text="9:16").click()
+    while not held:
+        page.wait_for_timeout(20)
+    page.route("**/create/", lambda route: held.append(route))
+    page.locator("#generate").click()
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    with page.expect_response("**/create/price/"):
+        held[0].continue_()
+    held[1].continue_()
+    ready_card(page, "Pressed before the price came")
+    assert page.input_value("#order [name=token]") != sent
+    assert up.query("SELECT count(*) FROM playground_run WHERE prompt LIKE 'Pressed before%'") == [(1,)]
