@@ -75,7 +75,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     draft, image_error = _with_upload(request, draft)
     model = catalogue.find(by=membership, slug=draft.model)
     if model is None or not model.is_offered:
-        return _refused(request, draft, status=422)
+        return _refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
     reference = reference_of(membership, draft.reference_id)
     form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug)
     if draft.reference_id and reference is None and not image_error:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -267,4 +268,16 @@ def test_order_whose_picture_is_gone_is_not_sent_without_it(client, model, refer
 
     assert answer.status_code == 422
     assert "The picture is gone" in answer.content.decode()
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("slug", ["kling-v3", "gone-v1", ""])
+def test_wrong_picture_in_a_form_is_said_beside_it_whatever_the_model(client, model, slug):
+    priced(model)
+    picture = SimpleUploadedFile("words.jpg", b"no picture", content_type="image/jpeg")
+
+    answer = client.post("/create/", values(model) | {"model": slug, "reference": picture})
+
+    assert answer.status_code == 422
+    assert 'id="reference-error"' in answer.content.decode()
     assert not Run.objects.exists()
