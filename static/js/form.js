@@ -32,8 +32,13 @@ function chosen(event) {
     const other = document.getElementById("seconds-other");
     if (other) other.value = "";
   }
-  if (name === "seconds_other") for (const chip of form().querySelectorAll("[name=seconds]")) chip.checked = false;
+  if (name === "seconds_other") uncheckLengths();
   checkSoon();
+}
+
+// A length that was typed counts instead of the chips.
+function uncheckLengths() {
+  for (const chip of form().querySelectorAll("[name=seconds]")) chip.checked = false;
 }
 
 // --- characters, counted as models count them: code points, from 80 % on
@@ -90,7 +95,7 @@ function restore() {
   const shown = form().querySelector("[name=model]:checked")?.value;
   if (draft.reference_id && !form().querySelector("[name=reference_id]")) showReference(draft.reference_id);
   for (const [name, value] of Object.entries(draft)) {
-    if (name === "prompt" || name === "negative_prompt" || name === "reference_id" || value === "") continue;
+    if (["prompt", "negative_prompt", "reference_id"].includes(name) || (value === "" && name !== "seconds_other")) continue;
     changed = put(name, value, draft.model !== shown) || changed;
   }
   if (changed) check();
@@ -129,6 +134,7 @@ function put(name, value, otherModel) {
   }
   if (fields[0].type === "hidden" || fields[0].value === value) return false;
   fields[0].value = value;
+  if (name === "seconds_other" && value) uncheckLengths();
   return PRICED.has(name);
 }
 

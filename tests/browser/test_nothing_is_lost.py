@@ -33,6 +33,24 @@ def test_reload_keeps_prompt_picture_and_choices(visit) -> None:
     page.locator("#generate", has_text="Generate - about $0.80").wait_for()
 
 
+def test_reload_keeps_a_typed_length_instead_of_the_chips_and_the_other_way_round(visit) -> None:
+    page = visit("/create/?model=p-video&seconds=4", who="reloads")
+    page.fill("#seconds-other", "7")
+    page.locator("#generate", has_text="Generate - about $0.14").wait_for()
+    page.reload()
+    becomes(page, "document.querySelector('#seconds-other').value === '7'")
+    assert page.locator("[name=seconds]:checked").count() == 0
+    page.locator("#generate", has_text="Generate - about $0.14").wait_for()
+
+    page.goto("/create/?model=p-video&seconds=9")
+    page.locator("#lengths .chip", has_text="5 s").click()
+    page.locator("#generate", has_text="Generate - about $0.10").wait_for()
+    page.reload()
+    becomes(page, "document.querySelector('#seconds-5').checked")
+    assert page.input_value("#seconds-other") == ""
+    page.locator("#generate", has_text="Generate - about $0.10").wait_for()
+
+
 def test_signed_out_in_another_tab_signs_in_and_finds_the_prompt_again(visit, people, watch, up) -> None:
     watch.expected.append("status of 401")
     page = visit(people.link("leaver"))
