@@ -6,7 +6,7 @@ from typing import Self
 from django.db import models
 from django.utils import timezone
 
-from playground.domain.status import ACTIVE, Status, Step, step_of
+from playground.domain.status import ACTIVE, LATE_SUCCESS, PARKED, Status, Step, step_of
 from playground.models.base import Row
 from playground.models.gateway import Gateway, VideoModel
 from playground.models.run import Run
@@ -24,6 +24,11 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
+
+    def for_stamps(self) -> Self:
+        """With no more than it takes to tell whether a card looks different by now."""
+        times = ("created_at", "sent_at", "submitted_at", "viewed_at", "next_check_at")
+        return self.only("id", "model", "status", "version", *times)
 
     def for_cards(self) -> Self:
         """With everything a status card reads, newest first."""
@@ -126,6 +131,11 @@ class Generation(Row):
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def may_still_change(self) -> bool:
+        """Not active, and yet news may come: a late result is looked for, or a person decides."""
+        return self.state in PARKED or (self.state in LATE_SUCCESS and self.next_check_at is not None)
 
     @property
     def idempotency_key(self) -> str:

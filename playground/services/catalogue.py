@@ -198,27 +198,28 @@ _TRIED = (Status.DONE, Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.LO
 
 def track_record(*, models: Iterable[VideoModel]) -> dict[UUID, Record]:
     """A record for each model that has any history."""
-    records: dict[UUID, Record] = {}
-    for model in models:
-        rows = list(
-            Generation.objects.filter(model=model, status__in=_TRIED)
-            .order_by("-id")
-            .values_list("status", "submitted_at", "completed_at")[:RECORD_OF]
-        )
-        if not rows:
-            continue
-        times = sorted((end - start).total_seconds() for _, start, end in rows if start and end)
-        low, high = _spread(times)
-        done = sum(status == Status.DONE for status, _, _ in rows)
-        records[model.id] = Record(finished=done, tried=len(rows), usual_from_s=low, usual_to_s=high)
-    return records
+    records = {model.id: _record(model.id) for model in models}
+    return {model_id: record for model_id, record in records.items() if record is not None}
 
 
-def usual_seconds(model: VideoModel) -> tuple[int, int] | None:
-    record = track_record(models=[model]).get(model.id)
+def usual_seconds(model_id: UUID) -> tuple[int, int] | None:
+    record = _record(model_id)
     if record is None or record.usual_from_s is None or record.usual_to_s is None:
         return None
     return record.usual_from_s, record.usual_to_s
+
+
+def _record(model_id: UUID) -> Record | None:
+    rows = list(
+        Generation.objects.filter(model_id=model_id, status__in=_TRIED)
+        .order_by("-id")
+        .values_list("status", "submitted_at", "completed_at")[:RECORD_OF]
+    )
+    if not rows:
+        return None
+    low, high = _spread(sorted((end - start).total_seconds() for _, start, end in rows if start and end))
+    done = sum(status == Status.DONE for status, _, _ in rows)
+    return Record(finished=done, tried=len(rows), usual_from_s=low, usual_to_s=high)
 
 
 def _spread(times: list[float]) -> tuple[int | None, int | None]:

@@ -15,10 +15,10 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
-from playground.domain.status import Status, check
+from playground.domain.status import STOPPABLE, Status, check
 from playground.models import Event, Generation, User
 
 log = structlog.get_logger(__name__)
@@ -146,18 +146,26 @@ def push_back(generation_ids: Iterable[UUID], *, status: Status, until: datetime
     return rows.update(next_check_at=until)
 
 
+def is_view_stale(generation: Generation, *, now: datetime) -> bool:
+    """Whether `viewed` would write anything for this row, by what was read of it."""
+    if generation.state not in STOPPABLE:
+        return False
+    return generation.viewed_at is None or generation.viewed_at < now - VIEW_WRITE_EVERY
+
+
 def viewed(generation_ids: Iterable[UUID], *, now: datetime | None = None) -> None:
     """A page shows these: they are asked for at the short interval while somebody watches.
 
-    Written at most every five seconds a row, and brings a distant due time forward.
+    Written at most every five seconds a row, whoever else has the same page open, and brings a distant due time
+    forward; not that of a row whose gateway does not answer.
     """
     now = now or timezone.now()
-    stale = Q(viewed_at__isnull=True) | Q(viewed_at__lt=now - VIEW_WRITE_EVERY)
-    rows = Generation.objects.filter(stale, id__in=list(generation_ids), status__in=[Status.SUBMITTED, Status.RUNNING])
-    ids = list(rows.values_list("id", flat=True))
+    ids = list(generation_ids)
     if not ids:
         return
-    Generation.objects.filter(id__in=ids).update(viewed_at=now)
-    Generation.objects.filter(
-        id__in=ids, status__in=[Status.SUBMITTED, Status.RUNNING], next_check_at__gt=now + timedelta(seconds=1)
-    ).filter(poll_failures=0).update(next_check_at=now + timedelta(seconds=1))
+    soon = now + timedelta(seconds=1)
+    stale = Q(viewed_at__isnull=True) | Q(viewed_at__lt=now - VIEW_WRITE_EVERY)
+    is_distant = Q(next_check_at__gt=soon, poll_failures=0)
+    Generation.objects.filter(stale, id__in=ids, status__in=STOPPABLE).update(
+        viewed_at=now, next_check_at=Case(When(is_distant, then=Value(soon)), default=F("next_check_at"))
+    )

@@ -81,16 +81,37 @@ class Card:
         return self.generation.run.prompt
 
 
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A card that was not drawn: enough to tell whether it looks different by now."""
+
+    generation: Generation
+    stamp: str
+
+
+def stamp_of(generation: Generation, *, usual: tuple[int, int] | None, now: datetime) -> str:
+    """Changes whenever the card would look different. The only place that makes one."""
+    return f"{generation.version}{'l' if is_slow(generation, usual, now) else ''}"
+
+
+def stamps_of(generations: Iterable[Generation], *, now: datetime | None = None) -> list[Stamped]:
+    """Stamps for rows read with `for_stamps()`, the same that `cards_of` gives their cards."""
+    now, rows = now or timezone.now(), list(generations)
+    usual = _usual_times(rows)
+    return [Stamped(row, stamp_of(row, usual=usual.get(row.model_id), now=now)) for row in rows]
+
+
 def cards_of(generations: Iterable[Generation], *, by: Membership | None, now: datetime | None = None) -> list[Card]:
-    """Cards for rows read with `for_cards()`. One look at each model's usual time, however many rows there are."""
-    now = now or timezone.now()
-    usual: dict[UUID, tuple[int, int] | None] = {}
-    made = []
-    for generation in generations:
-        if generation.is_active and generation.model_id not in usual:
-            usual[generation.model_id] = usual_seconds(generation.model)
-        made.append(card_of(generation, by=by, usual=usual.get(generation.model_id), now=now))
-    return made
+    """Cards for rows read with `for_cards()`."""
+    now, rows = now or timezone.now(), list(generations)
+    usual = _usual_times(rows)
+    return [card_of(row, by=by, usual=usual.get(row.model_id), now=now) for row in rows]
+
+
+def _usual_times(generations: Iterable[Generation]) -> dict[UUID, tuple[int, int] | None]:
+    """The usual time of each model that is at work here. One look at each, however many rows there are."""
+    models = {generation.model_id for generation in generations if generation.state in STOPPABLE}
+    return {model_id: usual_seconds(model_id) for model_id in models}
 
 
 def card_of(
@@ -107,7 +128,7 @@ def card_of(
     buttons = actions_of(generation, video) if by is None or by.may_create else looking(video)
     return Card(
         generation=generation,
-        stamp=f"{generation.version}{'l' if late else ''}",
+        stamp=stamp_of(generation, usual=usual, now=now),
         word=word,
         tone=tone,
         sentence=sentence,

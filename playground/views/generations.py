@@ -1,11 +1,13 @@
 """Status cards: their refresh, and the buttons on them."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -16,7 +18,7 @@ from playground.models import Generation, Run
 from playground.services import engine, runs
 from playground.templatetags.playground import amount
 from playground.views.access import MemberRequest, for_creators, for_members, use_team
-from playground.views.cards import Card, cards_of, edit_url
+from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
 
 AT_MOST = 60
 
@@ -38,24 +40,34 @@ def shown(text: str) -> dict[UUID, str]:
 def cards(request: MemberRequest) -> HttpResponse:
     """Only the cards that look different by now, as out-of-band swaps; 204 when none does.
 
-    The answer's #live asks on for what is still being made, and stops when nothing is.
+    What is asked most often of all: one narrow read tells what has changed, and only that is drawn. The answer's #live
+    asks on for what is still being made or may still come, and stops when nothing is.
     """
-    known = shown(request.GET.get("g", ""))
-    use_team(request, team__in=Generation.objects.filter(id__in=known).values("team_id"))
-    rows = Generation.objects.visible_to(request.membership).filter(id__in=known).for_cards()
-    now_cards = cards_of(rows, by=request.membership)
-    active = [card for card in now_cards if card.is_active]
-    engine.viewed([card.generation.id for card in active])
-    changed = [card for card in now_cards if known[card.generation.id] != card.stamp]
-    if not changed and active:
+    known, now = shown(request.GET.get("g", "")), timezone.now()
+    seen = _stamped(request, known, now)
+    stale = [row.generation.id for row in seen if engine.is_view_stale(row.generation, now=now)]
+    engine.viewed(stale, now=now)
+    changed = [row.generation.id for row in seen if known[row.generation.id] != row.stamp]
+    if not changed and any(row.generation.is_active or row.generation.may_still_change for row in seen):
         return HttpResponse(status=204)
+    mine = Generation.objects.visible_to(request.membership)
     context = {
-        "changed": changed,
-        "cards": now_cards,
+        "changed": cards_of(mine.filter(id__in=changed).for_cards(), by=request.membership, now=now),
+        "cards": seen,
         "oob": True,
-        "running_count": Generation.objects.visible_to(request.membership).active().count(),
+        "running_count": mine.active().count(),
     }
     return render(request, "generations/_cards.html", context)
+
+
+def _stamped(request: MemberRequest, known: dict[UUID, str], now: datetime) -> list[Stamped]:
+    """What the page shows, of one team: the one at hand, else another of this person's that has any of it."""
+    asked = Generation.objects.filter(id__in=known)
+    rows = list(asked.visible_to(request.membership).for_stamps())
+    if known and not rows:
+        use_team(request, team__in=asked.values("team_id"))
+        rows = list(asked.visible_to(request.membership).for_stamps())
+    return stamps_of(rows, now=now)
 
 
 @require_safe

@@ -1,22 +1,24 @@
 // The heartbeat of the cards. While a card on the page is being made, #live asks for news: every 2 s while the page is seen,
-// every 15 s while it is hidden. Which cards are shown, and how, is read off the page itself at each question.
+// every 15 s while it is hidden. Where only a late result may still come, or a person decides, it is every 15 s as well.
+// Which cards are shown, and how, is read off the page itself at each question.
 const SEEN = 2000;
-const HIDDEN = 15000;
+const CALM = 15000;
 const title = document.title;
 let timer = 0;
 let busy = false;
 let unseen = 0;
 
-const active = () => [...document.querySelectorAll("[data-generation][data-active]")];
+const isActive = () => document.querySelector("[data-generation][data-active]") !== null;
+const asked = () => [...document.querySelectorAll("[data-generation]:is([data-active], [data-calm])")];
 
 function arm() {
   clearTimeout(timer);
-  if (active().length) timer = setTimeout(tick, document.hidden ? HIDDEN : SEEN);
+  if (asked().length) timer = setTimeout(tick, isActive() && !document.hidden ? SEEN : CALM);
 }
 
 function tick() {
   const live = document.getElementById("live");
-  if (live && !busy && active().length) live.dispatchEvent(new CustomEvent("tick"));
+  if (live && !busy && asked().length) live.dispatchEvent(new CustomEvent("tick"));
   arm();
 }
 
@@ -25,7 +27,7 @@ let before = new Map();
 
 document.addEventListener("htmx:config:request", (event) => {
   if (!isLive(event)) return;
-  const cards = active();
+  const cards = asked();
   before = new Map(cards.map((card) => [card.id, card.dataset.status]));
   event.detail.ctx.request.body.set("g", cards.map((card) => `${card.dataset.generation}:${card.dataset.stamp}`).join(","));
 });

@@ -198,6 +198,33 @@ def test_watched_row_is_asked_for_sooner(queued: Generation) -> None:
     assert queued.next_check_at == now + timedelta(seconds=1)
 
 
+def test_watching_is_written_in_one_statement_that_finds_only_stale_rows(
+    queued: Generation, django_assert_num_queries
+) -> None:
+    now = timezone.now()
+    far, lately = now + timedelta(seconds=20), now - timedelta(seconds=4)
+    rows = Generation.objects.filter(id=queued.id)
+    rows.update(status=Status.RUNNING, next_check_at=far, upstream_id="x", viewed_at=lately)
+
+    with django_assert_num_queries(1):
+        engine.viewed([queued.id], now=now)
+
+    queued.refresh_from_db()
+    assert (queued.viewed_at, queued.next_check_at) == (lately, far)
+
+
+def test_watching_does_not_hurry_a_gateway_that_does_not_answer(queued: Generation) -> None:
+    now = timezone.now()
+    far = now + timedelta(seconds=20)
+    rows = Generation.objects.filter(id=queued.id)
+    rows.update(status=Status.RUNNING, next_check_at=far, upstream_id="x", poll_failures=3)
+
+    engine.viewed([queued.id], now=now)
+
+    queued.refresh_from_db()
+    assert (queued.viewed_at, queued.next_check_at) == (now, far)
+
+
 def test_waiting_order_is_cancelled_at_once_and_for_free(bench: Bench, queued: Generation) -> None:  # noqa: F811
     assert runs.cancel(by=bench.membership, generation=queued)
     run_queue()

@@ -1,10 +1,15 @@
 """The refresh of cards and their buttons."""
 
-import pytest
+from datetime import timedelta
 
-from playground.domain.status import Status
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from playground.domain.status import ACTIVE, PARKED, Status
 from playground.models import Generation
-from tests.factories import make_generation, make_member
+from playground.views.cards import cards_of, stamps_of
+from tests.factories import make_generation, make_member, make_model
 from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +83,89 @@ def test_a_back_address_of_another_site_is_not_followed(client, member):
     row = make_generation(by=member, status=Status.FAILED)
     answer = client.post(f"/generations/{row.id}/cancel/", {"next": "https://evil.example/"})
     assert answer.headers["Location"] == "/create/"
+
+
+def test_stamps_of_the_narrow_read_are_those_of_the_drawn_cards(member):
+    now = timezone.now()
+    for status in Status:
+        for ago in (timedelta(seconds=5), timedelta(hours=1)):
+            make_generation(by=member, status=status, version=3, sent_at=now - ago, submitted_at=now - ago)
+    rows = Generation.objects.order_by("-id")
+    drawn = {card.generation.id: card.stamp for card in cards_of(rows.for_cards(), by=member, now=now)}
+    assert {row.generation.id: row.stamp for row in stamps_of(rows.for_stamps(), now=now)} == drawn
+    assert {stamp.endswith("l") for stamp in drawn.values()} == {True, False}
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_unchanged_refresh_reads_no_more_for_many_cards_than_for_one(client, member, count, django_assert_num_queries):
+    """Session, person, membership, the rows, the model's usual time; nobody's watching is written anew."""
+    model = make_model()
+    viewed = {"viewed_at": timezone.now()}
+    rows = [make_generation(by=member, model=model, status=Status.RUNNING, **viewed) for _ in range(count)]
+    with django_assert_num_queries(5):
+        assert ask(client, *((row, row.version) for row in rows)).status_code == 204
+
+
+def test_refresh_notes_that_somebody_watches_once_in_five_seconds(client, member, django_assert_num_queries):
+    row = make_generation(by=member, status=Status.RUNNING, version=1)
+    ask(client, (row, 1))
+    first = Generation.objects.get(id=row.id)
+    assert timezone.now() - first.viewed_at < timedelta(seconds=5)
+    assert first.next_check_at < row.next_check_at
+    ask(client, (row, 1))
+    assert Generation.objects.get(id=row.id).viewed_at == first.viewed_at
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
+def test_card_whose_late_result_may_come_is_asked_for_at_a_calm_pace(client, member, status):
+    row = make_generation(by=member, status=status, version=2, next_check_at=timezone.now() + timedelta(minutes=1))
+    html = ask(client, (row, 1)).text
+    assert "data-calm" in html[: html.index("<article")]
+    assert f"{row.id}:2" in html[: html.index("<article")]
+    assert "data-active" not in html
+    assert "stripe" not in html
+    assert ask(client, (row, 2)).status_code == 204
+
+
+def test_unclear_card_is_asked_for_at_a_calm_pace(client, member):
+    row = make_generation(by=member, status=Status.UNKNOWN, version=2)
+    assert ask(client, (row, 2)).status_code == 204
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - ACTIVE - PARKED))
+def test_card_of_which_no_news_can_come_is_not_asked_for(client, member, status):
+    row = make_generation(by=member, status=status, version=2, next_check_at=None)
+    html = ask(client, (row, 1)).text
+    assert "data-calm" not in html
+    assert "data-active" not in html
+    assert str(row.id) not in html[: html.index("<article")]
+
+
+def test_late_result_comes_to_the_page_without_a_reload(client, member):
+    row = make_generation(by=member, status=Status.EXPIRED, version=2, next_check_at=timezone.now())
+    Generation.objects.filter(id=row.id).update(status=Status.COMPLETED, version=3, deadline_at=timezone.now())
+    html = ask(client, (row, 2)).text
+    assert f'id="job-{row.id}"' in html
+    assert "data-active" in html[: html.index("<article")]
+
+
+def test_cards_of_another_of_ones_teams_are_left_out_where_some_are_of_the_team_at_hand(client, member):
+    elsewhere = make_generation(by=make_member(user=member.user), status=Status.RUNNING, version=5)
+    here = make_generation(by=member, status=Status.RUNNING, version=5)
+    html = ask(client, (elsewhere, 1), (here, 1)).text
+    assert f'id="job-{here.id}"' in html
+    assert str(elsewhere.id) not in html
+    assert "1 running" in html
+
+
+def test_page_of_another_of_ones_teams_keeps_its_cards_fresh(client, member):
+    elsewhere = make_generation(by=make_member(user=member.user), status=Status.RUNNING, version=5)
+    assert f'id="job-{elsewhere.id}"' in ask(client, (elsewhere, 1)).text
+    assert ask(client, (elsewhere, 5)).status_code == 204
+
+
+def test_refresh_of_a_former_member_shows_nothing(member):
+    row = make_generation(by=make_member(), status=Status.RUNNING, version=5)
+    other = Client()
+    other.force_login(member.user)
+    assert str(row.id) not in ask(other, (row, 1)).text
