@@ -40,6 +40,17 @@ def _shared() -> list[Any]:
     ]
 
 
+class Refusals(logging.Filter):
+    """What a sender did wrong (a host name, a broken form) is one line at warning level: no fault of ours to trace."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.") and getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+            record.levelno = min(record.levelno, logging.WARNING)
+            record.levelname = logging.getLevelName(record.levelno)
+        return True
+
+
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     """Configure structlog and return Django's `LOGGING`, which sends the standard library's records the same way."""
     structlog.configure(
@@ -68,7 +79,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"refusals": {"()": Refusals}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"handlers": ["console"], "level": level, "propagate": False},

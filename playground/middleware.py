@@ -1,42 +1,58 @@
 """Small middleware of our own."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.http.response import HttpResponseBase, HttpResponseNotAllowed
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 from playground.models import Membership
 from playground.services.people import TEAM_IN_SESSION, membership_of
+from playground.upload_handlers import CappedUploadHandler
+from playground.views import errors
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 NUL = "\0"
 PERMISSIONS_POLICY = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()"
+METHODS = ("GET", "HEAD", "POST")
 
 
-def permissions_policy(get_response: Handler) -> Handler:
-    """No page of ours asks for a device."""
+def headers(get_response: Handler) -> Handler:
+    """What every answer says, those for static files too. The outermost middleware.
+
+    No page asks for a device, none is for search engines, and the server does not tell its name.
+    """
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
+        response.headers.setdefault("Server", "playground")
         return response
 
     return handle
 
 
-def too_large(get_response: Handler) -> Handler:
-    """A body that the upload handler refused is answered 413 with a page that says the limit."""
+def known_methods(get_response: Handler) -> Handler:
+    """No address here takes another method than these three."""
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
+
+    return handle
+
+
+def unfinished_uploads(get_response: Handler) -> Handler:
+    """The temporary file of a form that broke off goes with the request, not when memory is tidied at last."""
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if getattr(request, "upload_too_large", False):
-            response.close()
-            return render(request, "errors/413.html", status=413)
+        if request.method == "POST":
+            for handler in request.upload_handlers:
+                cast(CappedUploadHandler, handler).discard()
         return response
 
     return handle
@@ -47,13 +63,23 @@ def membership(get_response: Handler) -> Handler:
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         request.membership = SimpleLazyObject(lambda: _at_hand(request))  # type: ignore[attr-defined]
-        missing = _has_nul(request)
-        response = render(request, "errors/404.html", status=404) if missing else get_response(request)
+        response = errors.not_found(request) if _has_nul(request) else get_response(request)
         if response.headers.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ["HX-Request"])
+            _keep_private(request, response)
         return response
 
     return handle
+
+
+def _keep_private(request: HttpRequest, response: HttpResponseBase) -> None:
+    """A page of a signed-in person is for their browser alone, which asks again before it shows it from its cache.
+
+    Not `no-store`: with it some browsers forget what was typed when one goes back to a form.
+    """
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated and "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "private, no-cache"
 
 
 def _at_hand(request: HttpRequest) -> Membership | None:

@@ -63,11 +63,12 @@ INSTALLED_APPS = [
     "django_q",
 ]
 MIDDLEWARE = [
+    "playground.middleware.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "playground.middleware.permissions_policy",
-    "playground.middleware.too_large",
+    "playground.middleware.known_methods",
+    "playground.middleware.unfinished_uploads",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -119,7 +120,14 @@ else:
     _database["CONN_MAX_AGE"] = env.int("DATABASE_MAX_AGE", 60)
     _database["CONN_HEALTH_CHECKS"] = True
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        # Beyond this many entries, the first by name are thrown out, counts of wrong passwords among them.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 Q_CLUSTER = {
@@ -166,6 +174,14 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_ENABLED = MAIL_IS_SET
+# See playground/accounts.py. `login` would count right passwords too; a client's wrong ones are counted below.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": "30/5m/ip,5/5m/key",  # the key is e-mail address and client address together
+    "login_failed_address": "100/h/key",  # one client alone gets no further than 60 an hour
+}
+# The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if TRUST_PROXY else 0
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 
@@ -245,3 +261,5 @@ LOGGING = logging_config(
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = TRUST_PROXY
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = TRUST_PROXY

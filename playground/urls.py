@@ -59,4 +59,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 handler400 = "playground.views.errors.bad_request"
 handler403 = "playground.views.errors.forbidden"
 handler404 = "playground.views.errors.not_found"
+handler429 = "playground.views.errors.too_many_requests"
+"""Asked for by allauth, for its limits that belong to no form."""
 handler500 = "playground.views.errors.server_error"

@@ -8,20 +8,27 @@ from typing import Any
 
 from allauth.account import views as allauth_views
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 from django.views.generic import RedirectView
 
+from playground import accounts
 from playground.services.people import nobody_yet
+from playground.views import errors
 
 
 class Unprocessable:
-    """Wrong input has a status of its own, so that programs and htmx can tell it from success."""
+    """Wrong input has a status of its own, so that programs and htmx can tell it from success; too many tries too."""
+
+    request: HttpRequest
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
         if response.status_code == 200:
             response.status_code = 422
+        if any(form.has_error(name, accounts.TOO_MANY) for name in form.errors):
+            response.status_code = 429
+            response.headers["Retry-After"] = str(getattr(self.request, "retry_after", errors.RETRY_AFTER))
         return response
 
 

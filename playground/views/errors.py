@@ -1,25 +1,76 @@
-"""Pages for what went wrong, in the same dress as the rest."""
+"""Pages for what went wrong, in the same dress as the rest.
 
+htmx swaps no answer of these kinds into a page. What a person pressed by htmx is therefore answered with the same words
+as a toast, by the event `toast` in `HX-Trigger`; what a page asked for by itself (GET) stays silent.
+"""
+
+import json
+from typing import Any
+
+import structlog
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from playground.htmx import is_htmx
+
+RETRY_AFTER = 60
+"""Seconds: every limit that has no wait of its own is one by the minute."""
+
+TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "errors/400.html", status=400)
+    if isinstance(exception, TOO_MUCH):
+        return too_large(request)
+    wrong_host = isinstance(exception, DisallowedHost)
+    words = _("The server could not read what was sent. Nothing was changed.")
+    return _answer(request, "400", 400, words, wrong_host=wrong_host, request_id=request_id())
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "errors/403.html", status=403)
+    return _answer(request, "403", 403, _("That is not yours to do. Nothing was changed."))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return render(request, "errors/403_csrf.html", status=403)
+    words = _("This page was open for too long. Nothing was sent. Reload it: what you typed is kept.")
+    return _answer(request, "403_csrf", 403, words)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "errors/404.html", status=404)
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, "404", 404, _("That is gone. Reload the page."))
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return _answer(request, "413", 413, _("That was too large to send. Nothing was kept and nothing was ordered."))
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Asked for by allauth, for its limits that belong to no form; they are all by the minute."""
+    response = _answer(request, "429", 429, _("Too many tries. Wait a minute."))
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Touches neither the database nor the session: either may be what is broken."""
-    return render(None, "errors/500.html", status=500)
+    context = {"request_id": request_id()}
+    words = _("The server made a mistake. It has been written to the log. Try again in a moment.")
+    response = render(None, "errors/500.html", context, status=500)
+    return _with_toast(request, response, words)
+
+
+def request_id() -> str:
+    """By which an admin finds the request in the log; empty before the middleware of the log has run."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def _answer(request: HttpRequest, name: str, status: int, words: str, **context: Any) -> HttpResponse:
+    return _with_toast(request, render(request, f"errors/{name}.html", context, status=status), words)
+
+
+def _with_toast(request: HttpRequest, response: HttpResponse, words: str) -> HttpResponse:
+    if is_htmx(request) and request.method != "GET":
+        response.headers["HX-Trigger"] = json.dumps({"toast": {"text": words}})
+    return response

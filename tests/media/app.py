@@ -10,6 +10,7 @@ from pathlib import Path
 
 import django
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import JsonResponse
 from django.urls import path
@@ -29,7 +30,6 @@ settings.configure(
     FILE_UPLOAD_TEMP_DIR=DATA / "tmp",
     MIDDLEWARE=[
         "django.middleware.common.CommonMiddleware",
-        "tests.media.app.too_large",
         "django.middleware.csrf.CsrfViewMiddleware",
     ],
     CSRF_COOKIE_NAME="csrf",
@@ -43,14 +43,9 @@ from playground.media.images import ImageRefused, normalise  # noqa: E402
 MODIFIED = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
-def too_large(get_response):
-    def handle(request):
-        response = get_response(request)
-        if getattr(request, "upload_too_large", False):
-            return JsonResponse({"error": "too large"}, status=413)
-        return response
-
-    return handle
+def handler400(request, exception):
+    status = 413 if isinstance(exception, RequestDataTooBig) else 400
+    return JsonResponse({"error": "too large"}, status=status)
 
 
 def file(request, key):
