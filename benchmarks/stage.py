@@ -10,7 +10,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from playground.supervisor.environment import service_environment
+from playground.supervisor.procfile import read_procfile
 from tests.environment import isolated
 from tests.media.server import REPOSITORY, answers, free_port, wait_until
 
@@ -43,15 +46,15 @@ def entered(folder: Path, *, database: str = "", **variables: str) -> Iterator[N
 
 @contextmanager
 def web(*, threads: int = 64) -> Iterator[tuple[int, int]]:
-    """The real web server over the entered installation. Yields its port and the id of the process that serves.
+    """The web server of the Procfile over the entered installation. Yields its port and the id of the serving process.
 
     One process, so that the two sides of a comparison cannot land on differently busy ones.
     """
     port = int(os.environ["PORT"])
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "playground.wsgi:application"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", str(threads)]
-    command += ["--backlog", "1024", "--backpressure", str(threads), "--no-ws", "--http", "1", "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=REPOSITORY)
+    of_server = {"HOST": "127.0.0.1", "WEB_WORKERS": "1", "WEB_THREADS": str(threads)}
+    environment = service_environment(os.environ, of_server)
+    command = read_procfile(REPOSITORY / "Procfile")["web"]
+    process = subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], cwd=REPOSITORY, env=environment)
     try:
         wait_until(lambda: process.poll() is not None or answers(port), "the web server did not start")
         if process.poll() is not None:
@@ -81,7 +84,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def visitor() -> tuple[object, dict[str, str]]:
+def visitor() -> tuple[Any, dict[str, str]]:
     """A membership of a new team, and the request headers of its signed-in person: session and CSRF."""
     from django.test import Client
 

@@ -1,6 +1,7 @@
 """Memory of 50 uploads of 12 MiB at once, on top of an idle web server.
 
-Each is a real JPEG, posted to /references/ by a signed-in person as the page does it: received, decoded, shrunk,
+Each is a real JPEG, posted to /references/ by a signed-in person of their own (the same picture twice by one person is
+kept once) as the page does it: received, decoded, shrunk,
 written anew, stored with its row, answered with the form's field. Prints the peak resident memory of the one web
 process above idle, per upload; exits 1 above LIMIT_MB. Idle is a server that has drawn pages and received nothing.
 
@@ -37,15 +38,17 @@ def picture() -> bytes:
     return data + b"\0" * (FILE_BYTES - len(data))
 
 
-def form(data: bytes) -> bytes:
+def form(data: bytes, team: str) -> list[bytes]:
+    """In pieces, so that all uploads share the picture's bytes here."""
     part = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
-    head = f'{part}"reference"; filename="p.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-    return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+    head = f'{part}"team"\r\n\r\n{team}\r\n{part}"reference"; filename="p.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    return [head.encode(), data, f"\r\n--{BOUNDARY}--\r\n".encode()]
 
 
-def upload(port: int, body: bytes, headers: dict[str, str], statuses: list[int]) -> None:
+def upload(port: int, body: list[bytes], headers: dict[str, str], statuses: list[int]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "HX-Request": "true"}
+    length = str(sum(len(piece) for piece in body))
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Length": length, "HX-Request": "true"}
     connection.request("POST", "/references/", body, headers | kind)
     answer = connection.getresponse()
     answer.read()
@@ -76,14 +79,17 @@ def stored() -> int:
 
 
 def main() -> int:
-    body = form(picture())
+    data = picture()
     statuses: list[int] = []
     with tempfile.TemporaryDirectory() as name, stage.entered(Path(name)):
-        _member, headers = stage.visitor()
+        visitors = [stage.visitor() for _ in range(UPLOADS)]
         with stage.web() as (port, pid):
-            draw_pages(port, headers)
+            draw_pages(port, visitors[0][1])
             idle = memory_kib(pid, "VmRSS")
-            threads = [threading.Thread(target=upload, args=(port, body, headers, statuses)) for _ in range(UPLOADS)]
+            threads = [
+                threading.Thread(target=upload, args=(port, form(data, member.team.slug), headers, statuses))
+                for member, headers in visitors
+            ]
             for thread in threads:
                 thread.start()
             for thread in threads:

@@ -14,8 +14,8 @@ Choices, with their reasons:
 - Peak memory is bounded per format, measured to stay under 200 MiB. A baseline JPEG is decoded at a reduced scale by
   the codec itself, so phone pictures of 50 megapixels pass. PNG and progressive JPEG are held whole while decoding,
   WebP several times over, hence their lower limits.
-- Pictures are decoded one after the other, in a thread of their own. Done in the threads of the requests, fifty uploads
-  at once left twice as much memory behind (6 MB each, against 3): the allocator keeps what each thread freed.
+- Pictures are decoded and written one after the other, thumbnails too, in a thread of their own. Done in the threads of
+  the requests, fifty uploads at once left far more memory behind: the allocator keeps what each thread freed.
 
 All functions here are plain: a path or stream in, a file out, no database and no request, so that they can be run in a
 limited child process without a change to their callers.
@@ -209,7 +209,11 @@ def _too_many_pixels(limit: int) -> ImageRefused:
 
 
 def thumbnail(path: Path, out: Path, *, side: int = THUMBNAIL_SIDE) -> tuple[int, int]:
-    """Write a small WebP of a picture that `normalise` made; returns its width and height."""
+    """Write a small WebP of a picture that `normalise` made; returns its width and height. Waits its turn as that."""
+    return _decoder.submit(_shrink, path, out, side).result()
+
+
+def _shrink(path: Path, out: Path, side: int) -> tuple[int, int]:
     with Image.open(path, formats=FORMATS) as image:
         canvas = draw_upright(image, side)
     canvas.save(out, "WEBP", quality=80, method=4)

@@ -3,6 +3,7 @@ import io
 import os
 import signal
 import struct
+import threading
 import warnings
 import zipfile
 import zlib
@@ -407,6 +408,20 @@ def test_refusals_are_in_the_language_of_the_request(tmp_path, monkeypatch):
     with override("de"), pytest.raises(ImageRefused) as refused:
         run(b"no picture", tmp_path)
     assert refused.value.message.startswith("[de]")
+
+
+def test_thumbnails_are_drawn_in_the_decoding_thread(tmp_path, monkeypatch):
+    threads = []
+    drawn = images.draw_upright
+
+    def noted(*args):
+        threads.append(threading.current_thread().name)
+        return drawn(*args)
+
+    monkeypatch.setattr(images, "draw_upright", noted)
+    Image.new("RGB", (64, 64)).save(tmp_path / "p.jpg")
+    images.thumbnail(tmp_path / "p.jpg", tmp_path / "t.webp")
+    assert [name.startswith("decode") for name in threads] == [True]
 
 
 def test_a_forked_process_can_decode_too(tmp_path):
