@@ -117,15 +117,17 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
         return _to_create(request, generation, _("The server's disk is full. Nothing was sent."))
     except (runs.ModelGone, runs.BadToken):
         return _to_create(request, generation, "")
-    return _made(request, run)
+    return _made(request, run, pressed=id)
 
 
-def _made(request: MemberRequest, run: Run) -> HttpResponse:
+def _made(request: MemberRequest, run: Run, *, pressed: UUID) -> HttpResponse:
+    """The new card, and the pressed one anew: its next press is another order, as a deliberate one should be."""
     if not is_htmx(request):
         return HttpResponseRedirect(f"{reverse('create.index')}#jobs", status=303)
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
     context = {
         "cards": cards_of(made, by=request.membership),
+        "pressed": _card(request, pressed),
         "oob": True,
         "running_count": Generation.objects.visible_to(request.membership).active().count(),
     }

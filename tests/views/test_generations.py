@@ -1,15 +1,18 @@
 """The refresh of cards and their buttons."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from playground.domain.status import ACTIVE, PARKED, Status
-from playground.models import Generation
+from playground.models import Generation, Run
+from playground.services import estimates
 from playground.views.cards import cards_of, stamps_of
-from tests.factories import make_generation, make_member, make_model
+from tests.factories import make_gateway, make_generation, make_member, make_model, make_video
 from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +172,45 @@ def test_refresh_of_a_former_member_shows_nothing(member):
     other = Client()
     other.force_login(member.user)
     assert str(row.id) not in ask(other, (row, 1)).text
+
+
+@pytest.fixture
+def made(member):
+    """A finished video, and a price for one more."""
+    model = make_model(gateway=make_gateway(slug="sandbox", is_default=True))
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4)
+    answer = {"state": "estimated", "unit_micros": 400_000, "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), answer, 60)
+    return make_video(by=member, model=model, files=False).generation
+
+
+def token_in(html, generation):
+    """The token of the button on the card of `generation`."""
+    card = html[html.index(f'<article id="job-{generation.id}"') :]
+    return re.search(r'name="token" value="([^"]+)"', card)[1]
+
+
+def press(client, generation, token):
+    fields = {"token": token, "quoted_micros": "400000"}
+    answer = client.post(f"/generations/{generation.id}/again/", fields, headers=HTMX)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_one_more_pressed_on_purpose_twice_is_two_orders(client, made):
+    first = press(client, made, token_in(client.get("/create/").text, made))
+    assert Run.objects.count() == 2
+    pressed = first[first.index(f'<article id="job-{made.id}"') :]
+    assert 'hx-swap-oob="outerMorph"' in pressed[: pressed.index(">")]
+    press(client, made, token_in(first, made))
+    assert Run.objects.count() == 3
+
+
+def test_the_same_press_sent_twice_is_one_order_whose_card_is_never_there_twice(client, made):
+    token = token_in(client.get("/create/").text, made)
+    press(client, made, token)
+    repeated = press(client, made, token)
+    (new,) = Generation.objects.exclude(id=made.id)
+    taken, _, put = repeated.partition(f'<article id="job-{new.id}"')
+    assert f'<div id="job-{new.id}" hx-swap-oob="delete">' in taken
+    assert f'id="job-{new.id}"' not in put

@@ -1,7 +1,12 @@
 """Gallery and video page in a real browser: keyboard, previews, choosing, more tiles, the used frame, no CSP report."""
 
 import pytest
+from django.core.cache import cache
+from django.utils import timezone
 
+from playground.domain.status import Status
+from playground.models import Generation, Run
+from playground.services import estimates
 from tests import factories
 from tests.support.processes import wait_until
 
@@ -118,3 +123,66 @@ def test_frame_steps_and_becomes_the_reference_image_of_a_new_video(page, admin)
     page.click("text=Use this frame")
     page.wait_for_url("**/create/?*reference_id=*")
     assert f"parent={video.id}" in page.url
+
+
+@pytest.fixture
+def made(admin):
+    """A finished video, and a price for one more."""
+    model = factories.make_model(gateway=factories.make_gateway(slug="sandbox", is_default=True))
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4)
+    answer = {"state": "estimated", "unit_micros": 400_000, "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), answer, 60)
+    return factories.make_video(by=admin, model=model)
+
+
+ONCE_EACH = """(() => {
+  const ids = [...document.querySelectorAll(".job")].map((job) => job.id);
+  return new Set(ids).size === ids.length && ids.length;
+})()"""
+
+
+def test_one_more_is_one_order_for_each_press_on_purpose(page, made):
+    page.goto("/create/")
+    button = page.locator(f"#job-{made.generation_id} button", has_text="One more")
+    for orders in (1, 2):
+        button.click()
+        becomes_true(page, f"{ONCE_EACH} === {1 + orders}")
+        assert Run.objects.count() == 1 + orders
+    page.evaluate("addEventListener('submit', () => (window.submits = (window.submits ?? 0) + 1), true)")
+    # The second half of a double click, when the answer to the first is there already.
+    button.hover()
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    assert page.evaluate("window.submits") is None
+    # A key held down.
+    button.focus()
+    page.keyboard.down("Enter")
+    becomes_true(page, f"{ONCE_EACH} === 4")
+    page.keyboard.down("Enter")
+    assert page.evaluate("window.submits") == 1
+    assert Run.objects.count() == 4
+
+
+def test_poster_plays_in_its_place_and_goes_on_while_cards_are_drawn_anew(page, admin, made):
+    running = factories.make_generation(
+        run=factories.make_run(by=admin, model=made.generation.model), status=Status.RUNNING
+    )
+    page.goto("/create/")
+    page.evaluate("window.stayed = true")
+    page.get_by_role("link", name="Play A harbour at dawn").focus()
+    page.keyboard.press("Enter")
+    becomes_true(page, "document.querySelector('.job video')?.currentTime > 0")
+    page.evaluate(
+        """() => {
+          const video = document.querySelector(".job video");
+          video.loop = true;
+          for (const name of ["pause", "emptied"]) video.addEventListener(name, () => (window.disturbed = name));
+          window.kept = video;
+        }"""
+    )
+    Generation.objects.filter(id=running.id).update(status=Status.FAILED, version=9)
+    page.locator(f"#job-{running.id}", has_text="Failed").wait_for()
+    page.locator(f"#job-{made.generation_id} button", has_text="One more").click()
+    becomes_true(page, f"{ONCE_EACH} === 3")
+    assert page.evaluate("kept === document.querySelector('.job video') && !kept.paused && !window.disturbed")
+    assert page.evaluate("window.stayed")
