@@ -72,7 +72,11 @@ def take_over(generation: Generation, *, now: datetime) -> UUID | None:
     if not may_send_again(generation, now=now):
         park(generation, code=generation.error_code or "sender_lost", message="", now=now)
         return None
-    fields = {"attempts": generation.attempts + 1, "unclear_at": generation.unclear_at or now}
+    fields = {
+        "attempts": generation.attempts + 1,
+        "unclear_at": generation.unclear_at or now,
+        "version": F("version") + 1,
+    }
     return engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
 
 
@@ -211,7 +215,10 @@ def _same_key_later(generation: Generation, claim_id: UUID, error: GatewayError,
     due = now + timedelta(seconds=_pause_s(generation, error.retry_after_s))
     with transaction.atomic():
         kept = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id).update(
-            next_check_at=due, error_code=error.code[:100], unclear_at=generation.unclear_at or now
+            next_check_at=due,
+            error_code=error.code[:100],
+            unclear_at=generation.unclear_at or now,
+            version=F("version") + 1,
         )
         if kept:
             engine.note(generation.id, "answer_unclear", now=now, data={"code": error.code, "try": generation.attempts})

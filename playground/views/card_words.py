@@ -41,6 +41,37 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     return paid
 
 
+def trying_again(generation: Generation) -> str:
+    """While an order is tried again: what was in the way of the last try, and what is known of the money. Else ""."""
+    if generation.state is S.QUEUED and generation.attempts:
+        money = _("Not charged.") if generation.unclear_at is None else charge(generation)
+    elif generation.state is S.SUBMITTING and (generation.unclear_at or generation.attempts > 1):
+        # On the wire again: of a clear earlier try nothing is owed, of this one nothing is known.
+        money = charge(generation) if generation.unclear_at else ""
+    else:
+        return ""
+    return f"{_in_the_way(generation)} {money}".strip()
+
+
+def _in_the_way(generation: Generation) -> str:
+    """By our own code of the last error (gateway/errors.py)."""
+    match generation.error_code:
+        case "throttled" | "busy":
+            return _("The gateway is busy, trying again.")
+        case "unreachable" | "timeout_connect" | "name_lookup":
+            return _("The gateway cannot be reached, trying again.")
+        case "not_configured":
+            return _("The key of the gateway is not set, trying again.")
+        case "in_flight":
+            return _("The gateway is still taking it, asking again.")
+        case "bad_request" | "reference_unreadable":
+            return _("It could not be put together, trying again.")
+        case "":
+            return _("No answer came, trying again.")
+        case _:
+            return _("The gateway had trouble, trying again.")
+
+
 def not_sent(generation: Generation) -> tuple[str, str]:
     """Word and sentence of an order that ended before it was taken."""
     if generation.stop_requested_at is not None or not generation.ended_at:

@@ -26,6 +26,7 @@ from playground.views.card_words import (
     failure,
     is_unsent,
     not_sent,
+    trying_again,
     usual_words,
 )
 
@@ -197,7 +198,10 @@ def said(
     match generation.state:
         case S.QUEUED:
             reason = generation.gateway.paused_reason
-            sentence = _("The gateway is paused: %(reason)s") % {"reason": reason} if reason else ""
+            paused = _("The gateway is paused: %(reason)s") % {"reason": reason} if reason else ""
+            sentence = paused or trying_again(generation)
+        case S.SUBMITTING:
+            sentence = trying_again(generation)
         case S.SUBMITTED | S.RUNNING:
             sentence = _running(generation, usual, late)
         case S.COMPLETED | S.STORING:

@@ -53,7 +53,9 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
     ended: dict[str, Any] = sent | {"ended_at": now - timedelta(seconds=210)}
     return [
         ("waiting", _generation(S.QUEUED, now)),
+        ("waiting, busy", _generation(S.QUEUED, now, attempts=2, error_code="throttled")),
         ("sending", _generation(S.SUBMITTING, now)),
+        ("sending, trouble", _generation(S.SUBMITTING, now, attempts=2, error_code="server_error", unclear_at=now)),
         ("queued at the provider", _generation(S.SUBMITTED, now, **sent, **due)),
         ("generating, late", _generation(S.RUNNING, now, **sent, **due)),
         ("generating, with progress", _generation(S.RUNNING, now, progress=42, **sent, **due)),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.models import Generation
 from playground.sandbox.faults import FAULTS
-from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
+from tests.bench import Bench, bench, run_queue, sandbox  # noqa: F401  fixtures
 
 FREE = "Not charged."
 NOTHING_REPORTED = "No charge reported yet."
@@ -193,6 +193,27 @@ def test_running_card_moves_and_offers_a_stop_with_what_it_may_cost(bench: Bench
     assert "Not charged" not in seen.sentence
     assert seen.stripe or generation.progress is not None
     assert seen.buttons == ["Stop - may still cost $0.04", "Details"]
+
+
+@pytest.mark.parametrize(
+    ("token", "word", "sentence"),
+    [
+        ("429", "Waiting to send", f"The gateway is busy, trying again. {FREE}"),
+        ("500", "Sending", f"The gateway had trouble, trying again. {NOTHING_REPORTED}"),
+        ("502", "Sending", f"The gateway had trouble, trying again. {NOTHING_REPORTED}"),
+    ],
+)
+def test_card_of_an_order_that_is_tried_again_says_why(bench: Bench, token: str, word: str, sentence: str) -> None:  # noqa: F811
+    run = order(bench, token)
+    before = run.generations.get().version
+
+    run_queue()
+
+    generation = run.generations.get()
+    seen = card(bench, generation)
+    assert (seen.word, seen.sentence) == (word, sentence)
+    # Sent, and then what became of it: an open page hears of both.
+    assert generation.version == before + 2
 
 
 def test_stuck_job_past_its_deadline_is_late_and_nothing_is_said_to_be_free(bench: Bench) -> None:  # noqa: F811

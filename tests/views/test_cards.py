@@ -137,3 +137,34 @@ def test_vendored_files_are_those_of_the_manifest():
 def test_an_order_that_the_deadline_ended_before_it_was_taken_is_called_not_sent(fields, sentence):
     card = said(S.CANCELLED, ended_at=NOW, error_kind="busy", **fields)
     assert (card.word, card.sentence) == ("Not sent", f"Not sent. {sentence} Not charged.")
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "sentence"),
+    [
+        (S.QUEUED, {"attempts": 0}, ""),
+        (S.SUBMITTING, {"attempts": 1}, ""),
+        (S.QUEUED, {"attempts": 1, "error_code": "throttled"}, "The gateway is busy, trying again. Not charged."),
+        (
+            S.QUEUED,
+            {"attempts": 1, "error_code": "unreachable"},
+            "The gateway cannot be reached, trying again. Not charged.",
+        ),
+        (S.SUBMITTING, {"attempts": 2, "error_code": "throttled"}, "The gateway is busy, trying again."),
+        (
+            S.SUBMITTING,
+            {"attempts": 2, "error_code": "server_error", "unclear_at": NOW},
+            "The gateway had trouble, trying again. No charge reported yet.",
+        ),
+        (S.SUBMITTING, {"attempts": 2, "unclear_at": NOW}, "No answer came, trying again. No charge reported yet."),
+        (
+            S.QUEUED,
+            {"attempts": 2, "error_code": "throttled", "unclear_at": NOW},
+            "The gateway is busy, trying again. No charge reported yet.",
+        ),
+    ],
+)
+def test_an_order_that_is_tried_again_says_why_and_is_called_free_only_where_no_try_was_unclear(
+    status, fields, sentence
+):
+    assert said(status, **fields).sentence == sentence
