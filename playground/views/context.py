@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from playground.models import Generation, Heartbeat, Team
+from playground.services.housekeeping import TRASH_KEPT
 
 SILENT_AFTER = timedelta(seconds=60)
 
@@ -21,15 +22,15 @@ def _silent_since() -> datetime | str:
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
-    """The team at hand, how many videos are being made, and whether the sandbox is in use."""
+    """The team at hand, how many videos are being made, whether the sandbox is in use, how long the trash is kept."""
     membership = getattr(request, "membership", None)
+    always = {"version": settings.VERSION, "kept_days": TRASH_KEPT.days}
     if not membership:
-        return {"membership": None, "version": settings.VERSION}
-    return {
+        return always | {"membership": None}
+    return always | {
         "membership": membership,
         "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
         "worker_silent_since": _silent_since,
         "running_count": Generation.objects.visible_to(membership).active().count(),
         "sandbox_in_use": settings.SANDBOX_IN_USE,
-        "version": settings.VERSION,
     }

@@ -81,6 +81,10 @@ def _order(request: MemberRequest) -> HttpResponse:
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), _("The picture is gone. Choose it again, or go on without one.")
     errors = _errors(form, model, reference, image_error)
+    parent = _parent(membership, draft.parent)
+    if draft.parent and parent is None:
+        draft = dataclasses.replace(draft, parent="")
+        errors["parent"] = _("The video that this was to be made from is not here any more. Press again without it.")
     if errors:
         return _refused(request, draft, status=422, errors=errors)
     values = form.cleaned_data
@@ -88,10 +92,12 @@ def _order(request: MemberRequest) -> HttpResponse:
         wanted_for(model, fit(draft, model.takes), reference),
         **{name: values[name] for name in ("size", "seconds", "count", "negative_prompt", "seed", "audio")},
     )
-    return _send(request, draft, wanted, values)
+    return _send(request, draft, wanted, values, parent)
 
 
-def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
+def _send(
+    request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any], parent: Video | None
+) -> HttpResponse:
     try:
         run = runs.start(
             by=request.membership,
@@ -100,7 +106,7 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
             token=values["token"],
             quoted_micros=values["quoted_micros"],
             accept_unpriced=values["accept_unpriced"],
-            parent_video=_parent(request.membership, draft.parent),
+            parent_video=parent,
         )
     except runs.AlreadySent:
         return _refused(request, draft, status=409, problem="already_sent")

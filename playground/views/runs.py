@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from playground.domain.status import Status
 from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
+from playground.views.card_words import is_surely_free
 from playground.views.cards import cards_of, said
 from playground.views.history import history
 from playground.views.paging import cursor, newest
@@ -31,6 +32,11 @@ class RunRow:
     @property
     def generations(self) -> list[Generation]:
         return list(self.run.generations.all())
+
+    @property
+    def is_free(self) -> bool:
+        """Surely nothing was charged for any of it."""
+        return bool(self.generations) and all(is_surely_free(generation) for generation in self.generations)
 
 
 def row(run: Run) -> RunRow:

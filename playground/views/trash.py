@@ -1,7 +1,7 @@
 """What was moved to the trash: kept for a while, then deleted for good by the worker."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -13,7 +13,6 @@ from playground.views.access import MemberRequest, for_members, may_change
 from playground.views.paging import cursor, newest
 
 PAGE_SIZE = 24
-KEPT_DAYS = TRASH_KEPT.days
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class TrashRow:
     @property
     def gone_at(self) -> datetime | None:
         """When it will be deleted for good."""
-        return self.video.trashed_at + timedelta(days=KEPT_DAYS) if self.video.trashed_at else None
+        return self.video.trashed_at + TRASH_KEPT if self.video.trashed_at else None
 
 
 @require_safe
@@ -33,4 +32,4 @@ def index(request: MemberRequest) -> HttpResponse:
     trashed = Video.objects.visible_to(request.membership).trashed().for_tiles().select_related("trashed_by")
     page = newest(trashed, before=cursor(request.GET), size=PAGE_SIZE)
     rows = [TrashRow(video, may_change(request.membership, video)) for video in page.rows]
-    return render(request, "trash/index.html", {"rows": rows, "page": page, "kept_days": KEPT_DAYS})
+    return render(request, "trash/index.html", {"rows": rows, "page": page})

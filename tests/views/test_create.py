@@ -11,7 +11,7 @@ from playground.domain.status import Status
 from playground.models import Generation, Lifecycle, Role, Run
 from playground.services import estimates
 from playground.views.create_page import EXAMPLES
-from tests.factories import make_gateway, make_generation, make_member, make_model, make_run
+from tests.factories import make_gateway, make_generation, make_member, make_model, make_run, make_video
 from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
@@ -281,3 +281,21 @@ def test_wrong_picture_in_a_form_is_said_beside_it_whatever_the_model(client, mo
     assert answer.status_code == 422
     assert 'id="reference-error"' in answer.content.decode()
     assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("parent", ["garbage", "of another team", "in the trash"])
+def test_parent_that_is_not_there_is_said_and_nothing_is_sent(client, model, member, parent):
+    priced(model)
+    ids = {
+        "of another team": lambda: make_video(by=make_member(), model=model, files=False).id,
+        "in the trash": lambda: make_video(by=member, model=model, files=False, trashed_at=timezone.now()).id,
+    }
+    sent = values(model, parent=ids.get(parent, lambda: parent)())
+    before = Run.objects.count()
+    answer = client.post("/create/", sent)
+    assert answer.status_code == 422
+    assert "is not here any more. Press again without it." in answer.text
+    assert "A fox in the snow" in answer.text
+    assert str(sent["parent"]) not in answer.text
+    assert Run.objects.count() == before
+    assert client.post("/create/", sent | {"parent": "", "token": "press-2"}).status_code == 303

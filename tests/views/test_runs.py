@@ -46,6 +46,26 @@ def test_cost_nobody_reported_is_not_zero(member, browser_of):
     assert "$0.00" not in page
 
 
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        ([(Status.REJECTED, None)], "Not charged"),
+        ([(Status.CANCELLED, None), (Status.REJECTED, None)], "Not charged"),
+        ([(Status.FAILED, 0)], "Not charged"),
+        ([(Status.REJECTED, None), (Status.FAILED, None)], "not reported"),
+        ([(Status.REJECTED, None), (Status.DONE, 380_000)], "$0.38"),
+    ],
+)
+def test_run_is_called_not_charged_only_where_all_of_it_surely_was_not(member, browser_of, states, words):
+    run = factories.make_run(by=member)
+    for status, cost in states:
+        factories.make_generation(run=run, status=status, cost_micros=cost)
+    row = text_of(browser_of(member).get(RUNS))
+    assert f'data-label="Cost" class="is-figure">{words}</td>' in row
+    money = text_of(browser_of(member).get(f"{RUNS}{run.id}/"))
+    assert f'Cost so far</span><span class="detail-money__figure">{words}</span>' in money
+
+
 def test_pages_of_runs_have_no_repeat_and_no_gap(member, browser_of):
     model = factories.make_model()
     made = [str(factories.make_run(by=member, model=model).id) for _ in range(65)]

@@ -8,7 +8,6 @@ from django.utils import timezone
 from playground.media import storage
 from playground.models import Video
 from playground.services import housekeeping
-from playground.views import trash
 from tests import factories
 
 TRASH = "/trash/"
@@ -68,4 +67,13 @@ def test_the_day_of_deletion_is_the_one_the_worker_keeps_to(member, browser_of):
     factories.make_video(by=member, files=False, trashed_at=moved_at)
     page = browser_of(member).get(reverse("trash.index")).content.decode()
     assert f"Kept for {housekeeping.TRASH_KEPT.days} days" in page
-    assert housekeeping.TRASH_KEPT.days == trash.KEPT_DAYS
+
+
+def test_every_page_that_names_the_days_takes_them_from_the_one_place(member, browser_of, monkeypatch):
+    monkeypatch.setattr("playground.views.context.TRASH_KEPT", timedelta(days=11))
+    video = factories.make_video(by=member, files=False, trashed_at=timezone.now())
+    browser = browser_of(member)
+    for address in ("/trash/", f"/videos/{video.id}/", "/nowhere/"):
+        page = browser.get(address).text
+        assert "for 11 days" in page
+        assert "30 days" not in page
