@@ -81,23 +81,18 @@ def _order(request: MemberRequest) -> HttpResponse:
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), _("The picture is gone. Choose it again, or go on without one.")
     errors = _errors(form, model, reference, image_error)
-    parent = _parent(membership, draft.parent)
-    if draft.parent and parent is None:
-        draft = dataclasses.replace(draft, parent="")
-        errors["parent"] = _("The video that this was to be made from is not here any more. Press again without it.")
+    draft, parent = _with_parent(membership, draft, errors)
     if errors:
         return _refused(request, draft, status=422, errors=errors)
-    values = form.cleaned_data
+    values = form.cleaned_data | {"parent": parent}
     wanted = dataclasses.replace(
         wanted_for(model, fit(draft, model.takes), reference),
         **{name: values[name] for name in ("size", "seconds", "count", "negative_prompt", "seed", "audio")},
     )
-    return _send(request, draft, wanted, values, parent)
+    return _send(request, draft, wanted, values)
 
 
-def _send(
-    request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any], parent: Video | None
-) -> HttpResponse:
+def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
     try:
         run = runs.start(
             by=request.membership,
@@ -106,7 +101,7 @@ def _send(
             token=values["token"],
             quoted_micros=values["quoted_micros"],
             accept_unpriced=values["accept_unpriced"],
-            parent_video=parent,
+            parent_video=values["parent"],
         )
     except runs.AlreadySent:
         return _refused(request, draft, status=409, problem="already_sent")
@@ -121,6 +116,15 @@ def _send(
     except (runs.ModelGone, runs.BadToken):
         return _refused(request, draft, status=422)
     return _sent(request, draft, run)
+
+
+def _with_parent(membership: Membership, draft: Draft, errors: dict[str, str]) -> tuple[Draft, Video | None]:
+    """The video that the new one is made from. One that is gone, or was never there, is said and left out."""
+    parent = _parent(membership, draft.parent)
+    if draft.parent and parent is None:
+        draft = dataclasses.replace(draft, parent="")
+        errors["parent"] = _("The video that this was to be made from is not here any more. Press again without it.")
+    return draft, parent
 
 
 def _sent(request: MemberRequest, draft: Draft, run: Run) -> HttpResponse:
