@@ -133,6 +133,11 @@ class Generation(Row):
         return self.state in ACTIVE
 
     @property
+    def is_refused_prompt(self) -> bool:
+        """The words were refused: the same order would be refused again, another model may take it."""
+        return self.state in {Status.FAILED, Status.REJECTED} and self.error_kind == "moderation"
+
+    @property
     def may_still_change(self) -> bool:
         """Not active, and yet news may come: a late result is looked for, or a person decides."""
         return self.state in PARKED or (self.state in LATE_SUCCESS and self.next_check_at is not None)

@@ -163,11 +163,14 @@ def find(*, by: Membership, slug: str) -> VideoModel | None:
 
 
 def nearest_live(*, by: Membership, model: VideoModel, with_reference: bool) -> VideoModel | None:
-    """The offered model that stands closest to one that is gone: takes the same input, then same maker, then price."""
+    """The offered model that stands closest to one that is gone or refused: takes the same input, then same maker, then
+    price. Never `model` itself.
+    """
     candidates = [
         other
         for other in offered(by=by)
-        if other.lifecycle == Lifecycle.LIVE
+        if other.id != model.id
+        and other.lifecycle == Lifecycle.LIVE
         and (other.takes.image_to_video if with_reference else other.takes.text_to_video)
         and other.price_floor_micros != 0
     ]

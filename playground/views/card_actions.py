@@ -1,6 +1,7 @@
 """The buttons of a status card. None spends without its price: where none is known it opens Create, which shows one."""
 
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -9,6 +10,7 @@ from playground.domain.status import Status
 from playground.models import Generation, Video
 from playground.services.runs import new_token
 from playground.templatetags.playground import amount, price
+from playground.views.suggestions import Suggestion
 
 S = Status
 
@@ -43,8 +45,7 @@ def spend(generation: Generation, verb: str) -> Action:
 
 
 def edit_url(generation: Generation, **extra: str) -> str:
-    query = "".join(f"&{name}={value}" for name, value in extra.items())
-    return f"{reverse('create.index')}?from={generation.id}{query}"
+    return f"{reverse('create.index')}?{urlencode({'from': str(generation.id), **extra})}"
 
 
 def looking(video: Video | None) -> list[Action]:
@@ -52,11 +53,18 @@ def looking(video: Video | None) -> list[Action]:
     return [Action(_("Open"), reverse("videos.detail", args=[video.id]), icon="play")] if video else []
 
 
-def actions_of(generation: Generation, video: Video | None) -> list[Action]:
+def try_other(generation: Generation, suggestion: Suggestion) -> Action:
+    """Opens Create with that model chosen; with its price on the button where it is known, else Create asks for it."""
+    label = _("Try another model")
+    if suggestion.total_micros is not None:
+        label = spend_label(_("Try %(model)s") % {"model": suggestion.slug}, suggestion.total_micros)
+    return Action(label, edit_url(generation, model=suggestion.slug), icon="shuffle")
+
+
+def actions_of(generation: Generation, video: Video | None, suggestion: Suggestion | None = None) -> list[Action]:
     """The best two first; the rest stand in the menu."""
     history = Action(_("Details"), reverse("runs.detail", args=[generation.run_id]), icon="list")
     edit = Action(_("Edit prompt"), edit_url(generation), icon="pencil")
-    other = Action(_("Try another model"), edit_url(generation, another="1"), icon="shuffle")
     retry = spend(generation, _("Try again"))
     match generation.state:
         case S.QUEUED:
@@ -69,7 +77,7 @@ def actions_of(generation: Generation, video: Video | None) -> list[Action]:
             return [spend(generation, _("One more")), edit, history]
         case S.FAILED | S.REJECTED:
             first = {
-                "moderation": [edit, other],
+                "moderation": [edit, try_other(generation, suggestion)] if suggestion else [edit],
                 "image": [Action(_("Change image"), edit_url(generation, image="change"), icon="image"), edit],
                 "balance": [edit],
                 "key": [edit],

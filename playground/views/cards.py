@@ -29,6 +29,7 @@ from playground.views.card_words import (
     trying_again,
     usual_words,
 )
+from playground.views.suggestions import Suggestion, Suggestions
 
 __all__ = ["Action", "Card", "card_of", "cards_of", "edit_url"]
 
@@ -106,7 +107,8 @@ def cards_of(generations: Iterable[Generation], *, by: Membership | None, now: d
     """Cards for rows read with `for_cards()`."""
     now, rows = now or timezone.now(), list(generations)
     usual = _usual_times(rows)
-    return [card_of(row, by=by, usual=usual.get(row.model_id), now=now) for row in rows]
+    other = Suggestions(by).for_card
+    return [card_of(row, by=by, usual=usual.get(row.model_id), other=other(row), now=now) for row in rows]
 
 
 def _usual_times(generations: Iterable[Generation]) -> dict[UUID, tuple[int, int] | None]:
@@ -116,7 +118,12 @@ def _usual_times(generations: Iterable[Generation]) -> dict[UUID, tuple[int, int
 
 
 def card_of(
-    generation: Generation, *, by: Membership | None, usual: tuple[int, int] | None = None, now: datetime | None = None
+    generation: Generation,
+    *,
+    by: Membership | None,
+    usual: tuple[int, int] | None = None,
+    other: Suggestion | None = None,
+    now: datetime | None = None,
 ) -> Card:
     now = now or timezone.now()
     settings = generation.run.settings
@@ -126,7 +133,7 @@ def card_of(
     since = since_of(generation)
     late = is_slow(generation, usual, now)
     word, tone, sentence = said(generation, video=video, usual=usual, late=late)
-    buttons = actions_of(generation, video) if by is None or by.may_create else looking(video)
+    buttons = actions_of(generation, video, other) if by is None or by.may_create else looking(video)
     return Card(
         generation=generation,
         stamp=stamp_of(generation, usual=usual, now=now),

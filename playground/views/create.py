@@ -37,7 +37,7 @@ def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
         return _order(request)
     draft = _draft_of_link(request)
-    page = _drawn(request.membership, draft, another="another" in request.GET)
+    page = _drawn(request.membership, draft)
     if page is None:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
     return _whole(request, page, change_image=request.GET.get("image") == "change")
@@ -202,12 +202,10 @@ def _whole(request: MemberRequest, page: Page, **more: Any) -> HttpResponse:
     return render(request, "create/index.html", context)
 
 
-def _drawn(
-    membership: Membership, draft: Draft, *, ask: bool = True, name_changes: bool = True, another: bool = False
-) -> Page | None:
+def _drawn(membership: Membership, draft: Draft, *, ask: bool = True, name_changes: bool = True) -> Page | None:
     """The draft on its model, or on the nearest live one when that is gone; None when nothing is offered at all."""
     reference = reference_of(membership, draft.reference_id)
-    model, note = _model_for(membership, draft, with_reference=reference is not None, another=another)
+    model, note = _model_for(membership, draft, with_reference=reference is not None)
     if model is None:
         return None
     if note:
@@ -218,24 +216,19 @@ def _drawn(
     )
 
 
-def _model_for(
-    membership: Membership, draft: Draft, *, with_reference: bool, another: bool
-) -> tuple[VideoModel | None, str]:
+def _model_for(membership: Membership, draft: Draft, *, with_reference: bool) -> tuple[VideoModel | None, str]:
     """The model to show, and what to say when it is not the one asked for."""
     if not draft.model:
         return catalogue.preselected(by=membership), ""
     offered = {model.id: model for model in catalogue.offered(by=membership)}
     model = catalogue.find(by=membership, slug=draft.model)
-    if model is not None and model.id in offered and not another:
+    if model is not None and model.id in offered:
         return model, ""
     if model is not None:
-        near = [other for other in offered.values() if other.id != model.id]
-        nearest = catalogue.nearest_live(by=membership, model=model, with_reference=with_reference)
-        chosen = next((m for m in near if not m.takes.needs_reference), None) if another else nearest
-        chosen = chosen or nearest
+        chosen = catalogue.nearest_live(by=membership, model=model, with_reference=with_reference)
     else:
         chosen = catalogue.preselected(by=membership)
-    if chosen is None or another:
+    if chosen is None:
         return chosen, ""
     gone = model.slug if model else draft.model[:80]
     words = (

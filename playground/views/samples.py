@@ -12,6 +12,7 @@ from playground.models import Gateway, Generation, Membership, Run, Video, Video
 from playground.services.estimates import Quote, QuoteState
 from playground.views.cards import Card, card_of
 from playground.views.create_page import Chip, per_second_micros
+from playground.views.suggestions import Suggestion
 
 S = Status
 PROMPT = "A paper boat drifts down a rain-filled street at dusk, neon signs mirrored in the water"
@@ -91,7 +92,8 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
 
 def card_samples(by: Membership | None) -> list[Sample]:
     now = timezone.now()
-    samples = [Sample(name, card_of(row, by=None, usual=(60, 180), now=now)) for name, row in _rows(now)]
+    other = Suggestion("wan-2.6", 630_000)
+    samples = [Sample(name, card_of(row, by=None, usual=(60, 180), other=other, now=now)) for name, row in _rows(now)]
     for name, text in TEXTS.items():
         samples.append(Sample(name, card_of(_generation(S.FAILED, now, text), by=None, now=now)))
     return samples
