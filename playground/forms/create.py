@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from playground.domain.capabilities import Capabilities, nearest_shape, parse_size, quality_of, shape_of
+from playground.domain.crop import CENTRE
 from playground.models import Generation, Video
 
 MAX_COUNT = 4
@@ -47,6 +48,7 @@ class Draft:
     seed: str = ""
     audio: str = ""
     reference_id: str = ""
+    crop_at: str = ""
     parent: str = ""
 
     @classmethod
@@ -61,7 +63,7 @@ class Draft:
             generation.run.settings,
             prompt=generation.run.prompt,
             model=generation.model.slug,
-            reference_id=str(reference.id) if reference else "",
+            reference_id=str(reference.cut_from_id or reference.id) if reference else "",
         )
 
     @classmethod
@@ -80,6 +82,7 @@ class Draft:
             negative_prompt=str(settings.get("negative_prompt") or ""),
             seed="" if settings.get("seed") is None else str(settings["seed"]),
             audio="" if audio is None else str(bool(audio)).lower(),
+            crop_at=str(settings.get("crop_at", "")),
             **values,
         )
 
@@ -89,7 +92,13 @@ class Draft:
         return replace(other, **given)
 
     def without_image(self) -> Self:
-        return replace(self, reference_id="")
+        return replace(self, reference_id="", crop_at="")
+
+    @property
+    def crop_position(self) -> int:
+        """Percent; what is no such number is the centre."""
+        at = whole(self.crop_at)
+        return CENTRE if at is None else min(100, at)
 
     @property
     def wanted_seconds(self) -> int | None:

@@ -38,7 +38,6 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from PIL import Image, UnidentifiedImageError
 
-from playground.domain.capabilities import ratio_of
 from playground.media.canvas import draw_upright
 
 MEBIBYTE = 1024 * 1024
@@ -220,32 +219,22 @@ def _shrink(path: Path, out: Path, side: int) -> tuple[int, int]:
     return canvas.size
 
 
-def crop_box(width: int, height: int, shape: str) -> tuple[int, int, int, int]:
-    """The centred part of a `width` x `height` picture with the shape "16:9": x, y, width, height in pixels.
-
-    The whole picture, when rounding to whole pixels leaves nothing to cut off.
-    """
-    ratio = ratio_of(shape)
-    if width > height * ratio:
-        cropped = max(1, round(height * ratio))
-        return (width - cropped) // 2, 0, cropped, height
-    cropped = max(1, min(height, round(width / ratio)))
-    return 0, (height - cropped) // 2, width, cropped
-
-
-def crop_to(path: Path, out: Path, box: tuple[int, int, int, int]) -> NormalisedImage:
+def crop_to(source: Path | BinaryIO, out: Path, box: tuple[int, int, int, int]) -> NormalisedImage:
     """Cut `box` (x, y, width, height) out of a picture that `normalise` made and write it as JPEG to `out`.
 
-    Raises ValueError when the box is not inside the picture.
+    Raises ValueError when the box is not inside the picture. Waits for the pictures before it.
     """
+    _decoder.submit(_cut, source, out, box).result()
+    with out.open("rb") as written:
+        sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+    return NormalisedImage(out, box[2], box[3], "image/jpeg", sha256, out.stat().st_size, ".jpg", "image/jpeg")
+
+
+def _cut(source: Path | BinaryIO, out: Path, box: tuple[int, int, int, int]) -> None:
     x, y, width, height = box
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(source, formats=FORMATS) as image:
         if x < 0 or y < 0 or width < 1 or height < 1 or x + width > image.width or y + height > image.height:
             raise ValueError(f"the crop {box} is outside a picture of {image.width} x {image.height}")
         canvas = Image.new("RGB", (width, height))
         canvas.paste(image.convert("RGB").crop((x, y, x + width, y + height)))
     canvas.save(out, "JPEG", quality=92, subsampling=0)
-    with out.open("rb") as written:
-        sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-    size_bytes = out.stat().st_size
-    return NormalisedImage(out, width, height, "image/jpeg", sha256, size_bytes, ".jpg", "image/jpeg")

@@ -16,7 +16,11 @@ class ReferenceQuerySet(models.QuerySet["Reference"]):
 
 
 class Reference(Row):
-    """`key` is what is sent; `original_key` is the upload as it came, never served as it is to another site."""
+    """`key` is what is sent; `original_key` is the upload as it came, never served as it is to another site.
+
+    With `cut_from` it is the part of that picture whose upper left corner lies at `cut_x`, `cut_y`, at the same scale;
+    made when something is ordered whose shape is not the picture's.
+    """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="references")
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -28,9 +32,17 @@ class Reference(Row):
     height = models.PositiveIntegerField()
     size_bytes = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
+    cut_from = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="cuts")
+    cut_x = models.PositiveIntegerField(null=True)
+    cut_y = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ReferenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cut_from", "cut_x", "cut_y", "width", "height"], name="reference_cut_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height} {self.content_type}"

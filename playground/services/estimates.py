@@ -20,6 +20,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from playground.domain.capabilities import shape_of
+from playground.domain.crop import CENTRE, Crop, crop_for
 from playground.gateway.errors import AccountRefused, EstimateUnavailable, GatewayError, Refused
 from playground.gateway.types import Limits, Timing
 from playground.models import Budget, Gateway, Membership, Reference, VideoModel
@@ -44,7 +46,10 @@ PLACEHOLDER_PROMPT = "A calm sea at dawn"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person asks for, without the prompt. `size` is WIDTHxHEIGHT; `audio` None leaves it to the model."""
+    """What a person asks for, without the prompt. `size` is WIDTHxHEIGHT; `audio` None leaves it to the model.
+
+    `crop_at` says which part of a picture of another shape is sent: 0 the left or upper end, 100 the right or lower.
+    """
 
     model: VideoModel
     size: str
@@ -54,6 +59,12 @@ class Wanted:
     seed: int | None = None
     audio: bool | None = None
     references: tuple[Reference, ...] = ()
+    crop_at: int = CENTRE
+
+    def crops(self) -> list[tuple[Reference, Crop]]:
+        """Each picture with the part of it that is sent."""
+        shape = shape_of(self.size)
+        return [(picture, crop_for(picture.width, picture.height, shape, self.crop_at)) for picture in self.references]
 
     def settings(self) -> dict[str, Any]:
         """The snapshot kept in `Run.settings`; what was not given is not there."""
@@ -64,6 +75,8 @@ class Wanted:
             values["seed"] = self.seed
         if self.audio is not None:
             values["audio"] = self.audio
+        if self.references and self.crop_at != CENTRE:
+            values["crop_at"] = self.crop_at
         return values
 
     def body(self, prompt: str) -> dict[str, Any]:
@@ -154,7 +167,7 @@ def _missing(wanted: Wanted) -> dict[str, Any] | None:
 def _key(wanted: Wanted) -> str:
     priced = wanted.body(PLACEHOLDER_PROMPT) | {
         "gateway": str(wanted.model.gateway_id),
-        "references": [f"{reference.width}x{reference.height}" for reference in wanted.references],
+        "references": [f"{crop.width}x{crop.height}" for _picture, crop in wanted.crops()],
     }
     for name in ("negative_prompt", "seed"):
         priced.pop(name, None)

@@ -35,7 +35,7 @@ def tidy(*, now: datetime | None = None) -> None:
 def _unused_uploads(*, now: datetime) -> int:
     """Reference images that no order and no open form needs any more."""
     count = 0
-    for reference in Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None):
+    for reference in Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None):
         keys = (reference.key, reference.thumb_key, reference.original_key)
         try:
             with transaction.atomic():

@@ -17,10 +17,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
+from playground.domain.crop import CENTRE
 from playground.domain.status import STOPPABLE, Status
 from playground.media import storage
-from playground.models import Event, Generation, GenerationReference, Membership, Run, Video, VideoModel
-from playground.services import catalogue, engine, estimates, ledger
+from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
+from playground.services import catalogue, engine, estimates, ledger, uploads
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
 from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
@@ -109,7 +110,7 @@ def start(
     """Order `wanted`. The same token with the same content gives the first run again, without paying again.
 
     `quoted_micros` is the total that the button showed. Raises NotAllowed, BadToken, AlreadySent, ModelGone,
-    StorageFull, NotPriced, PriceMoved, OverBudget; in each case nothing was sent and nothing set aside.
+    StorageFull, NotPriced, PriceMoved, OverBudget, ImageRefused; in each case nothing was sent and nothing set aside.
     """
     if not by.may_create:
         raise NotAllowed
@@ -123,10 +124,11 @@ def start(
     _check_room()
     quote = estimates.quote(by=by, wanted=wanted)
     _check_price(quote, quoted_micros, accept_unpriced)
+    pictures = [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
     run = _drawn(by, wanted, quote, prompt=prompt, token=token, body_hash=body_hash)
     run.parent_video = parent_video
     try:
-        _write(run, wanted=wanted, quote=quote, retry_of=retry_of, now=timezone.now())
+        _write(run, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
     except IntegrityError:
         again = _earlier(by, token, body_hash)
         if again is None:
@@ -171,7 +173,7 @@ def _hash(wanted: Wanted, prompt: str) -> str:
     """Of what was asked. Images count by their bytes: without scripts the same file is uploaded at each press."""
     content = wanted.body(prompt) | {
         "count": wanted.count,
-        "references": [reference.sha256 for reference in wanted.references],
+        "references": [(picture.sha256, crop.box) for picture, crop in wanted.crops()],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -194,7 +196,15 @@ def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool)
         raise OverBudget(quote)
 
 
-def _write(run: Run, *, wanted: Wanted, quote: Quote, retry_of: Generation | None, now: datetime) -> None:
+def _write(
+    run: Run,
+    *,
+    wanted: Wanted,
+    pictures: list[Reference],
+    quote: Quote,
+    retry_of: Generation | None,
+    now: datetime,
+) -> None:
     with transaction.atomic():
         run.save(force_insert=True)
         for position in range(wanted.count):
@@ -213,7 +223,7 @@ def _write(run: Run, *, wanted: Wanted, quote: Quote, retry_of: Generation | Non
             )
             GenerationReference.objects.bulk_create(
                 GenerationReference(generation=generation, reference=reference, position=index)
-                for index, reference in enumerate(wanted.references)
+                for index, reference in enumerate(pictures)
             )
             ledger.hold(generation=generation, amount_micros=quote.unit_micros or 0, at=now)
             Event.objects.create(
@@ -233,6 +243,7 @@ def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wan
         seed=settings.get("seed"),
         audio=settings.get("audio"),
         references=tuple(link.reference for link in generation.generation_references.select_related("reference")),
+        crop_at=int(settings.get("crop_at", CENTRE)),
     )
 
 

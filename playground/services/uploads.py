@@ -4,13 +4,16 @@ from typing import BinaryIO
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from playground.domain.crop import Crop
 
 from playground.media import images, storage
 from playground.media.images import ImageRefused
 from playground.models import Membership, Reference
 from playground.models.base import new_id
 
-__all__ = ["ImageRefused", "discard", "store"]
+__all__ = ["ImageRefused", "cut", "discard", "gone", "store"]
 
 
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
@@ -55,12 +58,55 @@ def store(*, by: Membership, stream: BinaryIO) -> Reference:
 
 def _kept(by: Membership, sha256: str) -> Reference | None:
     """An earlier upload of the same bytes whose file is still there; its age, by which it is tidied, starts anew."""
-    own = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, sha256=sha256)
+    own = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, sha256=sha256, cut_from=None)
     for reference in own.order_by("id"):
         reference.created_at = timezone.now()
         if storage.exists(reference.key) and own.filter(id=reference.id).update(created_at=reference.created_at):
             return reference
     return None
+
+
+def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
+    """The part of the picture that is sent, as a picture of its own; made once for each box.
+
+    So a repeated order sends the same bytes whatever became of the picture's position since. Raises ImageRefused when
+    the picture's file is gone.
+    """
+    if crop.is_whole:
+        return reference
+    x, y, width, height = crop.box
+    place = {"cut_from": reference, "cut_x": x, "cut_y": y, "width": width, "height": height}
+    made = Reference.objects.filter(**place).first()
+    if made is not None:
+        return made
+    new = Reference(id=new_id(), team_id=reference.team_id, created_by_id=by.user_id, **place)
+    new.key = storage.reference_key(new.id, ".jpg")
+    new.thumb_key = storage.reference_key(new.id, ".webp", variant="thumb")
+    with storage.temporary(".image") as picture, storage.temporary(".thumb") as thumb:
+        try:
+            with storage.open(reference.key) as source:
+                facts = images.crop_to(source, picture, crop.box)
+        except FileNotFoundError as error:
+            raise gone() from error
+        images.thumbnail(picture, thumb)
+        storage.adopt(picture, new.key)
+        storage.adopt(thumb, new.thumb_key)
+    new.content_type, new.size_bytes, new.sha256 = facts.content_type, facts.size_bytes, facts.sha256
+    try:
+        with transaction.atomic():
+            new.save(force_insert=True)
+    except IntegrityError:  # another press cut the same part meanwhile
+        storage.delete(new.key)
+        storage.delete(new.thumb_key)
+        made = Reference.objects.filter(**place).first()
+        if made is None:  # or the picture was removed meanwhile
+            raise gone() from None
+        return made
+    return new
+
+
+def gone() -> ImageRefused:
+    return ImageRefused("gone", _("The picture is gone. Choose it again, or go on without one."))
 
 
 def discard(*, by: Membership, reference: Reference) -> bool:

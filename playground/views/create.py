@@ -79,14 +79,14 @@ def _order(request: MemberRequest) -> HttpResponse:
     reference = reference_of(membership, draft.reference_id)
     form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug)
     if draft.reference_id and reference is None and not image_error:
-        draft, image_error = draft.without_image(), _("The picture is gone. Choose it again, or go on without one.")
+        draft, image_error = draft.without_image(), uploads.gone().message
     errors = _errors(form, model, reference, image_error)
     draft, parent = _with_parent(membership, draft, errors)
     if errors:
         return _refused(request, draft, status=422, errors=errors)
     values = form.cleaned_data | {"parent": parent}
     wanted = dataclasses.replace(
-        wanted_for(model, fit(draft, model.takes), reference),
+        wanted_for(model, draft, fit(draft, model.takes), reference),
         **{name: values[name] for name in ("size", "seconds", "count", "negative_prompt", "seed", "audio")},
     )
     return _send(request, draft, wanted, values)
@@ -111,6 +111,8 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
         return _refused(request, draft, status=422, problem="not_priced")
     except runs.OverBudget:
         return _refused(request, draft, status=422, problem="over_budget")
+    except ImageRefused as error:
+        return _refused(request, draft.without_image(), status=422, errors={"reference": error.message})
     except runs.StorageFull:
         return _refused(request, draft, status=503, problem="storage_full")
     except (runs.ModelGone, runs.BadToken):
@@ -270,7 +272,7 @@ def _with_upload(request: HttpRequest, draft: Draft) -> tuple[Draft, str]:
         stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[attr-defined, arg-type]
     except ImageRefused as error:
         return draft, error.message
-    return dataclasses.replace(draft, reference_id=str(stored.id)), ""
+    return dataclasses.replace(draft.without_image(), reference_id=str(stored.id)), ""
 
 
 def reference_of(membership: Membership, text: str) -> Reference | None:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from playground.domain.capabilities import Capabilities, nearest_shape, ratio_of, shape_of
+from playground.domain.capabilities import Capabilities
+from playground.domain.crop import crop_for
 from playground.forms.create import MAX_COUNT, Draft, Fitted, fit
 from playground.models import Generation, Membership, Reference, VideoModel
 from playground.services import catalogue, estimates
@@ -48,23 +49,6 @@ class Cheaper:
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
-    """The part of a picture that fits the video's shape, centred, in the picture's pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    picture_shape: str
-    video_shape: str
-    may_fit: bool
-
-    @property
-    def differs(self) -> bool:
-        return self.picture_shape != self.video_shape
-
-
-@dataclass(frozen=True, slots=True)
 class PickerRow:
     model: VideoModel
     takes: Capabilities
@@ -72,27 +56,20 @@ class PickerRow:
     chosen: bool
 
 
-def crop_of(reference: Reference, size: str, takes: Capabilities) -> Crop:
-    shape = shape_of(size)
-    ratio = ratio_of(shape)
-    width, height = reference.width, reference.height
-    if width / height > ratio:
-        kept_width, kept_height = round(height * ratio), height
-    else:
-        kept_width, kept_height = width, round(width / ratio)
-    own = nearest_shape(width, height)
-    return Crop(
-        x=(width - kept_width) // 2,
-        y=(height - kept_height) // 2,
-        width=kept_width,
-        height=kept_height,
-        picture_shape=own,
-        video_shape=shape,
-        may_fit=own in takes.shapes,
-    )
+def picture_context(reference: Reference | None, draft: Draft, takes: Capabilities | None) -> dict[str, Any]:
+    """The picture and the part of it that is sent; `crop_fits`: the model also makes videos of the picture's shape."""
+    if reference is None or takes is None:
+        return {"reference": reference, "crop": None}
+    crop = crop_for(reference.width, reference.height, fit(draft, takes).shape, draft.crop_position)
+    return {
+        "reference": reference,
+        "crop": crop,
+        "crop_at": draft.crop_position,
+        "crop_fits": crop.picture_shape in takes.shapes,
+    }
 
 
-def wanted_for(model: VideoModel, fitted: Fitted, reference: Reference | None) -> Wanted:
+def wanted_for(model: VideoModel, draft: Draft, fitted: Fitted, reference: Reference | None) -> Wanted:
     """What would be ordered. A reference that the model cannot take is left out of the price check."""
     takes_it = reference is not None and model.takes.image_to_video
     return Wanted(
@@ -104,6 +81,7 @@ def wanted_for(model: VideoModel, fitted: Fitted, reference: Reference | None) -
         seed=fitted.seed,
         audio=fitted.audio,
         references=(reference,) if takes_it and reference else (),
+        crop_at=draft.crop_position,
     )
 
 
@@ -225,8 +203,7 @@ class Page:
             "per_second_micros": per_second_micros(self.quote),
             "left_after": left_after(self.quote),
             "cheaper": cheaper_choices(lengths, self.quote) if self.quote else [],
-            "reference": self.reference,
-            "crop": crop_of(self.reference, self.fitted.size, takes) if self.reference else None,
+            **picture_context(self.reference, self.draft, takes),
             "token": new_token(),
             "note": self.note,
             "errors": {},
@@ -246,7 +223,7 @@ def draw(
 ) -> Page:
     """Fit the draft to the model and price it. With `ask` False only a price that is already known is shown."""
     fitted = fit(draft, model.takes)
-    wanted = wanted_for(model, fitted, reference)
+    wanted = wanted_for(model, draft, fitted, reference)
     quote = estimates.quote(by=by, wanted=wanted) if ask else estimates.cached_quote(by=by, wanted=wanted)
     said = note or (sentence(fitted.changes) if name_changes else "")
     return Page(by, draft, model, fitted, wanted, quote, reference, said)

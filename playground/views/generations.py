@@ -16,6 +16,7 @@ from playground.forms.create import whole
 from playground.htmx import is_htmx
 from playground.models import Generation, Run
 from playground.services import engine, runs
+from playground.services.uploads import ImageRefused
 from playground.templatetags.playground import amount
 from playground.views.access import MemberRequest, for_creators, for_members, use_team
 from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
@@ -113,6 +114,8 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
         return _to_create(request, generation, _price_moved(new, was))
     except (runs.NotPriced, runs.OverBudget, runs.AlreadySent):
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
+    except ImageRefused as error:
+        return _to_create(request, generation, f"{error.message} {_('Nothing was sent.')}")
     except runs.StorageFull:
         return _to_create(request, generation, _("The server's disk is full. Nothing was sent."))
     except (runs.ModelGone, runs.BadToken):

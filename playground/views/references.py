@@ -7,12 +7,12 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from playground.forms.create import Draft, fit
+from playground.forms.create import Draft
 from playground.models import Reference, VideoModel
 from playground.services import catalogue, uploads
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_creators
-from playground.views.create_page import crop_of
+from playground.views.create_page import picture_context
 
 
 @require_POST
@@ -40,7 +40,7 @@ def upload(request: MemberRequest) -> HttpResponse:
         stored = uploads.store(by=request.membership, stream=file.file)  # type: ignore[arg-type]
     except ImageRefused as error:
         return _field(request, draft, model, reference, error=error.message)
-    return _field(request, draft, model, stored)
+    return _field(request, draft.without_image(), model, stored)
 
 
 def _chosen(request: MemberRequest, draft: Draft) -> Reference | None:
@@ -53,12 +53,11 @@ def _chosen(request: MemberRequest, draft: Draft) -> Reference | None:
 def _field(
     request: HttpRequest, draft: Draft, model: VideoModel | None, reference: Reference | None, *, error: str = ""
 ) -> HttpResponse:
-    crop = crop_of(reference, fit(draft, model.takes).size, model.takes) if model and reference else None
+    takes = model.takes if model else None
     context = {
         "model": model,
-        "takes": model.takes if model else None,
-        "reference": reference,
-        "crop": crop,
+        "takes": takes,
+        **picture_context(reference, draft, takes),
         "errors": {"reference": error} if error else {},
     }
     return render(request, "references/_field.html", context, status=422 if error else 200)
