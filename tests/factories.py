@@ -142,7 +142,11 @@ def make_entry(generation: Generation, kind: str, amount_micros: int) -> LedgerE
 
 
 def make_reference(
-    *, by: Membership, generation: Generation | None = None, size: tuple[int, int] = (64, 36)
+    *,
+    by: Membership,
+    generation: Generation | None = None,
+    size: tuple[int, int] = (64, 36),
+    cut_from: Reference | None = None,
 ) -> Reference:
     id = new_id()
     data = _picture(size, "PNG")
@@ -157,6 +161,9 @@ def make_reference(
         height=size[1],
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
+        cut_from=cut_from,
+        cut_x=0 if cut_from else None,
+        cut_y=0 if cut_from else None,
     )
     if generation:
         GenerationReference.objects.create(generation=generation, reference=reference)

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from playground.domain.crop import Crop
-
 from playground.media import images, storage
 from playground.media.images import ImageRefused
 from playground.models import Membership, Reference

@@ -93,19 +93,20 @@ function restore() {
   if (negative && draft.negative_prompt) negative.value = draft.negative_prompt;
   let changed = false;
   const shown = form().querySelector("[name=model]:checked")?.value;
-  if (draft.reference_id && !form().querySelector("[name=reference_id]")) showReference(draft.reference_id);
+  if (draft.reference_id && !form().querySelector("[name=reference_id]")) showReference(draft.reference_id, draft.crop_at);
   for (const [name, value] of Object.entries(draft)) {
-    if (["prompt", "negative_prompt", "reference_id"].includes(name) || (value === "" && name !== "seconds_other")) continue;
+    if (["prompt", "negative_prompt", "reference_id", "crop_at"].includes(name) || (value === "" && name !== "seconds_other")) continue;
     changed = put(name, value, draft.model !== shown) || changed;
   }
   if (changed) check();
 }
 
 // The picture is drawn by the server again, so that nothing is ordered with an image that is not seen.
-function showReference(id) {
+function showReference(id, cropAt) {
   const field = document.getElementById("reference-field");
   const ask = () => {
     field.append(hidden("reference_id", id));
+    if (cropAt) field.append(hidden("crop_at", cropAt));
     field.dispatchEvent(new CustomEvent("upload"));
   };
   // htmx listens once the document is there, which is after this module has run.

@@ -79,3 +79,41 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.sourceElement?.id === "reference-field") field()?.classList.remove("is-uploading");
 });
+
+// Which part of a picture of another shape is sent: the slider, or the marked part dragged over the picture.
+const slider = () => field()?.querySelector("[name=crop_at]");
+
+function mark() {
+  const rect = field().querySelector(".crop__mark");
+  const { width, height } = rect.ownerSVGElement.viewBox.baseVal;
+  const [w, h] = [rect.width.baseVal.value, rect.height.baseVal.value];
+  const share = slider().value / 100;
+  const [x, y] = [Math.round((width - w) * share), Math.round((height - h) * share)];
+  rect.setAttribute("x", x);
+  rect.setAttribute("y", y);
+  field().querySelector(".crop__out").setAttribute("d", `M0 0H${width}V${height}H0ZM${x} ${y}h${w}v${h}h-${w}Z`);
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.name === "crop_at") mark();
+});
+
+document.addEventListener("pointerdown", (event) => {
+  const box = event.target.closest?.(".crop--moves");
+  if (!box || event.button) return;
+  event.preventDefault();
+  const rect = box.querySelector(".crop__mark");
+  const { width, height } = rect.ownerSVGElement.viewBox.baseVal;
+  const shown = box.getBoundingClientRect();
+  // Of the two sides one is free to move along, the other has no room.
+  const room = [shown.width * (1 - rect.width.baseVal.value / width), shown.height * (1 - rect.height.baseVal.value / height)];
+  const from = Number(slider().value);
+  const move = (to) => {
+    const by = room[0] > room[1] ? (to.clientX - event.clientX) / room[0] : (to.clientY - event.clientY) / room[1];
+    slider().value = from + by * 100;
+    slider().dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  box.setPointerCapture(event.pointerId);
+  box.addEventListener("pointermove", move);
+  box.addEventListener("lostpointercapture", () => box.removeEventListener("pointermove", move), { once: true });
+});

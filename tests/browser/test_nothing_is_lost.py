@@ -223,3 +223,37 @@ def test_frame_of_a_video_becomes_the_picture_of_a_new_one(visit, filled) -> Non
     page.locator("#crop img").wait_for()
     assert page.input_value("#prompt") == "A quiet harbour in the morning"
     page.locator("#generate", has_text="Generate - about").wait_for()
+
+
+def test_crop_is_moved_by_key_and_by_hand_kept_over_a_reload_and_sent(visit, up) -> None:
+    page = visit("/create/?model=p-video&seconds=1", who="crops")
+    page.fill("#prompt", "The right end of a picture")
+    page.set_input_files("#reference", picture(data=jpeg((640, 360))))
+    page.locator("#crop img").wait_for()
+    assert page.locator("[name=crop_at][type=range]").count() == 0
+    page.locator("#sizes .chip", has_text="9:16").click()
+    slider = page.locator("[name=crop_at][type=range]")
+    slider.wait_for()
+    left = "document.querySelector('.crop__mark').x.baseVal.value"
+    assert page.evaluate(left) == 219
+
+    slider.press("Home")
+    becomes(page, f"{left} === 0")
+    box = page.locator(".crop").bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 20 + box["width"], box["y"] + 20, steps=5)
+    page.mouse.up()
+    becomes(page, f"{left} === 438")
+    assert page.evaluate("document.querySelector('.crop__out').getAttribute('d')").endswith("M438 0h202v360h-202Z")
+
+    page.reload()
+    becomes(page, f"document.querySelector('.crop__mark') && {left} === 438")
+    page.locator("#generate", has_text="Generate - about").click()
+    ready_card(page, "The right end of a picture")
+    found = up.query(
+        "SELECT r.cut_x, r.width FROM playground_reference r JOIN playground_generationreference g ON"
+        " g.reference_id = r.id JOIN playground_generation n ON n.id = g.generation_id JOIN playground_run u ON"
+        " u.id = n.run_id WHERE u.prompt = 'The right end of a picture'"
+    )
+    assert found == [(438, 202)]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
 from playground.media import images
-from playground.media.images import ImageLimits, ImageRefused, crop_box, crop_to, normalise, thumbnail
+from playground.media.images import ImageLimits, ImageRefused, crop_to, normalise, thumbnail
 
 
 def encoded(picture, kind, **options) -> bytes:
@@ -366,31 +366,6 @@ def test_thumbnail_is_a_small_webp(tmp_path):
     with Image.open(tmp_path / "thumb.webp") as picture:
         assert picture.format == "WEBP"
         assert looks_like_corners(picture)
-
-
-@pytest.mark.parametrize(
-    ("size", "shape", "box"),
-    [
-        ((1600, 900), "16:9", (0, 0, 1600, 900)),
-        ((1600, 900), "9:16", (547, 0, 506, 900)),
-        ((900, 1600), "16:9", (0, 547, 900, 506)),
-        ((1000, 1000), "1:1", (0, 0, 1000, 1000)),
-        ((1000, 800), "1:1", (100, 0, 800, 800)),
-        ((33, 32), "21:9", (0, 9, 33, 14)),
-    ],
-)
-def test_the_crop_is_centred_and_has_the_shape(size, shape, box):
-    assert crop_box(*size, shape) == box
-
-
-@given(st.integers(32, 4000), st.integers(32, 4000), st.sampled_from(["16:9", "9:16", "1:1", "21:9", "2:3"]))
-def test_a_crop_is_always_inside_the_picture(width, height, shape):
-    x, y, cropped_width, cropped_height = crop_box(width, height, shape)
-    assert min(x, y) >= 0
-    assert min(cropped_width, cropped_height) >= 1
-    assert x + cropped_width <= width
-    assert y + cropped_height <= height
-    assert cropped_width == width or cropped_height == height
 
 
 def test_crop_to_cuts_the_box_out(tmp_path):

@@ -74,3 +74,14 @@ def test_video_that_may_not_go_does_not_keep_the_rest_of_the_trash(
 
     assert list(Video.objects.all()) == videos[:1]
     assert storage.exists(videos[0].key)
+
+
+def test_picture_stays_while_a_part_of_it_is_in_use(member: Membership) -> None:
+    whole, unused = factories.make_reference(by=member), factories.make_reference(by=member)
+    cut = factories.make_reference(by=member, generation=factories.make_generation(by=member), cut_from=whole)
+    Reference.objects.update(created_at=timezone.now() - timedelta(days=31))
+
+    housekeeping.tidy()
+
+    assert set(Reference.objects.all()) == {whole, cut}
+    assert unused not in Reference.objects.all()

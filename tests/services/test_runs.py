@@ -278,3 +278,57 @@ def test_month_without_room_sends_nothing_and_sets_nothing_aside(bench: Bench) -
 
     assert not Run.objects.exists()
     assert Budget.objects.get().held_micros == 0
+
+
+def red_and_blue() -> BytesIO:
+    """640 x 360, the left half red, the right half blue."""
+    canvas = Image.new("RGB", (640, 360), "red")
+    canvas.paste((0, 0, 255), (320, 0, 640, 360))
+    file = BytesIO()
+    canvas.save(file, "PNG")
+    return file
+
+
+def test_only_the_marked_part_of_the_picture_is_sent(bench: Bench) -> None:  # noqa: F811
+    whole = uploads.store(by=bench.membership, stream=red_and_blue())
+
+    run = bench.start("A flag", size="720x1280", references=(whole,), crop_at=100)
+    video = bench.drive(run, until={Status.DONE}).video
+
+    cut = run.generations.get().references.get()
+    assert (cut.cut_from, cut.cut_x, cut.width, cut.height) == (whole, 438, 202, 360)
+    with storage.open(video.poster_key) as file, Image.open(file) as poster:
+        red, _green, blue = poster.convert("RGB").resize((1, 1)).getpixel((0, 0))
+    assert blue > 2 * red
+    assert run.settings["crop_at"] == 100
+
+
+def test_same_press_with_the_crop_moved_is_asked_about(bench: Bench) -> None:  # noqa: F811
+    whole = uploads.store(by=bench.membership, stream=red_and_blue())
+    shown: dict[str, Any] = {"size": "720x1280", "references": (whole,), "token": "one"}
+
+    first = bench.start("A flag", crop_at=10, **shown)
+
+    assert bench.start("A flag", crop_at=10, **shown) == first
+    with pytest.raises(runs.AlreadySent):
+        bench.start("A flag", crop_at=90, **shown)
+
+
+def test_one_more_sends_the_same_part_again(bench: Bench) -> None:  # noqa: F811
+    whole = uploads.store(by=bench.membership, stream=red_and_blue())
+    old = bench.start("A flag", size="720x1280", references=(whole,), crop_at=100).generations.get()
+
+    more = runs.again(by=bench.membership, generation=old, token="more", quoted_micros=old.estimate_micros)
+
+    assert list(more.generations.get().references.all()) == list(old.references.all())
+    assert more.settings["crop_at"] == 100
+
+
+def test_picture_whose_file_is_gone_is_said_before_anything_is_paid(bench: Bench) -> None:  # noqa: F811
+    whole = uploads.store(by=bench.membership, stream=red_and_blue())
+    storage.delete(whole.key)
+
+    with pytest.raises(uploads.ImageRefused):
+        bench.start("A flag", size="720x1280", references=(whole,))
+
+    assert not Run.objects.exists()

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
+from playground.domain.crop import crop_for
 from playground.media import storage
 from playground.models import GenerationReference, Membership, Reference, Role
 from playground.services import uploads
@@ -87,3 +88,50 @@ def test_picture_that_an_order_used_stays(member: Membership) -> None:
 
     assert not uploads.discard(by=member, reference=reference)
     assert all(storage.exists(key) for key in keys_of(reference))
+
+
+def corners() -> BytesIO:
+    """Left half red, right half blue, 640 x 360."""
+    canvas = Image.new("RGB", (640, 360), "red")
+    canvas.paste((0, 0, 255), (320, 0, 640, 360))
+    file = BytesIO()
+    canvas.save(file, "PNG")
+    return file
+
+
+def test_part_of_a_picture_is_cut_once_for_each_box(member: Membership) -> None:
+    whole = uploads.store(by=member, stream=corners())
+    right = crop_for(640, 360, "9:16", 100)
+
+    cut = uploads.cut(by=member, reference=whole, crop=right)
+
+    assert (cut.width, cut.height, cut.cut_x, cut.cut_y, cut.cut_from) == (202, 360, 438, 0, whole)
+    with storage.open(cut.key) as file, Image.open(file) as image:
+        assert image.size == (202, 360)
+        red, _green, blue = image.getpixel((2, 2))
+        assert blue > 200 > 50 > red
+    assert cut.size_bytes == storage.size(cut.key)
+    assert storage.exists(cut.thumb_key)
+    assert uploads.cut(by=member, reference=whole, crop=right) == cut
+    assert uploads.cut(by=member, reference=whole, crop=crop_for(640, 360, "9:16", 0)) != cut
+    assert uploads.cut(by=member, reference=whole, crop=crop_for(640, 360, "16:9", 0)) == whole
+
+
+def test_cut_of_a_picture_whose_file_is_gone_is_refused_in_words(member: Membership) -> None:
+    whole = uploads.store(by=member, stream=corners())
+    storage.delete(whole.key)
+
+    with pytest.raises(uploads.ImageRefused) as refused:
+        uploads.cut(by=member, reference=whole, crop=crop_for(640, 360, "1:1"))
+
+    assert refused.value.code == "gone"
+    assert Reference.objects.count() == 1
+
+
+def test_uploading_again_what_was_cut_out_is_a_picture_of_its_own(member: Membership) -> None:
+    cut = uploads.cut(
+        by=member, reference=uploads.store(by=member, stream=corners()), crop=crop_for(640, 360, "9:16", 100)
+    )
+    Reference.objects.filter(id=cut.id).update(sha256=uploads.store(by=member, stream=picture()).sha256)
+
+    assert uploads.store(by=member, stream=picture()).cut_from is None

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
+from playground.media import storage
 from playground.models import Generation, Lifecycle, Role, Run
 from playground.services import estimates
 from playground.views.create_page import EXAMPLES
-from tests.factories import make_gateway, make_generation, make_member, make_model, make_run, make_video
+from tests.factories import make_gateway, make_generation, make_member, make_model, make_reference, make_run, make_video
 from tests.views.conftest import MemberClient
 
 pytestmark = pytest.mark.django_db
@@ -299,3 +300,33 @@ def test_parent_that_is_not_there_is_said_and_nothing_is_sent(client, model, mem
     assert str(sent["parent"]) not in answer.text
     assert Run.objects.count() == before
     assert client.post("/create/", sent | {"parent": "", "token": "press-2"}).status_code == 303
+
+
+def test_settings_used_again_bring_the_whole_picture_and_the_place_of_the_crop(client, model, member):
+    whole = make_reference(by=member, size=(640, 360))
+    generation = make_generation(run=make_run(by=member, model=model), status=Status.DONE)
+    generation.run.settings |= {"size": "720x1280", "crop_at": 80}
+    generation.run.save()
+    make_reference(by=member, generation=generation, size=(202, 360), cut_from=whole)
+
+    html = client.get("/create/", {"from": generation.id}).content.decode()
+
+    assert f'name="reference_id" value="{whole.id}"' in html
+    assert 'name="crop_at" min="0" max="100" step="1" value="80"' in html
+
+
+def test_order_of_a_picture_whose_file_is_gone_says_so_beside_it(client, model, member):
+    whole = make_reference(by=member, size=(640, 360))
+    storage.delete(whole.key)
+    cache.set(
+        estimates._key(estimates.Wanted(model=model, size="720x1280", seconds=4, references=(whole,))),
+        {"state": "estimated", "unit_micros": 400_000, "provider": "fal", "checked_at": timezone.now().timestamp()},
+        60,
+    )
+
+    answer = client.post("/create/", values(model, shape="9:16", reference_id=str(whole.id)))
+
+    assert answer.status_code == 422
+    assert 'id="reference-error"' in answer.content.decode()
+    assert "The picture is gone" in answer.content.decode()
+    assert not Run.objects.exists()

@@ -80,3 +80,22 @@ def test_a_picture_chosen_before_is_drawn_again_from_its_id(client):
     assert answer.status_code == 200
     assert f"/references/{stored.id}/thumb/" in answer.content.decode()
     assert Reference.objects.count() == 1
+
+
+def test_crop_stays_where_it_was_moved_to_and_a_new_picture_starts_centred(client):
+    html = send(client, picture()).content.decode()
+    first = Reference.objects.get()
+    moved = send(client, "", reference_id=str(first.id), crop_at="100").content.decode()
+    other = send(client, picture(400, 900), reference_id=str(first.id), crop_at="100").content.decode()
+
+    assert 'type="range" name="crop_at" min="0" max="100" step="1" value="50"' in html
+    assert "M0 438h360v202h-360Z" in moved
+    assert 'name="crop_at" min="0" max="100" step="1" value="100"' in moved
+    assert 'name="crop_at" min="0" max="100" step="1" value="50"' in other
+
+
+@pytest.mark.parametrize("at", ["x", "-3", "1e9", "\u0661", "99999999999999999999"])
+def test_crop_at_no_such_place_is_centred_or_at_the_end(client, at):
+    send(client, picture())
+    html = send(client, "", reference_id=str(Reference.objects.get().id), crop_at=at).content.decode()
+    assert 'value="50"' in html
