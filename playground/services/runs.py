@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -125,8 +126,7 @@ def start(
     quote = estimates.quote(by=by, wanted=wanted)
     _check_price(quote, quoted_micros, accept_unpriced)
     pictures = [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
-    run = _drawn(by, wanted, quote, prompt=prompt, token=token, body_hash=body_hash)
-    run.parent_video = parent_video
+    run = _drawn(by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video)
     try:
         _write(run, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
     except IntegrityError:
@@ -139,16 +139,14 @@ def start(
     return run
 
 
-def _drawn(by: Membership, wanted: Wanted, quote: Quote, *, prompt: str, token: str, body_hash: str) -> Run:
-    """The run's row, not yet written."""
+def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
+    """The run's row, not yet written; `values` are its prompt, submit_token, body_hash and parent_video."""
     return Run(
         team_id=by.team_id,
         created_by_id=by.user_id,
         gateway_id=wanted.model.gateway_id,
         model=wanted.model,
-        submit_token=token,
-        body_hash=body_hash,
-        prompt=prompt,
+        **values,
         settings=wanted.settings(),
         quoted_total_micros=quote.total_micros,
     )

@@ -2,10 +2,9 @@
 
 import dataclasses
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,12 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.create import CreateForm, Draft, fit
 from playground.htmx import DRAFT_IN_SESSION, is_htmx
-from playground.models import Generation, Membership, Reference, Run, Video, VideoModel
+from playground.models import Generation, Membership, Reference, Run, VideoModel
 from playground.services import catalogue, runs, uploads
 from playground.services.estimates import Wanted
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
+from playground.views.create_input import draft_of_link, reference_of, with_parent, with_upload
 from playground.views.create_page import (
     EXAMPLES,
     Page,
@@ -30,13 +30,21 @@ from playground.views.create_page import (
     wanted_for,
 )
 
+PROBLEMS: dict[type[Exception], tuple[int, str]] = {
+    runs.AlreadySent: (409, "already_sent"),
+    runs.NotPriced: (422, "not_priced"),
+    runs.OverBudget: (422, "over_budget"),
+    runs.StorageFull: (503, "storage_full"),
+}
+"""Status, and the name by which the price panel says what is in the way."""
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_members
 def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
         return _order(request)
-    draft = _draft_of_link(request)
+    draft = draft_of_link(request)
     page = _drawn(request.membership, draft)
     if page is None:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
@@ -54,7 +62,7 @@ def price(request: MemberRequest) -> HttpResponse:
     draft = Draft.from_data(request.POST)
     if "remove_reference" in request.POST:
         draft = draft.without_image()
-    draft, image_error = _with_upload(request, draft)
+    draft, image_error = with_upload(request, draft)
     changed = request.POST.get("model_shown", draft.model) != draft.model
     page = _drawn(request.membership, draft, ask=not (changed and is_htmx(request)), name_changes=changed)
     if page is None:
@@ -72,7 +80,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     if not membership.may_create or is_of_another_team(request):
         raise PermissionDenied
     draft = Draft.from_data(request.POST)
-    draft, image_error = _with_upload(request, draft)
+    draft, image_error = with_upload(request, draft)
     model = catalogue.find(by=membership, slug=draft.model)
     if model is None or not model.is_offered:
         return _refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
@@ -81,7 +89,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), uploads.gone().message
     errors = _errors(form, model, reference, image_error)
-    draft, parent = _with_parent(membership, draft, errors)
+    draft, parent = with_parent(membership, draft, errors)
     if errors:
         return _refused(request, draft, status=422, errors=errors)
     values = form.cleaned_data | {"parent": parent}
@@ -103,30 +111,16 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
             accept_unpriced=values["accept_unpriced"],
             parent_video=values["parent"],
         )
-    except runs.AlreadySent:
-        return _refused(request, draft, status=409, problem="already_sent")
+    except tuple(PROBLEMS) as error:
+        status, problem = PROBLEMS[type(error)]
+        return _refused(request, draft, status=status, problem=problem)
     except runs.PriceMoved as error:
         return _refused(request, draft, status=422, problem="price_moved", was_micros=error.was_micros)
-    except runs.NotPriced:
-        return _refused(request, draft, status=422, problem="not_priced")
-    except runs.OverBudget:
-        return _refused(request, draft, status=422, problem="over_budget")
     except ImageRefused as error:
         return _refused(request, draft.without_image(), status=422, errors={"reference": error.message})
-    except runs.StorageFull:
-        return _refused(request, draft, status=503, problem="storage_full")
     except (runs.ModelGone, runs.BadToken):
         return _refused(request, draft, status=422)
     return _sent(request, draft, run)
-
-
-def _with_parent(membership: Membership, draft: Draft, errors: dict[str, str]) -> tuple[Draft, Video | None]:
-    """The video that the new one is made from. One that is gone, or was never there, is said and left out."""
-    parent = _parent(membership, draft.parent)
-    if draft.parent and parent is None:
-        draft = dataclasses.replace(draft, parent="")
-        errors["parent"] = _("The video that this was to be made from is not here any more. Press again without it.")
-    return draft, parent
 
 
 def _sent(request: MemberRequest, draft: Draft, run: Run) -> HttpResponse:
@@ -239,54 +233,3 @@ def _model_for(membership: Membership, draft: Draft, *, with_reference: bool) ->
         else _("%(gone)s is not offered here. We chose %(chosen)s.")
     )
     return chosen, words % {"gone": gone, "chosen": chosen.slug}
-
-
-def _draft_of_link(request: MemberRequest) -> Draft:
-    """What the address asks for, over what was kept from before signing in or from the last press."""
-    given = Draft.from_data({name: value for name, value in request.GET.items() if name != "from"})
-    base = Draft()
-    source = _uuid(request.GET.get("from", ""))
-    if source:
-        generation = Generation.objects.visible_to(request.membership).filter(id=source).for_cards().first()
-        base = Draft.from_generation(generation) if generation else base
-    elif given.parent:
-        video = _parent(request.membership, given.parent)
-        base = Draft.from_video(video) if video else base
-        given = given if video else dataclasses.replace(given, parent="")
-    elif DRAFT_IN_SESSION in request.session and not request.GET:
-        base = Draft.from_data(request.session.pop(DRAFT_IN_SESSION))
-    example = request.GET.get("example", "")
-    if example in {str(number + 1) for number in range(len(EXAMPLES))}:
-        given = dataclasses.replace(given, prompt=EXAMPLES[int(example) - 1])
-    if request.GET.get("image") == "change":
-        base = base.without_image()
-    return given.over(base)
-
-
-def _with_upload(request: HttpRequest, draft: Draft) -> tuple[Draft, str]:
-    """Store the file that came with the form, as browsers without scripts send it."""
-    upload = request.FILES.get("reference")
-    if not upload or not upload.size:
-        return draft, ""
-    try:
-        stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[attr-defined, arg-type]
-    except ImageRefused as error:
-        return draft, error.message
-    return dataclasses.replace(draft.without_image(), reference_id=str(stored.id)), ""
-
-
-def reference_of(membership: Membership, text: str) -> Reference | None:
-    reference_id = _uuid(text)
-    return Reference.objects.visible_to(membership).filter(id=reference_id).first() if reference_id else None
-
-
-def _parent(membership: Membership, text: str) -> Video | None:
-    video_id = _uuid(text)
-    return Video.objects.visible_to(membership).kept().filter(id=video_id).first() if video_id else None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -99,26 +99,23 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
     generation = get_object_or_404(
         Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway"), id=id
     )
-    token = request.POST.get("token", "")
-    if not 0 < len(token) <= 64:
-        return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     try:
         run = runs.again(
             by=request.membership,
             generation=generation,
-            token=token,
+            token=request.POST.get("token", ""),
             quoted_micros=whole(request.POST.get("quoted_micros", "")),
         )
     except runs.PriceMoved as error:
         new, was = amount(error.quote.total_micros), amount(error.was_micros)
         return _to_create(request, generation, _price_moved(new, was))
-    except (runs.NotPriced, runs.OverBudget, runs.AlreadySent):
+    except (runs.NotPriced, runs.OverBudget, runs.AlreadySent, runs.BadToken):
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     except ImageRefused as error:
         return _to_create(request, generation, f"{error.message} {_('Nothing was sent.')}")
     except runs.StorageFull:
         return _to_create(request, generation, _("The server's disk is full. Nothing was sent."))
-    except (runs.ModelGone, runs.BadToken):
+    except runs.ModelGone:
         return _to_create(request, generation, "")
     return _made(request, run, pressed=id)
 

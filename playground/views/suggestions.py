@@ -32,8 +32,9 @@ class Suggestions:
         model = self._model(self._by, generation, with_reference=reference is not None)
         if model is None:
             return None
-        fitted = fit(Draft.from_generation(generation), model.takes)
-        quote = estimates.cached_quote(by=self._by, wanted=wanted_for(model, fitted, reference))
+        draft = Draft.from_generation(generation)
+        wanted = wanted_for(model, draft, fit(draft, model.takes), reference)
+        quote = estimates.cached_quote(by=self._by, wanted=wanted)
         return Suggestion(model.slug, quote.total_micros if quote else None)
 
     def _model(self, by: Membership, generation: Generation, *, with_reference: bool) -> VideoModel | None:

@@ -1,0 +1,75 @@
+"""What arrives at the Create page: the draft of an address or an earlier press, its picture, its parent."""
+
+import dataclasses
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from playground.forms.create import Draft
+from playground.htmx import DRAFT_IN_SESSION
+from playground.models import Generation, Membership, Reference, Video
+from playground.services import uploads
+from playground.services.uploads import ImageRefused
+from playground.views.access import MemberRequest
+from playground.views.create_page import EXAMPLES
+
+
+def draft_of_link(request: MemberRequest) -> Draft:
+    """What the address asks for, over what was kept from before signing in or from the last press."""
+    given = Draft.from_data({name: value for name, value in request.GET.items() if name != "from"})
+    base = Draft()
+    source = _uuid(request.GET.get("from", ""))
+    if source:
+        generation = Generation.objects.visible_to(request.membership).filter(id=source).for_cards().first()
+        base = Draft.from_generation(generation) if generation else base
+    elif given.parent:
+        video = _parent(request.membership, given.parent)
+        base = Draft.from_video(video) if video else base
+        given = given if video else dataclasses.replace(given, parent="")
+    elif DRAFT_IN_SESSION in request.session and not request.GET:
+        base = Draft.from_data(request.session.pop(DRAFT_IN_SESSION))
+    example = request.GET.get("example", "")
+    if example in {str(number + 1) for number in range(len(EXAMPLES))}:
+        given = dataclasses.replace(given, prompt=EXAMPLES[int(example) - 1])
+    if request.GET.get("image") == "change":
+        base = base.without_image()
+    return given.over(base)
+
+
+def with_upload(request: HttpRequest, draft: Draft) -> tuple[Draft, str]:
+    """Store the file that came with the form, as browsers without scripts send it."""
+    upload = request.FILES.get("reference")
+    if not upload or not upload.size:
+        return draft, ""
+    try:
+        stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[attr-defined, arg-type]
+    except ImageRefused as error:
+        return draft, error.message
+    return dataclasses.replace(draft.without_image(), reference_id=str(stored.id)), ""
+
+
+def reference_of(membership: Membership, text: str) -> Reference | None:
+    reference_id = _uuid(text)
+    return Reference.objects.visible_to(membership).filter(id=reference_id).first() if reference_id else None
+
+
+def _parent(membership: Membership, text: str) -> Video | None:
+    video_id = _uuid(text)
+    return Video.objects.visible_to(membership).kept().filter(id=video_id).first() if video_id else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def with_parent(membership: Membership, draft: Draft, errors: dict[str, str]) -> tuple[Draft, Video | None]:
+    """The video that the new one is made from. One that is gone, or was never there, is said and left out."""
+    parent = _parent(membership, draft.parent)
+    if draft.parent and parent is None:
+        draft = dataclasses.replace(draft, parent="")
+        errors["parent"] = _("The video that this was to be made from is not here any more. Press again without it.")
+    return draft, parent
