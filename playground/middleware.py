@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from django.http import HttpRequest
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase, HttpResponseNotAllowed
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
@@ -63,7 +64,7 @@ def membership(get_response: Handler) -> Handler:
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         request.membership = SimpleLazyObject(lambda: _at_hand(request))  # type: ignore[attr-defined]
-        response = errors.not_found(request) if _has_nul(request) else get_response(request)
+        response = _refused(request) or get_response(request)
         if response.headers.get("Content-Type", "").startswith("text/html"):
             patch_vary_headers(response, ["HX-Request"])
             _keep_private(request, response)
@@ -94,6 +95,14 @@ def _at_hand(request: HttpRequest) -> Membership | None:
     return membership_of(request.user, session)
 
 
-def _has_nul(request: HttpRequest) -> bool:
-    """Nobody types one, and PostgreSQL takes none in text."""
-    return any(NUL in part for name, values in request.GET.lists() for part in (name, *values))
+def _refused(request: HttpRequest) -> HttpResponseBase | None:
+    """An answer to a NUL in query or form: nobody types one, and PostgreSQL takes none in text."""
+    if _has_nul(request.GET):
+        return errors.not_found(request)
+    if request.method == "POST" and _has_nul(request.POST):
+        return errors.bad_request(request, BadRequest("a NUL in a form"))
+    return None
+
+
+def _has_nul(values: QueryDict) -> bool:
+    return any(NUL in part for name, parts in values.lists() for part in (name, *parts))

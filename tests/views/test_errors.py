@@ -129,3 +129,9 @@ def test_head_answers_as_get_does(member, browser_of):
     for path in ("/", "/create/", "/gallery/", "/runs/", "/trash/", "/gateway/", "/account/logout/", "/healthz"):
         assert browser.head(path).status_code == browser.get(path).status_code, path
         assert browser.head(path).content == b""
+
+
+def test_nul_in_a_form_is_refused_in_words_on_every_database(member, browser_of):
+    answer = browser_of(member).post("/create/price/", {"model": "a\0b"})
+    assert answer.status_code == 400
+    assert "could not read" in answer.content.decode()

@@ -68,7 +68,7 @@ def test_heads_up_to_the_limit_are_read(send):
 
 NO_FILE = {
     "empty file": file("a.jpg", b"") + END,
-    "empty name": file("", jpeg()) + END,
+    "empty name": file("", b"words") + END,
     "no name": field("reference", "bytes without a name") + END,
     "no file at all": END,
     "another field": file("a.jpg", jpeg(), field="other") + END,
