@@ -15,7 +15,14 @@ def main() -> None:
         django.setup()
     except (ValueError, OSError, ImproperlyConfigured) as error:
         sys.exit(f"manage.py: {' '.join(str(error).split())}")
-    execute_from_command_line(sys.argv)
+    from django.db import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"manage.py: the database: {' '.join(str(error).split())}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ TOO_MANY = "too_many_login_attempts"
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
-        TOO_MANY: _("Too many tries. Wait a few minutes, or ask an admin for a sign-in link.")
+        "email_password_mismatch": _("E-mail address or password is wrong."),
+        TOO_MANY: _("Too many tries. Wait a few minutes, or ask an admin for a sign-in link."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

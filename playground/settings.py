@@ -5,7 +5,7 @@ The defaults are safe and local: SQLite below `var/`, the built-in sandbox gatew
 
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import dj_email_url
 from environs import Env, validate
@@ -14,6 +14,21 @@ from playground.logs import logging_config
 from playground.version import read_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def split_address(name: str, value: str, *schemes: str, example: str) -> SplitResult:
+    """The parts of an address. Raises ValueError naming the variable, without its value, which may hold a password."""
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in schemes and (parts.hostname or parts.scheme in LOCAL_MAIL) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{name} must be an address such as {example}")
+    return parts
+
+
+LOCAL_MAIL = {"console", "file", "memory", "dummy"}
 
 env = Env(eager=True)
 env.read_env(BASE_DIR / ".env", recurse=False)
@@ -24,18 +39,19 @@ VERSION = read_version(BASE_DIR / "CHANGELOG.md")
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000, validate=validate.Range(1, 65535))
 SANDBOX_PORT = env.int("SANDBOX_PORT", 8001, validate=validate.Range(1, 65535))
+# For the Procfile's web line; checked here, so that a broken value is said before anything starts.
+WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(1, 128))
+WEB_THREADS = env.int("WEB_THREADS", 64, validate=validate.Range(1, 512))
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
 
-_public = urlsplit(PUBLIC_URL)
-if _public.scheme not in {"http", "https"} or not _public.hostname:
-    raise ValueError(f"PUBLIC_URL must be a web address such as https://videos.example.com, not {PUBLIC_URL!r}")
+_public = split_address("PUBLIC_URL", PUBLIC_URL, "http", "https", example="https://videos.example.com")
 PUBLIC_IS_LOOPBACK = _public.hostname in {"localhost", "127.0.0.1", "::1"}
 _https = _public.scheme == "https"
 
-ALLOWED_HOSTS = sorted({_public.hostname, "localhost", "127.0.0.1", "[::1]", *env.list("ALLOWED_HOSTS", [])})
+ALLOWED_HOSTS = sorted({_public.hostname or "", "localhost", "127.0.0.1", "[::1]", *env.list("ALLOWED_HOSTS", [])})
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 USE_X_FORWARDED_HOST = False
 TRUST_PROXY = env.bool("TRUST_PROXY", False)
@@ -157,6 +173,8 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "create.index"
 _mail_url = env.str("EMAIL_URL", "")
 MAIL_IS_SET = bool(_mail_url)
+if _mail_url:
+    split_address("EMAIL_URL", _mail_url, *dj_email_url.SCHEMES, example="smtp://user:password@mail.example.com:587")
 _mail = dj_email_url.parse(_mail_url or "console:")
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
@@ -166,7 +184,7 @@ EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "Video Playground <playground@localhost>")
-if not parseaddr(DEFAULT_FROM_EMAIL)[1]:
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
     raise ValueError(f"MAIL_FROM must be an e-mail address, not {DEFAULT_FROM_EMAIL!r}")
 ACCOUNT_ADAPTER = "playground.accounts.Adapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -174,6 +192,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_ENABLED = MAIL_IS_SET
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
 # See playground/accounts.py. `login` would count right passwords too; a client's wrong ones are counted below.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
@@ -188,6 +208,8 @@ ACCOUNT_SESSION_REMEMBER = True
 # --- gateway -----------------------------------------------------------------------------------------------------
 LUMENFALL_API_KEY = env.str("LUMENFALL_API_KEY", "")
 GATEWAY_BASE_URL = env.str("GATEWAY_BASE_URL", "").rstrip("/")
+if GATEWAY_BASE_URL:
+    split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
 GATEWAY_API_KEY = env.str("GATEWAY_API_KEY", "")
 GATEWAY_DIALECT = env.str("GATEWAY_DIALECT", "", validate=validate.OneOf(["", "lumenfall", "openai"]))
 SANDBOX_IN_USE = not (LUMENFALL_API_KEY or GATEWAY_BASE_URL)

@@ -173,7 +173,7 @@ def settle(page: Page) -> None:
 
 def photograph(page: Page, path: Path) -> None:
     settle(page)
-    page.screenshot(path=path, animations="disabled")
+    page.screenshot(path=path, animations="disabled", caret="initial")
     with Image.open(path) as picture:
         picture.convert("RGB").save(path, optimize=True)
     sys.stdout.write(f"{path}\n")

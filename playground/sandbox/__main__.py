@@ -32,10 +32,14 @@ def run(host: str, port: int, profile: str) -> int:
     """Serve; returns an exit code only when that could not begin, after one clear line."""
     try:
         from . import settings
-        from .server import Taken, lock_folder, serve
+    except (OSError, ValueError) as error:
+        print(f"Sandbox cannot start: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        return 2
+    from .server import Taken, lock_folder, serve
 
+    try:
         lock = lock_folder(settings.SANDBOX_DATA)
-    except (OSError, ValueError, Taken) as error:
+    except (OSError, Taken) as error:
         print(f"Sandbox cannot start: {error}", file=sys.stderr)  # noqa: T201
         return 2
     try:

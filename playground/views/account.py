@@ -10,17 +10,34 @@ from allauth.account import views as allauth_views
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from playground import accounts
 from playground.services.people import nobody_yet
 from playground.views import errors
 
+LABELS = {
+    "login": _("E-mail address"),
+    "email": _("E-mail address"),
+    "oldpassword": _("Password now"),
+    "password1": _("New password"),
+    "password2": _("New password again"),
+    "code": _("Code from the mail"),
+}
+
 
 class Unprocessable:
     """Wrong input has a status of its own, so that programs and htmx can tell it from success; too many tries too."""
 
     request: HttpRequest
+
+    def get_form(self, *args: Any) -> Any:
+        form = super().get_form(*args)  # type: ignore[misc]
+        for name, field in form.fields.items():
+            field.label = LABELS.get(name, field.label)
+            field.help_text = _("At least 10 characters, not a common word.") if name == "password1" else ""
+        return form
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]

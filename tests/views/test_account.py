@@ -6,6 +6,8 @@ from importlib import import_module, reload
 
 import pytest
 from django.conf import settings as real_settings
+from django.core.cache import cache
+from django.test import Client
 from django.urls import clear_url_caches, reverse
 
 from tests import factories
@@ -50,8 +52,9 @@ def test_wrong_password_is_422_and_keeps_the_address(db, client):
     assert answer.status_code == 422
     page = answer.content.decode()
     assert 'value="a@example.com"' in page
-    assert 'role="alert"' in page
+    assert re.search(r'role="alert"><p>E-mail address or password is wrong.', page)
     assert "not the right one" not in page
+    assert re.search(r'name="password"[^>]*\bautofocus', page)
 
 
 def test_without_mail_nothing_that_needs_mail_is_offered(db, client):
@@ -95,6 +98,7 @@ def test_with_mail_a_code_signs_in(with_mail, member, client, mailoutbox):
     answer = client.post("/account/login/code/", {"email": member.user.email})
     assert answer.status_code == 302
     assert client.get(answer.url).status_code == 200
+    assert mailoutbox[0].subject == "Video Playground: Your code to sign in"
     code = re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", mailoutbox[0].body, re.MULTILINE).group(1)
     assert client.post(answer.url, {"code": "WRONG1", "action": "verify"}).status_code == 422
     assert client.post(answer.url, {"code": code, "action": "verify"}).status_code == 302
@@ -105,6 +109,7 @@ def test_with_mail_a_forgotten_password_is_set_anew(with_mail, member, client, m
     assert client.get("/account/password/reset/").status_code == 200
     answer = client.post("/account/password/reset/", {"email": member.user.email})
     assert client.get(answer.url).status_code == 200
+    assert mailoutbox[0].subject == "Video Playground: Set a new password"
     path = re.search(r"https?://[^/]+(/account/password/reset/key/\S+)", mailoutbox[0].body).group(1)
     form = client.get(path, follow=True)
     fields = {"password1": "another long password", "password2": "another long password"}
@@ -119,3 +124,27 @@ def test_with_mail_an_unknown_address_is_not_told_apart(with_mail, db, client, m
     answers = [client.post("/account/password/reset/", {"email": mail}) for mail in (known.email, "b@example.com")]
     assert [answer.status_code for answer in answers] == [302, 302]
     assert answers[0].url == answers[1].url
+
+
+def test_with_mail_a_used_link_says_so(with_mail, db, client):
+    page = client.get("/account/password/reset/key/abc-def/").content.decode()
+    assert "It was used already, or it is too old." in page
+
+
+def test_with_mail_a_code_can_be_asked_for_three_times_a_minute(with_mail, member, mailoutbox):
+    cache.clear()
+    answers = [Client().post("/account/login/code/", {"email": member.user.email}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [302, 302, 302, 429]
+    assert answers[3].headers["Retry-After"] == "60"
+    assert "Too many tries" in answers[3].content.decode()
+    assert len(mailoutbox) == 3
+
+
+def test_fields_of_every_account_page_speak_alike(member, browser_of):
+    page = browser_of(member).get("/account/password/change/").content.decode()
+    assert re.findall(r'<label class="label"[^>]*>([^<]+)', page) == [
+        "Password now",
+        "New password",
+        "New password again",
+    ]
+    assert "At least 10 characters, not a common word." in page

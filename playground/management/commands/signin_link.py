@@ -1,5 +1,6 @@
 """`manage.py signin_link EMAIL`: print a one-time address that signs this person in."""
 
+import re
 from argparse import ArgumentParser
 from typing import Any
 
@@ -7,8 +8,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from playground.models import Role
+from playground.models import Role, Team
 from playground.services import people
+
+MAX_EMAIL = 254
+"""What a row of a person can hold."""
+NEW_TEAM = r"[a-z0-9_-]{1,60}"
 
 
 class Command(BaseCommand):
@@ -20,11 +25,14 @@ class Command(BaseCommand):
         parser.add_argument("--role", choices=Role.values, help="the role in the team; an existing one is changed")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        team = options["team"]
+        if team is not None and not re.fullmatch(NEW_TEAM, team) and not Team.objects.filter(slug=team).exists():
+            raise CommandError("--team takes a short name: small letters, digits and -, at most 60.")
+        if len(options["email"]) > MAX_EMAIL:
+            raise CommandError("This e-mail address is too long.")
         role = Role(options["role"]) if options["role"] else None
         try:
-            link = people.signin_link(
-                email=options["email"], base_url=settings.PUBLIC_URL, team_slug=options["team"], role=role
-            )
+            link = people.signin_link(email=options["email"], base_url=settings.PUBLIC_URL, team_slug=team, role=role)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(link)
