@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, TooManyFieldsSent
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase, HttpResponseNotAllowed
 from django.utils.cache import patch_vary_headers
@@ -86,7 +86,7 @@ def _keep_private(request: HttpRequest, response: HttpResponseBase) -> None:
 def _at_hand(request: HttpRequest) -> Membership | None:
     """The session's team, or `?team=` if the person is in it, which then becomes the session's."""
     session: Any = request.session
-    slug = request.GET.get("team") if request.method in {"GET", "HEAD"} else None
+    slug = _asked_team(request)
     if slug and NUL not in slug and slug != session.get(TEAM_IN_SESSION):
         asked = membership_of(request.user, {TEAM_IN_SESSION: slug})
         if asked is not None and asked.team.slug == slug:
@@ -106,3 +106,11 @@ def _refused(request: HttpRequest) -> HttpResponseBase | None:
 
 def _has_nul(values: QueryDict) -> bool:
     return any(NUL in part for name, parts in values.lists() for part in (name, *parts))
+
+
+def _asked_team(request: HttpRequest) -> str | None:
+    """None too where the query is refused: the page that says so has a head with the team in it."""
+    try:
+        return request.GET.get("team") if request.method in {"GET", "HEAD"} else None
+    except TooManyFieldsSent:
+        return None
