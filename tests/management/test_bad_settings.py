@@ -38,6 +38,7 @@ def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize(("name", "value"), BROKEN)
 def test_broken_value_is_one_line_that_names_it_and_no_secret(tmp_path: Path, name: str, value: str) -> None:
     done = run("manage.py", "check", **{"PLAYGROUND_DATA": str(tmp_path), name: value})
@@ -48,6 +49,7 @@ def test_broken_value_is_one_line_that_names_it_and_no_secret(tmp_path: Path, na
     assert SECRET not in said
 
 
+@pytest.mark.journey
 def test_broken_time_of_sandbox_jobs_is_one_line(tmp_path: Path) -> None:
     done = run("-m", "playground.sandbox", "--port", "0", "--data", str(tmp_path), "--job-seconds", "abc")
     assert done.returncode == 2
@@ -55,6 +57,7 @@ def test_broken_time_of_sandbox_jobs_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.journey
 def test_database_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
     url = f"postgres://me:{SECRET}@127.0.0.1:1/playground"
     for command in (["prepare"], ["signin_link", "a@example.com"]):
