@@ -1,5 +1,7 @@
 """Gallery and video page in a real browser: keyboard, previews, choosing, more tiles, the used frame, no CSP report."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
@@ -186,3 +188,24 @@ def test_poster_plays_in_its_place_and_goes_on_while_cards_are_drawn_anew(page, 
     becomes_true(page, f"{ONCE_EACH} === 3")
     assert page.evaluate("kept === document.querySelector('.job video') && !kept.paused && !window.disturbed")
     assert page.evaluate("window.stayed")
+
+
+def test_late_result_comes_to_the_page_at_a_calm_pace_and_without_a_reload(page, admin, made):
+    row = made.generation
+    later = timezone.now() + timedelta(hours=1)
+    Generation.objects.filter(id=row.id).update(status=Status.EXPIRED, version=2, next_check_at=later)
+    page.clock.install()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/generations/cards/" in request.url else None)
+    page.goto("/create/")
+    card = page.locator(f"#job-{row.id}")
+    card.locator(".job__word", has_text="Late").wait_for()
+    assert card.locator(".stripe").count() == 0
+    Generation.objects.filter(id=row.id).update(status=Status.DONE, version=3, is_late=True, next_check_at=None)
+    page.clock.run_for(14_000)
+    assert asked == []
+    page.clock.run_for(1_500)
+    card.locator(".job__word", has_text="Ready").wait_for()
+    assert "Arrived late." in card.inner_text()
+    page.clock.run_for(60_000)
+    assert len(asked) == 1
