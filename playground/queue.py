@@ -7,6 +7,7 @@ was lost is found again by the sweep through its due time.
 With the ORM broker an enqueue is an INSERT on our own connection, so it commits or rolls back with our rows.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from django_q.brokers.orm import ORM  # noqa: TID251
 from django_q.cluster import Cluster  # noqa: TID251
 from django_q.conf import Conf  # noqa: TID251
 from django_q.models import Failure, OrmQ  # noqa: TID251
+from django_q.signals import post_spawn  # noqa: TID251
 from django_q.tasks import async_task  # noqa: TID251
 
 
@@ -77,8 +79,13 @@ def prune_failures(*, older_than: timedelta) -> int:
     return int(count)
 
 
-def run_cluster() -> None:
-    """Run the cluster in this process until it is told to stop."""
+def run_cluster(*, in_each_process: Callable[[], None]) -> None:
+    """Run the cluster in this process until it is told to stop; each of its processes begins with `in_each_process`."""
+
+    def begin(**_: Any) -> None:
+        in_each_process()
+
+    post_spawn.connect(begin, weak=False)
     cluster = Cluster()
     cluster.start()
     cluster.sentinel.join()

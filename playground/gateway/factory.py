@@ -13,10 +13,16 @@ from playground.gateway.types import (
     dialect_defaults,
     is_local_name,
 )
+from playground.gateway.wire import tls
 
 LUMENFALL_URL = "https://api.lumenfall.ai/openai/v1"
 SANDBOX_KEY = "sandbox"
 DEFAULT_SANDBOX_PORT = 8001
+
+
+def preload() -> None:
+    """Read the certificates that connections are checked against, so that the first call need not."""
+    tls()
 
 
 def build(config: GatewayConfig) -> GatewayClient:

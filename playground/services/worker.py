@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from playground import queue
-from playground.services import catalogue, leases, sweep
+from playground.services import catalogue, leases, sweep, warmup
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,8 @@ def die_with_parent() -> None:
 def run_cluster() -> None:
     """The child's side: the cluster, every process of which dies with the one that forked it."""
     os.register_at_fork(after_in_child=die_with_parent)
-    queue.run_cluster()
+    warmup.preload()
+    queue.run_cluster(in_each_process=warmup.warm_process)
 
 
 class Watcher:
