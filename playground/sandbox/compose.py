@@ -10,7 +10,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -22,25 +22,33 @@ from .worlds import SCENE_LAYERS, weather
 
 YUV, YUVA = VideoFormat("yuv420p"), VideoFormat("yuva420p")
 SMOOTH_SECONDS = 10
-"""Longer clips repeat every picture once: half the work, and slow scenes still look calm."""
+"""Longer clips have half the pictures, each shown twice as long: half the work, and slow scenes still look calm."""
 BAR_HEIGHT = 4
 """A bar along the foot whose width is t/T: each frame tells its own time, which lets a test check seeking."""
 HORIZONS = {"ocean": 0.56, "ridge": 0.60, "forest": 0.52, "dunes": 0.58, "city": 0.72}
 
 
+def step_of(total: int, fps: int) -> int:
+    """For how many of the clip's `total` frames one picture stands."""
+    return 1 if total <= SMOOTH_SECONDS * fps else 2
+
+
 class Composer:
+    """Gives a picture for each `step_of` frames, the first for frame 0."""
+
     def __init__(
         self, scene: Scene, width: int, height: int, seconds: float, words: NDArray[np.uint8], *, fps: int
     ) -> None:
         self.scene, self.width, self.height, self.seconds, self.fps = scene, width, height, seconds, fps
         self.words = words
+        self.enlarger = VideoReformatter()  # a frame's own would be set up anew for each, which is most of its cost
         across = 0.30 + 0.42 * (scene.seed % 97) / 96
         horizon = HORIZONS.get(scene.kind, 1.0)
         sun = (across, horizon * {"night": 0.42, "dusk": 0.80, "dawn": 0.70, "day": 0.42}[scene.time])
         self.stage = Stage(scene, width, height, seconds, horizon, sun)
 
     def painted(self, total: int) -> Iterator[VideoFrame]:
-        """`total` frames of the scene that the words asked for."""
+        """The scene that the words asked for, as long as `total` frames."""
         layers = sun_or_moon(self.stage) + SCENE_LAYERS[self.scene.kind](self.stage) + weather(self.stage)
         graph = _graph()
         source = graph.add_buffer(width=self.width, height=self.height, format=YUV, time_base=Fraction(1, self.fps))
@@ -48,35 +56,32 @@ class Composer:
         sky = Sky(self.scene, self.width, self.height, horizon=self.stage.horizon, sun=self.stage.sun)
         stars = _Stars(self.stage)
         grain = _grain(self.width, self.height, self.scene.seed)
-        step = 1 if total <= SMOOTH_SECONDS * self.fps else 2
-        frame = made = None
-        for number in range(total):
+        frame = None
+        for number in range(0, total, step_of(total, self.fps)):
             if number % 2 == 0:  # a sky moves slowly: twelve a second look the same and cost half
                 frame = self._background(sky, number / self.fps)
                 _luma(frame)[:, : self.width] += grain
                 stars.twinkle(_luma(frame), number / self.fps)
-            if made is None or number % step == 0:
-                assert frame is not None
-                frame.pts, frame.time_base = number, Fraction(1, self.fps)
-                source.push(frame)
-                made = _pull(sink)
-            yield made
+            assert frame is not None
+            frame.pts, frame.time_base = number, Fraction(1, self.fps)
+            source.push(frame)
+            yield _pull(sink)
 
     def _background(self, sky: Sky, t: float) -> VideoFrame:
         small = VideoFrame.from_ndarray(sky.paint(t), format="rgb24")
-        return small.reformat(
-            width=self.width, height=self.height, format="yuv420p", interpolation=Interpolation.FAST_BILINEAR
+        return self.enlarger.reformat(
+            small, self.width, self.height, format="yuv420p", interpolation=Interpolation.FAST_BILINEAR
         )
 
     def over_picture(self, picture: Image.Image, total: int) -> Iterator[VideoFrame]:
-        """`total` frames that slowly move over `picture`, which is cropped to the shape of the clip."""
+        """A slow move over `picture`, which is cropped to the shape of the clip, as long as `total` frames."""
         # Twice the size: the pan moves in whole points of its source, which would be seen as shaking at single size.
         doubled = ImageOps.fit(picture, (self.width * 2, self.height * 2), Image.Resampling.BICUBIC)
         still = VideoFrame.from_ndarray(np.asarray(doubled), format="rgb24").reformat(format="yuv420p")
         graph = _graph()
         source = graph.add_buffer(width=still.width, height=still.height, format=YUV, time_base=Fraction(1, self.fps))
         way = self.scene.seed % 2
-        step = 1 if total <= SMOOTH_SECONDS * self.fps else 2
+        step = step_of(total, self.fps)
         count = -(-total // step)
         progress = f"on/{max(1, count)}"
         across = f"(iw-iw/zoom)*({progress})" if way else f"(iw-iw/zoom)*(1-{progress})"
@@ -90,10 +95,8 @@ class Composer:
         still.pts, still.time_base = 0, Fraction(1, self.fps)
         source.push(still)
         source.push(None)
-        for number in range(count):
-            made = _pull(sink)
-            for _ in range(min(step, total - number * step)):
-                yield made
+        for _ in range(count):
+            yield _pull(sink)
 
     def _finish(self, graph: Graph, source: FilterContext, layers: list[Layer]) -> FilterContext:
         """Link layers, words and bar over `source` and hand back the end of the chain, configured."""

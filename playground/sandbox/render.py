@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from .caption import draw_words
-from .compose import Composer
+from .compose import Composer, step_of
 from .scene import Scene, read_scene
 from .sound import RATE, pad
 
@@ -58,8 +58,8 @@ def render(clip: Clip, folder: str, name: str = "video") -> int:
     return (target / f"{name}.mp4").stat().st_size
 
 
-def _streams(container: OutputContainer, clip: Clip) -> tuple[VideoStream, AudioStream | None]:
-    options = {"preset": "ultrafast", "crf": "28", "profile": "baseline", "g": str(FPS * 2)}
+def _streams(container: OutputContainer, clip: Clip, step: int) -> tuple[VideoStream, AudioStream | None]:
+    options = {"preset": "ultrafast", "crf": "28", "profile": "baseline", "g": str(FPS * 2 // step)}
     video = container.add_stream("libx264", rate=FPS, options=options)
     video.width, video.height, video.pix_fmt = clip.width, clip.height, "yuv420p"
     video.thread_count = 1
@@ -71,23 +71,36 @@ def _streams(container: OutputContainer, clip: Clip) -> tuple[VideoStream, Audio
 
 
 def _encode(container: OutputContainer, clip: Clip, scene: Scene, stills: list[Image.Image]) -> None:
-    video, audio = _streams(container, clip)
     total = max(1, round(clip.seconds * FPS))
-    tiles = {round(i * (total - 1) / 9) for i in range(10)}
+    step = step_of(total, FPS)
+    video, audio = _streams(container, clip, step)
+    poster, *tiles = [
+        number // step * step for number in (total // 3, *(round(i * (total - 1) / 9) for i in range(10)))
+    ]
     sound = pad(total / FPS, scene.seed) if audio else None
-    for number, frame in enumerate(_frames(clip, scene, total)):
+    for number, frame in zip(range(0, total, step), _frames(clip, scene, total), strict=True):
         frame.pts, frame.time_base = number, Fraction(1, FPS)
-        if number == total // 3:
+        if number == poster:
             stills.insert(0, _small(frame, THUMBNAIL_SIDE))
         if number in tiles:
             stills.append(_small(frame, SPRITE_WIDTH))
-        container.mux(video.encode(frame))
-        if audio and sound is not None and (number + 1) % FPS == 0:
-            _write_sound(container, audio, sound, number + 1 - FPS, number + 1)
+        _write_pictures(container, video, frame, step, total)
+        if audio and sound is not None and (number + step) % FPS == 0:
+            _write_sound(container, audio, sound, number + step - FPS, number + step)
     if audio and sound is not None:
         _write_sound(container, audio, sound, total // FPS * FPS, total)
         container.mux(audio.encode(None))
-    container.mux(video.encode(None))
+    _write_pictures(container, video, None, step, total)
+
+
+def _write_pictures(
+    container: OutputContainer, stream: VideoStream, frame: VideoFrame | None, step: int, total: int
+) -> None:
+    """Encode `frame`, or what is still held back, each picture lasting `step` frames: else the last would end early."""
+    for packet in stream.encode(frame):
+        if packet.pts is not None:
+            packet.duration = min(step, total - packet.pts)
+        container.mux(packet)
 
 
 def _write_sound(container: OutputContainer, stream: AudioStream, sound: np.ndarray, first: int, last: int) -> None:

@@ -49,6 +49,22 @@ def test_every_scene_moves_and_none_is_blank(tmp_path: Path, kind: str) -> None:
     assert np.abs(middle[-1] - middle[0]).mean() > 0.5
 
 
+@pytest.mark.parametrize("count", [264, 265])
+@pytest.mark.parametrize("has_picture", [True, False])
+def test_pictures_of_a_long_clip_stand_twice_as_long_and_it_is_as_long_as_asked(
+    tmp_path: Path, count: int, has_picture: bool
+) -> None:
+    Image.new("RGB", (64, 36), (0, 160, 0)).save(tmp_path / "ref.png")
+    reference = str(tmp_path / "ref.png") if has_picture else None
+    render(Clip("Hills", 160, 90, count / FPS, reference=reference), str(tmp_path))
+    with av.open(str(tmp_path / "video.mp4")) as clip:
+        video, sound = clip.streams.video[0], clip.streams.audio[0]
+        assert float(video.duration * video.time_base) == pytest.approx(count / FPS, abs=0.001)
+        assert float(sound.duration * sound.time_base) == pytest.approx(count / FPS, abs=0.03)
+        shown = [round(frame.time * FPS) for frame in clip.decode(video)]
+    assert shown == list(range(0, count, 2))
+
+
 def test_bar_at_the_foot_tells_the_time(tmp_path: Path) -> None:
     render(Clip("Hills", 640, 360, 2, audio=False), str(tmp_path))
     for number, frame in enumerate(frames(tmp_path / "video.mp4")):
