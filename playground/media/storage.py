@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkstemp
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
-COPY_BLOCK = 256 * 1024
+FOLDERS = ("videos", "posters", "previews", "references")
 
 
 def store() -> Storage:
@@ -57,8 +57,12 @@ def reference_key(id: UUID, suffix: str, *, variant: str = "") -> str:
 def _key(folder: str, id: UUID, ending: str) -> str:
     if id.version != 7:
         raise ValueError(f"a media key needs a UUIDv7, got version {id.version}")
-    made_at = datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
-    return f"{folder}/{made_at:%Y/%m}/{id}{ending}"
+    return f"{folder}/{_moment(id):%Y/%m}/{id}{ending}"
+
+
+def _moment(id: UUID) -> datetime:
+    """When a UUIDv7 was made."""
+    return datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
 
 
 def temporary_folder() -> Path:
@@ -155,14 +159,6 @@ def open(key: str) -> BinaryIO:
     return cast(BinaryIO, store().open(key, "rb"))
 
 
-def copy_to_temporary(source: IO[bytes], path: Path) -> int:
-    """Write a whole stream to `path` in small blocks; returns the number of bytes."""
-    source.seek(0)
-    with path.open("wb") as file:
-        shutil.copyfileobj(source, file, COPY_BLOCK)
-        return file.tell()
-
-
 def size(key: str) -> int:
     return store().size(key)
 
@@ -216,6 +212,39 @@ def sweep_temporary(older_than: timedelta) -> list[Path]:
     if removed:
         logger.info("temporary files removed: %d", len(removed))
     return removed
+
+
+def old_keys(older_than: timedelta) -> Iterator[str]:
+    """Every stored file of ours whose key and whose bytes are both older than that."""
+    limit = datetime.now(tz=UTC) - older_than
+    for folder in FOLDERS:
+        for key in _keys_below(folder):
+            made_at = _made_at(key)
+            try:
+                if (made_at is None or made_at < limit) and store().get_modified_time(key) < limit:
+                    yield key
+            except FileNotFoundError:
+                continue
+
+
+def _keys_below(folder: str) -> Iterator[str]:
+    try:
+        folders, files = store().listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in files:
+        yield f"{folder}/{name}"
+    for name in folders:
+        yield from _keys_below(f"{folder}/{name}")
+
+
+def _made_at(key: str) -> datetime | None:
+    """When the row of this key was made; None for a name that is none of ours."""
+    try:
+        id = UUID(key.rpartition("/")[2][:36])
+    except ValueError:
+        return None
+    return _moment(id) if id.version == 7 else None
 
 
 def free_bytes() -> int:
