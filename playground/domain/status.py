@@ -62,7 +62,6 @@ PARKED = frozenset({S.UNKNOWN})
 ACTIVE = frozenset(Status) - ENDED - PARKED
 """Has a due time: the engine must look at it again."""
 
-CANCELLABLE_FREE = frozenset({S.QUEUED})
 STOPPABLE = frozenset({S.SUBMITTED, S.RUNNING})
 """Can be asked to stop; it may still cost."""
 
@@ -97,11 +96,6 @@ def check(source: Status, target: Status) -> None:
     """Raise IllegalMove unless a generation may go from `source` to `target`."""
     if target not in TRANSITIONS[source]:
         raise IllegalMove(f"{source} -> {target}")
-
-
-def sources_of(target: Status) -> frozenset[Status]:
-    """Every status from which `target` may be reached."""
-    return frozenset(source for source, targets in TRANSITIONS.items() if target in targets)
 
 
 def step_of(status: Status) -> Step:

@@ -49,10 +49,6 @@ class Limits:
     max_answer_bytes: int = MIB
     max_download_bytes: int = 1024 * MIB
 
-    @property
-    def download_total_s(self) -> float:
-        return self.download.total
-
 
 @dataclass(frozen=True, slots=True)
 class DialectDefaults:

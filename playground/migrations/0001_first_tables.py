@@ -764,7 +764,6 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("retires_at", models.DateTimeField(blank=True, null=True)),
                 ("retired_at", models.DateTimeField(blank=True, null=True)),
                 ("seen_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (

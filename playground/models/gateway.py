@@ -84,7 +84,6 @@ class VideoModel(Row):
         null=True, blank=True, help_text="Lowest known price per second; only for sorting."
     )
     lifecycle = models.CharField(max_length=10, choices=Lifecycle.choices, default=Lifecycle.LIVE)
-    retires_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
 

@@ -1,5 +1,4 @@
 import errno
-import io
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -148,14 +147,6 @@ def test_a_local_store_has_no_signed_link(media_store):
 
 def test_free_space_is_told_in_bytes(media_store):
     assert storage.free_bytes() > 1_000_000
-
-
-def test_a_stream_is_copied_from_its_start(media_store):
-    source = io.BytesIO(b"0123456789")
-    source.read(5)
-    with storage.temporary() as path:
-        assert storage.copy_to_temporary(source, path) == 10
-        assert path.read_bytes() == b"0123456789"
 
 
 def test_a_remote_store_takes_the_same_calls(bucket):
