@@ -1,12 +1,15 @@
 """Where lines go: the terminal, with the service's name in front, and one log file per service."""
 
 import contextlib
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 LOG_BYTES = 10 * 1024 * 1024
 _LONGEST_LINE = 64 * 1024
+FILE_MODE = 0o640
 _COLOURS = {"web": "36", "worker": "33", "sandbox": "35", "release": "34"}
 
 
@@ -18,6 +21,16 @@ def say(line: str, *, error: bool = False) -> None:
         stream.flush()
 
 
+def _opened(path: Path) -> BinaryIO:
+    """For appending, readable to this user and group only, also one that was made more widely readable before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if mode & ~FILE_MODE:
+        with contextlib.suppress(PermissionError):  # another user's to change
+            os.fchmod(descriptor, mode & FILE_MODE)
+    return os.fdopen(descriptor, "ab", buffering=0)
+
+
 class Output:
     """The lines of one service. The log file is moved to `<name>.log.1` when it has grown past `LOG_BYTES`."""
 
@@ -27,7 +40,7 @@ class Output:
         coloured = sys.stdout.isatty()
         self._label = f"\x1b[{_COLOURS.get(name, '32')}m{label}\x1b[0m" if coloured else label
         self._partial = b""
-        self._file: BinaryIO = self.path.open("ab", buffering=0)
+        self._file: BinaryIO = _opened(self.path)
         self._size = self.path.stat().st_size
 
     def feed(self, data: bytes) -> None:
@@ -55,5 +68,5 @@ class Output:
     def _rotate(self) -> None:
         self._file.close()
         self.path.replace(self.path.with_suffix(".log.1"))
-        self._file = self.path.open("ab", buffering=0)
+        self._file = _opened(self.path)
         self._size = 0

@@ -16,7 +16,7 @@ def check_data_dir(data_dir: Path) -> None:
     """Makes the data folder with its log folder and proves that a file can be written there."""
     try:
         data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        (data_dir / "logs").mkdir(exist_ok=True)
+        (data_dir / "logs").mkdir(mode=0o750, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir):
             pass
     except OSError as error:

@@ -3,11 +3,14 @@
 import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
+from playground.db.sqlite3.base import DatabaseWrapper
 from playground.models import Team
 
 pytestmark = [
@@ -80,3 +83,41 @@ def test_second_writer_waits_for_the_first_and_then_writes() -> None:
     for thread in threads:
         thread.join(10)
     assert set(Team.objects.values_list("slug", flat=True)) == {"a", "b"}
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_files_of_the_database_are_readable_to_its_user_and_group_only(tmp_path: Path, made_before: bool) -> None:
+    name = tmp_path / "rows.sqlite3"
+    if made_before:
+        name.touch()
+        name.chmod(0o644)
+    other = DatabaseWrapper(connection.settings_dict | {"NAME": str(name)}, alias="other")
+    before = os.umask(0o022)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("CREATE TABLE t (x)")
+        with transaction_of(other), other.cursor() as cursor:
+            cursor.execute("INSERT INTO t VALUES (1)")
+        names = {"", "-wal", "-shm", ".lock"}
+        assert modes(tmp_path) == {f"rows.sqlite3{ending}": "0o640" for ending in names}
+    finally:
+        os.umask(before)
+        other.close()
+
+
+@contextmanager
+def transaction_of(wrapper: DatabaseWrapper) -> Iterator[None]:
+    wrapper.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    yield
+    wrapper.commit()
+    wrapper.set_autocommit(True)
+
+
+def test_a_place_that_is_not_there_is_a_fault_of_the_database(tmp_path: Path) -> None:
+    other = DatabaseWrapper(connection.settings_dict | {"NAME": str(tmp_path / "no" / "rows.sqlite3")}, alias="other")
+    with pytest.raises(OperationalError):
+        other.connect()

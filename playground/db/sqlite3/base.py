@@ -7,8 +7,11 @@ the transaction ends makes the wait fair between all processes of one machine, w
 Single statements outside a transaction do not take it: they are short, and SQLite's own 20 s timeout covers them.
 """
 
+import contextlib
 import fcntl
 import os
+import stat
+import threading
 import time
 from typing import Any
 
@@ -16,6 +19,7 @@ from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
 LOOK_EVERY_S = 0.002
+FILE_MODE = 0o640
 
 
 def _lock(descriptor: int, *, seconds: float) -> None:
@@ -36,12 +40,43 @@ def _lock(descriptor: int, *, seconds: float) -> None:
             return
 
 
+def _keep_private(name: str) -> None:
+    """Nobody but this user and group reads the rows. SQLite gives its side files the mode of the database file.
+
+    The file is never opened here: closing it would take the locks of this process's other connections away.
+    """
+    if not os.path.exists(name):
+        with contextlib.suppress(OSError):  # SQLite itself says what is wrong with the place
+            _make_empty(name)
+    for path in (name, f"{name}-wal", f"{name}-shm"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # gone again, or another user's to change
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+            if mode & ~FILE_MODE:
+                os.chmod(path, mode & FILE_MODE)
+
+
+def _make_empty(name: str) -> None:
+    """Made under another name and linked: whoever opens it first may lock it at once."""
+    beside = f"{name}.{os.getpid()}-{threading.get_ident()}"
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, name)
+    finally:
+        os.unlink(beside)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """`ENGINE = "playground.db.sqlite3"`. Behaves as Django's own, with the lock file beside the database."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lock_fd: int | None = None
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if not self.is_in_memory_db():
+            _keep_private(str(self.settings_dict["NAME"]))
+        return super().get_new_connection(conn_params)
 
     @property
     def _lock_path(self) -> str | None:
@@ -60,7 +95,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         path = self._lock_path
         if path is None or self._lock_fd is not None:
             return
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             _lock(descriptor, seconds=float(self.settings_dict["OPTIONS"].get("timeout", 5.0)))
         except BaseException:
