@@ -120,4 +120,4 @@ def transaction_of(wrapper: DatabaseWrapper) -> Iterator[None]:
 def test_a_place_that_is_not_there_is_a_fault_of_the_database(tmp_path: Path) -> None:
     other = DatabaseWrapper(connection.settings_dict | {"NAME": str(tmp_path / "no" / "rows.sqlite3")}, alias="other")
     with pytest.raises(OperationalError):
-        other.connect()
+        other.ensure_connection()
