@@ -213,10 +213,17 @@ document.addEventListener("htmx:before:swap", (event) => {
   picking = byKey && document.activeElement?.name === "model";
 });
 
+// An answer changes the chips in place, so that a press just then is not lost. A chip that was pressed once no longer
+// follows its `checked` attribute by itself; what was chosen after the question counts more than its answer.
+function followAnswer() {
+  for (const chip of form().querySelectorAll("#sizes [type=radio], #lengths [type=radio]")) chip.checked = chip.defaultChecked;
+}
+
 // After any answer: count again, ask for a price that is still missing, keep the list of models open for the keyboard.
 document.addEventListener("htmx:after:swap", (event) => {
   const source = event.detail.ctx?.sourceElement;
   if (!form() || source?.id === "live") return;
+  if (source?.id === "price-check" && !outdated) followAnswer();
   count();
   save();
   if (document.getElementById("order")?.dataset.state === "checking" || source?.id === "reference-field") check();

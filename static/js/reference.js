@@ -76,9 +76,14 @@ document.addEventListener("click", (event) => {
   field().dispatchEvent(new CustomEvent("upload"));
 });
 
-document.addEventListener("htmx:error", (event) => {
-  if (event.detail.ctx?.sourceElement?.id === "reference-field") field()?.classList.remove("is-uploading");
-});
+// No answer, or one that says in a toast what was wrong: the picture chosen before still stands.
+for (const name of ["htmx:error", "htmx:response:error"])
+  document.addEventListener(name, (event) => {
+    if (event.detail.ctx?.sourceElement?.id !== "reference-field") return;
+    field().classList.remove("is-uploading");
+    const verb = field().querySelector(".drop__verb");
+    if (verb) verb.textContent = field().dataset.choose;
+  });
 
 // Which part of a picture of another shape is sent: the slider, or the marked part dragged over the picture.
 const slider = () => field()?.querySelector("[name=crop_at]");

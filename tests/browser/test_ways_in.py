@@ -130,6 +130,7 @@ def test_whole_flow_without_scripts(visit, up) -> None:
     card.locator(".job__word", has_text="Ready").wait_for(timeout=60_000)
     assert "http-equiv" not in page.content()
     card.locator(".job__title a").click()
+    page.wait_for_url("**/videos/*/")
     assert page.locator("#player[controls]").count() == 1
     assert page.locator("img[alt='The reference image of this video']").count() == 1
 
@@ -195,3 +196,47 @@ def test_press_while_a_price_is_on_its_way_shows_its_card_and_leaves_a_fresh_for
     ready_card(page, "Pressed before the price came")
     assert page.input_value("#order [name=token]") != sent
     assert up.query("SELECT count(*) FROM playground_run WHERE prompt LIKE 'Pressed before%'") == [(1,)]
+
+
+def press_as_a_price_arrives(page, chosen: str, target) -> None:
+    """Choose a shape, hold its price, press the pointer down on `target`, let the price come, release the pointer."""
+    held = []
+    page.route("**/create/price/", lambda route: held.append(route) if not held else route.continue_())
+    page.locator("#sizes .chip", has_text=chosen).click()
+    while not held:
+        page.wait_for_timeout(20)
+    box = target.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    held[0].continue_()
+    becomes(page, "!document.querySelector('#order').classList.contains('is-checking')")
+    page.mouse.up()
+
+
+def test_choice_pressed_while_a_price_arrives_is_not_lost(visit) -> None:
+    page = visit("/create/?model=p-video", who="quick")
+    press_as_a_price_arrives(page, "1:1", page.locator("#sizes .chip", has_text="9:16"))
+    assert page.locator("#shape-916").is_checked()
+    becomes(page, "!document.querySelector('#order').classList.contains('is-checking')")
+    assert page.locator("#shape-916").is_checked()
+
+
+def test_generate_pressed_while_a_price_arrives_is_not_lost(visit, up) -> None:
+    page = visit("/create/?model=p-video&seconds=1", who="quick")
+    page.fill("#prompt", "Pressed as a price arrived")
+    press_as_a_price_arrives(page, "1:1", page.locator("#generate"))
+    ready_card(page, "Pressed as a price arrived")
+    assert page.locator("#shape-11").is_checked()
+    assert up.query("SELECT count(*) FROM playground_run WHERE prompt = 'Pressed as a price arrived'") == [(1,)]
+
+
+def test_shape_that_the_next_model_lacks_is_shown_as_what_it_became(visit) -> None:
+    """A chosen chip keeps its own idea of being chosen: the answer's word counts."""
+    page = visit("/create/?model=p-video", who="quick")
+    page.locator("#sizes .chip", has_text="9:16").click()
+    becomes(page, "!document.querySelector('#order').classList.contains('is-checking')")
+    page.locator("#sizes .chip", has_text="16:9").click()
+    becomes(page, "!document.querySelector('#order').classList.contains('is-checking')")
+    checked = "[...document.querySelectorAll('#sizes :checked')].map((chip) => chip.value).join()"
+    assert page.evaluate(checked) == "16:9,720p"
+    assert page.evaluate(checked.replace(":checked", "[checked]")) == "16:9,720p"
