@@ -21,6 +21,8 @@ from playground.services.estimates import Quote, Wanted
 from playground.services.runs import new_token
 
 LATEST = 12
+SHOWN_WIDTH = 216
+SHOWN_HEIGHT = 140
 UNIT_STEP_MICROS = 100
 """$0.0001: no gateway prices a second finer than that."""
 EXAMPLES = (
@@ -58,15 +60,25 @@ class PickerRow:
 
 def picture_context(reference: Reference | None, draft: Draft, takes: Capabilities | None) -> dict[str, Any]:
     """The picture and the part of it that is sent; `crop_fits`: the model also makes videos of the picture's shape."""
-    if reference is None or takes is None:
-        return {"reference": reference, "crop": None}
+    if reference is None:
+        return {"reference": None, "crop": None}
+    shown = shown_size(reference.width, reference.height)
+    if takes is None:
+        return {"reference": reference, "crop": None, "shown": shown}
     crop = crop_for(reference.width, reference.height, fit(draft, takes).shape, draft.crop_position)
     return {
         "reference": reference,
         "crop": crop,
         "crop_at": draft.crop_position,
         "crop_fits": crop.picture_shape in takes.shapes,
+        "shown": shown,
     }
+
+
+def shown_size(width: int, height: int) -> tuple[int, int]:
+    """CSS pixels of the picture in the form: said beforehand, so that nothing moves when it has loaded."""
+    scale = min(SHOWN_WIDTH / width, SHOWN_HEIGHT / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def wanted_for(model: VideoModel, draft: Draft, fitted: Fitted, reference: Reference | None) -> Wanted:

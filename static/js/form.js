@@ -210,7 +210,8 @@ document.addEventListener("htmx:before:swap", (event) => {
     event.preventDefault();
     return;
   }
-  picking = byKey && document.activeElement?.name === "model";
+  const here = document.activeElement;
+  picking = byKey && here?.name === "model" && here.closest("details").open;
 });
 
 // An answer changes the chips in place, so that a press just then is not lost. A chip that was pressed once no longer

@@ -4,7 +4,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from tests.browser.conftest import becomes, jpeg, picture, ready_card, stays, still_there
+from tests.browser.conftest import PHONE, becomes, jpeg, picture, ready_card, stays, still_there
 from tests.support.visitor import Visitor
 
 FOCUSED = "document.activeElement.matches({!r})"
@@ -40,6 +40,12 @@ def test_reload_keeps_a_typed_length_instead_of_the_chips_and_the_other_way_roun
     page.reload()
     becomes(page, "document.querySelector('#seconds-other').value === '7'")
     assert page.locator("[name=seconds]:checked").count() == 0
+    page.locator("#generate", has_text="Generate - about $0.14").wait_for()
+    page.locator("#count-2").locator("..").click()
+    page.locator("#generate", has_text="Generate - about $0.28").wait_for()
+    assert page.input_value("#seconds-other") == "7"
+    assert page.locator("[name=seconds]:checked").count() == 0
+    page.locator("#count-1").locator("..").click()
     page.locator("#generate", has_text="Generate - about $0.14").wait_for()
 
     page.goto("/create/?model=p-video&seconds=9")
@@ -257,3 +263,20 @@ def test_crop_is_moved_by_key_and_by_hand_kept_over_a_reload_and_sent(visit, up)
         " u.id = n.run_id WHERE u.prompt = 'The right end of a picture'"
     )
     assert found == [(438, 202)]
+
+
+def test_nothing_moves_when_the_picture_has_loaded(visit) -> None:
+    page = visit("/create/?model=p-video&seconds=1", who="crops", **PHONE)
+    held = []
+    page.route("**/references/*/thumb/", lambda route: held.append(route))
+    page.set_input_files("#reference", picture(data=jpeg((360, 640))))
+    page.locator("#crop img").wait_for()
+    becomes(page, "!document.querySelector('#order').classList.contains('is-checking')")
+    while not held:
+        page.wait_for_timeout(20)
+    before = page.locator("#sizes").bounding_box()["y"]
+    for route in held:
+        route.continue_()
+    becomes(page, "document.querySelector('#crop img').naturalWidth > 0")
+    assert abs(page.locator("#sizes").bounding_box()["y"] - before) < 1
+    assert page.evaluate("Math.abs((i => i.width / i.height)(document.querySelector('#crop img')) - 360 / 640)") < 0.01
