@@ -8,18 +8,22 @@ from pathlib import Path
 
 import django
 import pytest
+from django.conf import settings
 
 from tests.environment import isolated
 
 # Before Django reads its settings: no test may touch the data of an installation in var/ or know its gateway and keys.
 # A lane names the folder; a run by hand makes one and removes it. Workers of pytest-xdist inherit the name.
-# pyproject.toml names no settings module, else pytest-django would read the settings before this line.
+# Neither pyproject.toml nor the environment that workers inherit names a settings module, else pytest-django would read
+# the settings before this line, and all workers would share one folder.
 _BY_HAND = "PLAYGROUND_TEST_DATA" not in os.environ
 _DATA = Path(os.environ.setdefault("PLAYGROUND_TEST_DATA", tempfile.mkdtemp(prefix="playground-") if _BY_HAND else ""))
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "one")
 _FOLDER = _DATA / _WORKER
 os.environ |= isolated(_FOLDER)
 django.setup()
+del os.environ["DJANGO_SETTINGS_MODULE"]
+assert _FOLDER == settings.DATA_DIR, settings.DATA_DIR
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,8 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> None:
     """Signing in costs nothing in tests: the real hasher is slow on purpose, and every account would pay for it."""
-    from django.conf import settings
-
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -57,9 +59,9 @@ def django_db_modify_db_settings() -> None:
     """A test database of its own for each worker; for SQLite a file, since memory has other locks than a disk."""
     from django.db import connections
 
-    settings = connections["default"].settings_dict
-    sqlite = "sqlite" in settings["ENGINE"]
-    settings["TEST"]["NAME"] = str(_FOLDER / "test.sqlite3") if sqlite else f"test_{settings['NAME']}_{_WORKER}"
+    database = connections["default"].settings_dict
+    sqlite = "sqlite" in database["ENGINE"]
+    database["TEST"]["NAME"] = str(_FOLDER / "test.sqlite3") if sqlite else f"test_{database['NAME']}_{_WORKER}"
 
 
 @pytest.fixture(scope="session")

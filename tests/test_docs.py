@@ -250,8 +250,8 @@ def test_commands_named_on_a_page_exist_with_their_options(page: Path) -> None:
 
 def test_readme_shows_the_two_commands() -> None:
     blocks = "\n".join(fences(text_of(ROOT / "README.md")))
-    assert "git clone" in blocks
-    assert "./scripts/up" in blocks
+    assert "./scripts/up\n" in blocks
+    assert "./scripts/test\n" in blocks
 
 
 # --- manners ---------------------------------------------------------------------------------------------------------

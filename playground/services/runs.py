@@ -118,8 +118,7 @@ def start(
     if not _TOKEN.fullmatch(token):
         raise BadToken
     body_hash = _hash(wanted, prompt)
-    earlier = _earlier(by, token, body_hash)
-    if earlier:
+    if earlier := _earlier(by, token, body_hash):
         return earlier
     _check_offered(by, wanted.model)
     _check_room()
@@ -130,10 +129,10 @@ def start(
     try:
         _write(run, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
     except IntegrityError:
-        again = _earlier(by, token, body_hash)
-        if again is None:
-            raise
-        return again
+        if earlier := _earlier(by, token, body_hash):
+            return earlier
+        uploads.check_kept(pictures)
+        raise
     except ledger.OverBudget as error:
         raise OverBudget(quote) from error
     return run

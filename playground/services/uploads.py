@@ -12,7 +12,7 @@ from playground.media.images import ImageRefused
 from playground.models import Membership, Reference
 from playground.models.base import new_id
 
-__all__ = ["ImageRefused", "cut", "discard", "gone", "store"]
+__all__ = ["ImageRefused", "check_kept", "cut", "discard", "gone", "store"]
 
 
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
@@ -72,13 +72,31 @@ def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
     the picture's file is gone.
     """
     if crop.is_whole:
+        if not storage.exists(reference.key):
+            raise gone()
         return reference
     x, y, width, height = crop.box
     place = {"cut_from": reference, "cut_x": x, "cut_y": y, "width": width, "height": height}
     made = Reference.objects.filter(**place).first()
-    if made is not None:
+    if made is not None and storage.exists(made.key):
+        Reference.objects.filter(id=made.id).update(created_at=timezone.now())  # by its age it is tidied
         return made
-    new = Reference(id=new_id(), team_id=reference.team_id, created_by_id=by.user_id, **place)
+    new = made or Reference(id=new_id(), team_id=reference.team_id, created_by_id=by.user_id, **place)
+    _write_cut(new, reference, crop)
+    try:
+        with transaction.atomic():
+            new.save()
+    except IntegrityError:  # another press cut the same part meanwhile, or the picture was removed
+        storage.delete(new.key)
+        storage.delete(new.thumb_key)
+        made = Reference.objects.filter(**place).first()
+        if made is None:
+            raise gone() from None
+        return made
+    return new
+
+
+def _write_cut(new: Reference, reference: Reference, crop: Crop) -> None:
     new.key = storage.reference_key(new.id, ".jpg")
     new.thumb_key = storage.reference_key(new.id, ".webp", variant="thumb")
     with storage.temporary(".image") as picture, storage.temporary(".thumb") as thumb:
@@ -91,17 +109,12 @@ def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
         storage.adopt(picture, new.key)
         storage.adopt(thumb, new.thumb_key)
     new.content_type, new.size_bytes, new.sha256 = facts.content_type, facts.size_bytes, facts.sha256
-    try:
-        with transaction.atomic():
-            new.save(force_insert=True)
-    except IntegrityError:  # another press cut the same part meanwhile
-        storage.delete(new.key)
-        storage.delete(new.thumb_key)
-        made = Reference.objects.filter(**place).first()
-        if made is None:  # or the picture was removed meanwhile
-            raise gone() from None
-        return made
-    return new
+
+
+def check_kept(pictures: list[Reference]) -> None:
+    """Raises ImageRefused when one of them was removed meanwhile."""
+    if Reference.objects.filter(id__in=[picture.id for picture in pictures]).count() < len(pictures):
+        raise gone()
 
 
 def gone() -> ImageRefused:

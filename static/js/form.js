@@ -3,7 +3,9 @@
 const DEBOUNCE = 300;
 const PRICED = new Set(["model", "size", "shape", "quality", "seconds", "seconds_other", "count", "audio"]);
 const form = () => document.getElementById("create");
-const key = () => `draft:${form().dataset.person}`;
+// What an address filled in is kept for this tab and this address only: it must not replace what was typed without one.
+const keptIn = () => (location.search ? sessionStorage : localStorage);
+const key = () => `draft:${form().dataset.person}:${location.search}`;
 let timer = 0;
 let composing = false;
 let byKey = false;
@@ -33,6 +35,8 @@ function chosen(event) {
     if (other) other.value = "";
   }
   if (name === "seconds_other") uncheckLengths();
+  const consent = form().querySelector("[name=accept_unpriced]");
+  if (consent) consent.checked = false; // it was given for other settings
   checkSoon();
 }
 
@@ -64,7 +68,7 @@ function save() {
     for (const [name, value] of new FormData(form())) {
       if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "accept_unpriced", "model_shown", "parent"].includes(name)) values[name] = value;
     }
-    localStorage.setItem(key(), JSON.stringify(values));
+    keptIn().setItem(key(), JSON.stringify(values));
   } catch {
     // No storage: then reload forgets, as browsers do.
   }
@@ -72,19 +76,20 @@ function save() {
 
 function stored() {
   try {
-    return JSON.parse(localStorage.getItem(key()) || "null");
+    return JSON.parse(keptIn().getItem(key()) || "null");
   } catch {
     return null;
   }
 }
 
-// Only into a form that the server sent without a wish of its own (no ?from=, no errors, no kept input), or after a reload,
-// where the draft is newer than the address. A browser that reloads puts back some fields and not others, so that a model
-// would stand beside the settings of another one: the draft knows them all, and starts from the form as it was sent.
+// Only into a form that the server sent without a wish of its own (no ?from=, no errors, no kept input), or after a reload
+// or a step back, where the draft is newer than the address. A browser that reloads puts back some fields and not others,
+// so that a model would stand beside the settings of another one: the draft knows them all, and starts from the form as it
+// was sent.
 function restore() {
   const draft = stored();
   const prompt = document.getElementById("prompt");
-  const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+  const reloaded = ["reload", "back_forward"].includes(performance.getEntriesByType("navigation")[0]?.type);
   if (!draft || form().querySelector("[aria-invalid=true]")) return;
   if (!reloaded && (location.search || prompt.defaultValue.trim())) return;
   form().reset();
@@ -93,7 +98,7 @@ function restore() {
   if (negative && draft.negative_prompt) negative.value = draft.negative_prompt;
   let changed = false;
   const shown = form().querySelector("[name=model]:checked")?.value;
-  if (draft.reference_id && !form().querySelector("[name=reference_id]")) showReference(draft.reference_id, draft.crop_at);
+  restoreReference(draft);
   for (const [name, value] of Object.entries(draft)) {
     if (["prompt", "negative_prompt", "reference_id", "crop_at"].includes(name) || (value === "" && name !== "seconds_other")) continue;
     changed = put(name, value, draft.model !== shown) || changed;
@@ -102,11 +107,16 @@ function restore() {
 }
 
 // The picture is drawn by the server again, so that nothing is ordered with an image that is not seen.
-function showReference(id, cropAt) {
+function restoreReference(draft) {
+  const names = ["reference_id", "crop_at"];
   const field = document.getElementById("reference-field");
+  const shown = (name) => field.querySelector(`[name=${name}]`)?.value ?? "";
+  if (names.every((name) => shown(name) === (draft[name] ?? ""))) return;
   const ask = () => {
-    field.append(hidden("reference_id", id));
-    if (cropAt) field.append(hidden("crop_at", cropAt));
+    if (draft.reference_id) {
+      for (const input of field.querySelectorAll("[name=reference_id], [name=crop_at]")) input.remove();
+      for (const name of names) if (draft[name]) field.append(hidden(name, draft[name]));
+    } else field.append(hidden("remove", "1"));
     field.dispatchEvent(new CustomEvent("upload"));
   };
   // htmx listens once the document is there, which is after this module has run.
@@ -218,6 +228,7 @@ document.addEventListener("htmx:before:swap", (event) => {
 // follows its `checked` attribute by itself; what was chosen after the question counts more than its answer.
 function followAnswer() {
   for (const chip of form().querySelectorAll("#sizes [type=radio], #lengths [type=radio]")) chip.checked = chip.defaultChecked;
+  if (document.getElementById("seconds-other")?.value) uncheckLengths();
 }
 
 // After any answer: count again, ask for a price that is still missing, keep the list of models open for the keyboard.

@@ -103,6 +103,19 @@ document.addEventListener("input", (event) => {
   if (event.target.name === "crop_at") mark();
 });
 
+// An answer about the price knows the place of a moment ago: what is sent, and what is marked, is that of now.
+let at = null;
+document.addEventListener("htmx:before:swap", (event) => {
+  at = event.detail.ctx?.sourceElement?.id === "price-check" ? slider()?.value : null;
+});
+document.addEventListener("htmx:after:swap", () => {
+  if (at != null && slider()) {
+    slider().value = at;
+    if (field().querySelector(".crop__mark")) mark();
+  }
+  at = null;
+});
+
 document.addEventListener("pointerdown", (event) => {
   const box = event.target.closest?.(".crop--moves");
   if (!box || event.button) return;

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import httpx  # noqa: TID251
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from playground.gateway.errors import GatewayError
 from playground.gateway.types import Dialect, Job
 from playground.gateway.wire import Answer
 from tests.gateway.fake import KEY
+
+pytestmark = pytest.mark.slow
 
 NAMES = st.sampled_from(
     [

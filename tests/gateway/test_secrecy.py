@@ -15,6 +15,8 @@ from playground.gateway.types import ConfigError, GatewayConfig, Job, JobState, 
 from tests.gateway.fake import KEY, Behaviour, client, config, fake, says
 from tests.gateway.test_orders import ORDER, error, hangs_up, resets
 
+pytestmark = pytest.mark.slow
+
 ESCAPED = "".join(f"\\u{ord(char):04x}" for char in KEY)
 
 

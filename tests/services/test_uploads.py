@@ -117,12 +117,13 @@ def test_part_of_a_picture_is_cut_once_for_each_box(member: Membership) -> None:
     assert uploads.cut(by=member, reference=whole, crop=crop_for(640, 360, "16:9", 0)) == whole
 
 
-def test_cut_of_a_picture_whose_file_is_gone_is_refused_in_words(member: Membership) -> None:
+@pytest.mark.parametrize("shape", ["1:1", "16:9"])
+def test_picture_whose_file_is_gone_is_refused_in_words_whole_or_cut(member: Membership, shape: str) -> None:
     whole = uploads.store(by=member, stream=corners())
     storage.delete(whole.key)
 
     with pytest.raises(uploads.ImageRefused) as refused:
-        uploads.cut(by=member, reference=whole, crop=crop_for(640, 360, "1:1"))
+        uploads.cut(by=member, reference=whole, crop=crop_for(640, 360, shape))
 
     assert refused.value.code == "gone"
     assert Reference.objects.count() == 1
@@ -135,3 +136,16 @@ def test_uploading_again_what_was_cut_out_is_a_picture_of_its_own(member: Member
     Reference.objects.filter(id=cut.id).update(sha256=uploads.store(by=member, stream=picture()).sha256)
 
     assert uploads.store(by=member, stream=picture()).cut_from is None
+
+
+def test_cut_whose_file_is_gone_is_cut_again_and_a_used_one_is_young(member: Membership) -> None:
+    whole, crop = uploads.store(by=member, stream=corners()), crop_for(640, 360, "9:16", 100)
+    cut = uploads.cut(by=member, reference=whole, crop=crop)
+    storage.delete(cut.key)
+    Reference.objects.update(created_at=timezone.now() - timedelta(days=29))
+
+    assert uploads.cut(by=member, reference=whole, crop=crop) == cut
+    assert storage.size(cut.key) == cut.size_bytes
+    uploads.cut(by=member, reference=whole, crop=crop)
+    cut.refresh_from_db()
+    assert cut.created_at > timezone.now() - timedelta(hours=1)

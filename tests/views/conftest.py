@@ -5,6 +5,7 @@ from django.test import Client
 
 from playground.models import Membership, Role
 from tests import factories
+from tests.support.processes import wait_until
 
 
 class MemberClient(Client):
@@ -56,3 +57,23 @@ def plain_static_files(settings):
     """Pages are drawn without `collectstatic`; the hashed names are the business of the browser lane."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture
+def page(chromium, live_server, admin, browser_of):
+    context = chromium.new_context(base_url=live_server.url)
+    session = browser_of(admin).cookies["session"].value
+    context.add_cookies([{"name": "session", "value": session, "url": live_server.url}])
+    page = context.new_page()
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+    yield page
+    complaints = page.complaints
+    context.close()
+    assert complaints == []
+
+
+def becomes_true(page, expression: str) -> None:
+    """Playwright's own wait needs `eval` in the page, which the CSP forbids."""
+    wait_until(lambda: page.evaluate(expression), within=20, what=expression)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
 from playground.media import storage
-from playground.models import Generation, Lifecycle, Role, Run
+from playground.models import Generation, Lifecycle, Reference, Role, Run
 from playground.services import estimates
 from playground.views.create_page import EXAMPLES
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_reference, make_run, make_video
@@ -315,18 +315,39 @@ def test_settings_used_again_bring_the_whole_picture_and_the_place_of_the_crop(c
     assert 'name="crop_at" min="0" max="100" step="1" value="80"' in html
 
 
-def test_order_of_a_picture_whose_file_is_gone_says_so_beside_it(client, model, member):
+@pytest.mark.parametrize(("shape", "size"), [("16:9", "1280x720"), ("9:16", "720x1280")])
+def test_order_of_a_picture_whose_file_is_gone_says_so_beside_it(client, model, member, shape, size):
     whole = make_reference(by=member, size=(640, 360))
     storage.delete(whole.key)
     cache.set(
-        estimates._key(estimates.Wanted(model=model, size="720x1280", seconds=4, references=(whole,))),
+        estimates._key(estimates.Wanted(model=model, size=size, seconds=4, references=(whole,))),
         {"state": "estimated", "unit_micros": 400_000, "provider": "fal", "checked_at": timezone.now().timestamp()},
         60,
     )
 
-    answer = client.post("/create/", values(model, shape="9:16", reference_id=str(whole.id)))
+    answer = client.post("/create/", values(model, shape=shape, reference_id=str(whole.id)))
 
     assert answer.status_code == 422
     assert 'id="reference-error"' in answer.content.decode()
+    assert "The picture is gone" in answer.content.decode()
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("shape", ["16:9", "9:16"])
+def test_picture_removed_while_the_price_is_asked_for_is_said_and_nothing_is_sent(
+    client, model, member, monkeypatch, shape
+):
+    whole = make_reference(by=member, size=(640, 360))
+
+    def ask(wanted):
+        Reference.objects.filter(id=whole.id).delete()
+        return {"state": "estimated", "unit_micros": 400_000, "checked_at": timezone.now().timestamp()}
+
+    monkeypatch.setattr(estimates, "_ask", ask)
+
+    answer = client.post("/create/", values(model, shape=shape, reference_id=str(whole.id)))
+
+    assert answer.status_code == 422
     assert "The picture is gone" in answer.content.decode()
     assert not Run.objects.exists()

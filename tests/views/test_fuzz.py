@@ -12,6 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from playground.models import Role
 from tests import factories
 
+pytestmark = pytest.mark.slow
+
 GONE = "01900000-0000-7000-8000-000000000000"
 ODD = [
     "",

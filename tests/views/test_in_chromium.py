@@ -10,29 +10,9 @@ from playground.domain.status import Status
 from playground.models import Generation, Run
 from playground.services import estimates
 from tests import factories
-from tests.support.processes import wait_until
+from tests.views.conftest import becomes_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def page(chromium, live_server, admin, browser_of):
-    context = chromium.new_context(base_url=live_server.url)
-    session = browser_of(admin).cookies["session"].value
-    context.add_cookies([{"name": "session", "value": session, "url": live_server.url}])
-    page = context.new_page()
-    page.complaints = []
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
-    yield page
-    complaints = page.complaints
-    context.close()
-    assert complaints == []
-
-
-def becomes_true(page, expression: str) -> None:
-    """Playwright's own wait needs `eval` in the page, which the CSP forbids."""
-    wait_until(lambda: page.evaluate(expression), within=20, what=expression)
 
 
 def test_more_tiles_come_without_a_new_address_and_take_the_focus(page, admin):

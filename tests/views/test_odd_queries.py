@@ -11,6 +11,8 @@ import pytest
 from playground.domain.status import Status
 from tests import factories
 
+pytestmark = pytest.mark.slow
+
 NAMES = {
     "/gallery/": ("before", "owner", "model", "shape", "select", "team"),
     "/gallery/newer/": ("after", "model"),

@@ -1,0 +1,141 @@
+"""The Create form in a real browser, with prices from the test: what stands in it is what would be sent."""
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from playground.domain.capabilities import Capabilities, Lengths
+from playground.services import estimates
+from tests import factories
+from tests.browser.conftest import jpeg, picture
+from tests.views.conftest import becomes_true
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SLIDER = "document.querySelector('[name=crop_at]')?.value"
+MARK = """(() => {
+  const mark = document.querySelector(".crop__mark");
+  const room = mark.ownerSVGElement.viewBox.baseVal.width - mark.width.baseVal.value;
+  return String(Math.round((100 * mark.x.baseVal.value) / room));
+})()"""
+PRICED = "!document.querySelector('#order').classList.contains('is-checking')"
+TAKES = Capabilities(
+    sizes=("720x1280", "720x720", "1280x720"), lengths=Lengths(minimum=1, maximum=10), image_to_video=True
+)
+
+
+@pytest.fixture
+def whole(admin, monkeypatch):
+    """A wide picture, and a model of three shapes whose price is always the same."""
+    cache.clear()
+    factories.make_model("m", gateway=factories.make_gateway(slug="sandbox", is_default=True), takes=TAKES)
+    price = {"state": "estimated", "unit_micros": 400_000, "provider": "fal"}
+    monkeypatch.setattr(estimates, "_ask", lambda wanted: price | {"checked_at": timezone.now().timestamp()})
+    return factories.make_reference(by=admin, size=(640, 360))
+
+
+@pytest.fixture
+def cropping(page, whole):
+    """The form with that picture beside an upright shape."""
+    page.goto(f"/create/?model=m&size=720x1280&reference_id={whole.id}")
+    becomes_true(page, f"{SLIDER} === '50'")
+    return page
+
+
+@pytest.mark.parametrize("how", ["key", "hand"])
+def test_crop_moved_while_a_price_is_on_its_way_stays_where_it_is(cropping, how):
+    page = cropping
+    held = []
+    page.route("**/create/price/", lambda route: held.append(route))
+    page.locator("#sizes .chip", has_text="1:1").click()
+    while not held:
+        page.wait_for_timeout(20)
+    if how == "key":
+        page.locator("[name=crop_at]").press("Home")
+    else:
+        page.locator(".crop").scroll_into_view_if_needed()
+        box = page.locator(".crop").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] - 20, box["y"] + 20, steps=3)
+        page.mouse.up()
+    becomes_true(page, f"{MARK} === '0'")
+    held[0].continue_()
+    becomes_true(page, PRICED)
+    becomes_true(page, "document.querySelector('.crop__mark').width.baseVal.value === 360")
+    assert (page.evaluate(SLIDER), page.evaluate(MARK)) == ("0", "0")
+
+
+def test_left_end_of_a_picture_is_kept_through_another_shape(cropping):
+    page = cropping
+    page.locator("[name=crop_at]").press("Home")
+    page.locator("#sizes .chip", has_text="16:9").click()
+    becomes_true(page, "!document.querySelector('.crop__mark')")
+    page.locator("#sizes .chip", has_text="9:16").click()
+    becomes_true(page, "document.querySelector('.crop__mark') !== null")
+    assert (page.evaluate(SLIDER), page.evaluate(MARK)) == ("0", "0")
+
+
+def test_reload_of_an_address_with_a_picture_keeps_its_crop(cropping):
+    page = cropping
+    page.locator("[name=crop_at]").press("Home")
+    page.reload()
+    becomes_true(page, f"document.querySelector('.crop__mark') && {MARK} === '0'")
+    assert page.evaluate(SLIDER) == "0"
+
+
+def test_reload_of_an_address_with_a_picture_keeps_the_other_one_chosen_since(cropping, whole):
+    page = cropping
+    page.set_input_files("#reference", picture(data=jpeg((400, 300))))
+    becomes_true(page, f"document.querySelector('[name=reference_id]')?.value !== '{whole.id}'")
+    becomes_true(page, PRICED)
+    mine = page.input_value("[name=reference_id]")
+    page.reload()
+    becomes_true(page, f"document.querySelector('[name=reference_id]')?.value === '{mine}'")
+
+
+def test_reload_of_an_address_with_a_picture_that_an_order_uses_keeps_it_removed(cropping, whole, admin):
+    page = cropping
+    generation = factories.make_generation(by=admin)
+    generation.generation_references.create(reference=whole)
+    page.locator("[data-remove-reference]").click()
+    becomes_true(page, "!document.querySelector('[name=reference_id]')")
+    becomes_true(page, PRICED)
+    page.reload()
+    becomes_true(page, "!document.querySelector('[name=reference_id]')")
+
+
+def test_what_was_typed_is_not_replaced_by_what_an_address_fills_in(page, whole):
+    page.goto("/create/?model=m")
+    page.goto("/create/")
+    page.fill("#prompt", "A long idea of mine")
+    page.goto("/create/?example=1")
+    page.locator("#sizes .chip", has_text="1:1").click()
+    becomes_true(page, PRICED)
+    page.go_back()
+    becomes_true(page, "document.querySelector('#prompt').value === 'A long idea of mine'")
+    page.goto("/create/")
+    assert page.input_value("#prompt") == "A long idea of mine"
+
+
+def test_consent_to_an_unknown_price_is_for_what_it_was_given(page, admin):
+    cache.clear()
+    gateway = factories.make_gateway(slug="other", is_default=True, has_dry_run=False)
+    admin.team.allow_unpriced = True
+    admin.team.save()
+    for slug, owner in (("cheap", "a"), ("dear", "b")):
+        factories.make_model(slug, gateway=gateway, owner=owner)
+    page.goto("/create/?model=cheap")
+    page.locator("[name=accept_unpriced]").check()
+    page.locator(".picker__face").click()
+    page.locator(".picker__row", has_text="dear").click()
+    becomes_true(page, "document.querySelector('[name=model_shown]').value === 'dear'")
+    becomes_true(page, PRICED)
+    assert not page.locator("[name=accept_unpriced]").is_checked()
+
+
+def test_typed_length_stands_alone_even_when_it_is_too_long(page, whole):
+    page.goto("/create/?model=m&seconds=4")
+    page.fill("#seconds-other", "99")
+    becomes_true(page, f"document.querySelector('#generate').textContent.includes('$0.40') && {PRICED}")
+    assert page.input_value("#seconds-other") == "99"
+    assert page.locator("[name=seconds]:checked").count() == 0
