@@ -57,10 +57,10 @@ def reference_key(id: UUID, suffix: str, *, variant: str = "") -> str:
 def _key(folder: str, id: UUID, ending: str) -> str:
     if id.version != 7:
         raise ValueError(f"a media key needs a UUIDv7, got version {id.version}")
-    return f"{folder}/{_moment(id):%Y/%m}/{id}{ending}"
+    return f"{folder}/{moment(id):%Y/%m}/{id}{ending}"
 
 
-def _moment(id: UUID) -> datetime:
+def moment(id: UUID) -> datetime:
     """When a UUIDv7 was made."""
     return datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
 
@@ -214,17 +214,31 @@ def sweep_temporary(older_than: timedelta) -> list[Path]:
     return removed
 
 
-def old_keys(older_than: timedelta) -> Iterator[str]:
-    """Every stored file of ours whose key and whose bytes are both older than that."""
-    limit = datetime.now(tz=UTC) - older_than
-    for folder in FOLDERS:
-        for key in _keys_below(folder):
-            made_at = _made_at(key)
-            try:
-                if (made_at is None or made_at < limit) and store().get_modified_time(key) < limit:
-                    yield key
-            except FileNotFoundError:
-                continue
+def rename(key: str, other: str) -> None:
+    """Give the file another key. Raises FileNotFoundError.
+
+    A remote store cannot rename: there the bytes are fetched, sent under the other name, and only then deleted.
+    """
+    path, target = local_path(key), local_path(other)
+    if path is not None and target is not None:
+        _make_folders(target.parent)
+        path.replace(target)
+        _sync(target.parent)
+        return
+    with temporary() as part:
+        with open(key) as stored, part.open("wb") as file:
+            shutil.copyfileobj(stored, file)
+        adopt(part, other)
+    delete(key)
+
+
+def entries(folder: str) -> Iterator[tuple[str, datetime]]:
+    """Every key below a folder and when its bytes were written."""
+    for key in _keys_below(folder):
+        try:
+            yield key, store().get_modified_time(key)
+        except FileNotFoundError:
+            continue
 
 
 def _keys_below(folder: str) -> Iterator[str]:
@@ -236,15 +250,6 @@ def _keys_below(folder: str) -> Iterator[str]:
         yield f"{folder}/{name}"
     for name in folders:
         yield from _keys_below(f"{folder}/{name}")
-
-
-def _made_at(key: str) -> datetime | None:
-    """When the row of this key was made; None for a name that is none of ours."""
-    try:
-        id = UUID(key.rpartition("/")[2][:36])
-    except ValueError:
-        return None
-    return _moment(id) if id.version == 7 else None
 
 
 def free_bytes() -> int:

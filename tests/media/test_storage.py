@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import storages
 
-from playground.media import storage
+from playground.media import orphans, storage
 
 # 2026-11-21 03:36:05 UTC in milliseconds in the first 48 bits.
 ID = UUID("019aa45c-0c88-7abc-8def-0123456789ab")
@@ -166,3 +166,48 @@ def test_a_remote_store_that_renames_is_not_trusted(bucket, monkeypatch):
     monkeypatch.setattr(type(bucket), "save", lambda self, name, content: self._save("other", content))
     with pytest.raises(OSError, match="another name"):
         put("videos/a.mp4", b"film")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def either_store(request):
+    request.getfixturevalue({"folder": "media_store", "bucket": "bucket"}[request.param])
+
+
+def test_what_is_set_aside_keeps_its_bytes_and_comes_back(either_store):
+    key = storage.video_key(ID)
+    put(key, b"film")
+    orphans.set_aside(key)
+    assert not storage.exists(key)
+    assert storage.exists(f"orphans/{key}")
+    orphans.bring_back(key)
+    assert not storage.exists(f"orphans/{key}")
+    with storage.open(key) as file:
+        assert file.read() == b"film"
+
+
+def test_coming_back_replaces_nothing(either_store):
+    key = storage.video_key(ID)
+    put(key, b"old")
+    orphans.set_aside(key)
+    put(key, b"new")
+    orphans.bring_back(key)
+    with storage.open(key) as file:
+        assert file.read() == b"new"
+    assert not storage.exists(f"orphans/{key}")
+
+
+def test_nothing_to_set_aside_or_bring_back_is_an_error(either_store):
+    key = storage.video_key(ID)
+    for move in (orphans.set_aside, orphans.bring_back):
+        with pytest.raises(FileNotFoundError):
+            move(key)
+
+
+def test_time_of_setting_aside_is_that_of_the_move(media_store):
+    key = storage.video_key(ID)
+    put(key, b"film")
+    os.utime(media_store / key, (0, 0))
+    orphans.set_aside(key)
+    ((found, moved_at),) = orphans.keys_aside()
+    assert found == key
+    assert moved_at.year > 2000
