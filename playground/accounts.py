@@ -1,7 +1,7 @@
 """How django-allauth behaves here, and how wrong passwords are counted.
 
 Wrong passwords are counted three ways, each in a window that slides (`ACCOUNT_RATE_LIMITS` in the settings has the
-numbers): by client address, by e-mail address and client address together, and, much looser, by e-mail address alone.
+numbers): by e-mail address and client address together, by client address, and, much looser, by e-mail address alone.
 The tight limit is on the pair, so that a stranger who tries somebody's address does not keep its owner out; the loose
 one, above what a single client can use up, bounds guessing from many clients. A right password is not counted, a try
 that was refused is not either, and a one-time link signs in whatever the counts say.
@@ -11,6 +11,8 @@ import math
 import time
 
 from allauth.account.adapter import DefaultAccountAdapter
+
+# What is public, allauth.core.ratelimit, says yes or no, cannot take a count back, and is to go.
 from allauth.core.internal import ratelimit
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.cache import cache
@@ -20,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 APP = "allauth.account"
-PAIR, ADDRESS = "login_failed", "login_failed_address"
+PAIR, CLIENT, ADDRESS = "login_failed", "login_failed_client", "login_failed_address"
 TOO_MANY = "too_many_login_attempts"
 """The code of the form error, by which the views answer 429."""
 
@@ -41,7 +43,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         `request.retry_after` then holds the seconds to wait.
         """
         email = f"{get_current_site(request).domain}:{credentials.get('email', '').lower()}"
-        counts = ((PAIR, f"{email}:{ratelimit.get_ip(request)}"), (ADDRESS, email))
+        counts = ((PAIR, f"{email}:{ratelimit.get_ip(request)}"), (CLIENT, None), (ADDRESS, email))
         usage = ratelimit.RateLimitUsage(usage=[])
         for action, key in counts:
             used = ratelimit.consume(request, app=APP, action=action, key=key)

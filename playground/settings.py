@@ -197,7 +197,9 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
 # See playground/accounts.py. `login` would count right passwords too; a client's wrong ones are counted below.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
-    "login_failed": "30/5m/ip,5/5m/key",  # the key is e-mail address and client address together
+    # One rate each: of several under one name, those before the one that refuses would count the refused try.
+    "login_failed": "5/5m/key",  # the key is e-mail address and client address together
+    "login_failed_client": "30/5m/ip",
     "login_failed_address": "100/h/key",  # one client alone gets no further than 60 an hour
 }
 # The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
