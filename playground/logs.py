@@ -14,6 +14,9 @@ import structlog
 SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secret", "cookie", "signature")
 
 
+QUIET = ("django.server", "httpx", "httpcore", "aiohttp", "django-q", "boto3", "botocore", "s3transfer", "urllib3")
+"""Libraries that speak from level warning on only: some write out whole requests, with signatures, at level debug."""
+
 _TOKEN_IN_PATH = re.compile(r"/(welcome|sign-in|hooks|s)/[^\s?]+")
 
 _QUERY = re.compile(r"\?[^\s]+$")
@@ -65,6 +68,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     )
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     quiet = {"handlers": ["console"], "level": logging.WARNING, "propagate": False}
+    quietly = dict.fromkeys(QUIET, quiet)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -84,10 +88,6 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"handlers": ["console"], "level": level, "propagate": False},
-            "django.server": quiet,
-            "httpx": quiet,
-            "httpcore": quiet,
-            "aiohttp": quiet,
-            "django-q": quiet,
+            **quietly,
         },
     }

@@ -11,6 +11,7 @@ import dj_email_url
 from environs import Env, validate
 
 from playground.logs import logging_config
+from playground.object_storage import bucket_of
 from playground.version import read_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -223,9 +224,12 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", "")
 MEDIA_STREAMS = env.int("MEDIA_STREAMS", 32, validate=validate.Range(min=1))
+# Never a setting itself: debug pages show settings, and hide of this only the keys in STORAGES.
+_bucket = bucket_of(env.str("MEDIA_STORAGE_URL", ""), page_scheme=_public.scheme)
+_folder = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}}
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}},
-    "media": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}},
+    "default": _folder,
+    "media": _bucket.storage() if _bucket else _folder,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -244,13 +248,14 @@ TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 # --- headers -----------------------------------------------------------------------------------------------------
+_media_from = [_bucket.origin] if _bucket else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:", "blob:"],
-        "media-src": ["'self'", "blob:"],
+        "img-src": ["'self'", "data:", "blob:", *_media_from],
+        "media-src": ["'self'", "blob:", *_media_from],
         "connect-src": ["'self'"],
         "font-src": ["'self'"],
         "manifest-src": ["'self'"],

@@ -68,5 +68,20 @@ venv_missing() {
     echo "this Python has no venv module; on Debian and Ubuntu: apt install python3-venv (or python$version-venv)"
 }
 
-ensure_run() { ensure_venv installed requirements.txt; }
-ensure_dev() { ensure_venv installed-dev requirements.txt requirements-dev.txt; }
+# Whether MEDIA_STORAGE_URL is set: in the environment, which wins, or else in .env.
+remote_media() {
+    if [ -n "${MEDIA_STORAGE_URL+set}" ]; then
+        [ -n "$MEDIA_STORAGE_URL" ]
+    else
+        grep -Eqs '^[[:space:]]*(export[[:space:]]+)?MEDIA_STORAGE_URL[[:space:]]*=[[:space:]]*[^[:space:]#]' .env
+    fi
+}
+
+ensure_run() {
+    if remote_media; then
+        ensure_venv installed requirements.txt requirements-s3.txt
+    else
+        ensure_venv installed requirements.txt
+    fi
+}
+ensure_dev() { ensure_venv installed-dev requirements.txt requirements-s3.txt requirements-dev.txt; }

@@ -5,12 +5,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
 import pytest
 from django.conf import settings
 
 from tests.environment import isolated
+
+if TYPE_CHECKING:
+    from tests.support.bucket import BucketServer, TestBucket
 
 # Before Django reads its settings: no test may touch the data of an installation in var/ or know its gateway and keys.
 # A lane names the folder; a run by hand makes one and removes it. Workers of pytest-xdist inherit the name.
@@ -62,6 +66,25 @@ def django_db_modify_db_settings() -> None:
     database = connections["default"].settings_dict
     sqlite = "sqlite" in database["ENGINE"]
     database["TEST"]["NAME"] = str(_FOLDER / "test.sqlite3") if sqlite else f"test_{database['NAME']}_{_WORKER}"
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator["BucketServer"]:
+    """A server that speaks S3. One for each worker of pytest-xdist, so its tests say `xdist_group("bucket")`."""
+    from tests.support.bucket import start_bucket
+
+    with start_bucket() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(settings: object, bucket_server: "BucketServer") -> Iterator["TestBucket"]:
+    """A fresh bucket, which is the media store for the length of the test."""
+    from tests.support.bucket import TestBucket
+
+    made = TestBucket.new(bucket_server).use(settings)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -20,5 +20,6 @@ def isolated(folder: Path) -> dict[str, str]:
         "GATEWAY_BASE_URL": "",
         "GATEWAY_API_KEY": "",
         "GATEWAY_DIALECT": "",
+        "MEDIA_STORAGE_URL": "",
         "DEBUG": "false",
     }

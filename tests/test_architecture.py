@@ -40,6 +40,9 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "httpx_aiohttp": ("gateway/",),
     "aiohttp": ("gateway/",),
     "django_q": ("queue.py", "management/commands/worker.py"),
+    "boto3": ("media/bucket.py",),
+    "botocore": ("media/bucket.py",),
+    "storages": ("media/bucket.py",),
 }
 DJANGO_FREE = ("domain", "gateway", "supervisor")
 FILE_LINES = 300

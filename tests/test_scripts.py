@@ -36,6 +36,7 @@ class Checkout:
         for name in ("up", "_lib.sh"):
             shutil.copy(ROOT / "scripts" / name, self.root / "scripts")
         (self.root / "requirements.txt").write_text("one==1\n")
+        (self.root / "requirements-s3.txt").write_text("two==1\n")
         self.bin = folder / "bin"
         self.bin.mkdir()
         (self.bin / "python3").write_text(PYTHON)
@@ -69,6 +70,33 @@ def test_changed_requirements_are_installed(checkout: Checkout) -> None:
     (checkout.root / "requirements.txt").write_text("one==2\n")
     checkout.up()
     assert checkout.installs() == 1
+
+
+def test_packages_for_a_bucket_are_installed_only_when_one_is_set(checkout: Checkout) -> None:
+    checkout.up()
+    assert "requirements-s3.txt" not in checkout.calls.read_text()
+    checkout.up(MEDIA_STORAGE_URL="s3://store.example/videos")
+    assert "--require-hashes -r requirements.txt -r requirements-s3.txt" in checkout.calls.read_text()
+    checkout.up(MEDIA_STORAGE_URL="s3://store.example/videos")
+    assert checkout.installs() == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "variables", "wanted"),
+    [
+        ("MEDIA_STORAGE_URL=s3://store.example/videos", {}, True),
+        ("export MEDIA_STORAGE_URL = 's3://store.example/videos'", {}, True),
+        ("# MEDIA_STORAGE_URL=s3://store.example/videos", {}, False),
+        ("MEDIA_STORAGE_URL=", {}, False),
+        ("MEDIA_STORAGE_URL=s3://store.example/videos", {"MEDIA_STORAGE_URL": ""}, False),
+    ],
+)
+def test_a_bucket_named_in_env_is_seen_and_the_environment_wins(
+    checkout: Checkout, line: str, variables: dict[str, str], wanted: bool
+) -> None:
+    (checkout.root / ".env").write_text(f"SECRET_KEY=x\n{line}\n")
+    checkout.up(**variables)
+    assert ("requirements-s3.txt" in checkout.calls.read_text()) is wanted
 
 
 def test_another_python_is_installed_for(checkout: Checkout) -> None:

@@ -37,8 +37,9 @@ DEFAULT_STREAMS = 32
 DEFAULT_MAX_AGE = 300
 SMALL_FILE_BYTES = 256 * 1024
 RETRY_AFTER_SECONDS = 2
-# A player asks the signed link again for every seek, so it has to outlive a viewing session.
-SIGNED_URL_SECONDS = 4 * 3600
+# A player asks the link that it was sent to again for every seek, so it has to outlive a viewing; whoever it is handed
+# on to can use it for as long.
+SIGNED_URL_SECONDS = 3600
 
 slots = StreamSlots()
 

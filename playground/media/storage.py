@@ -4,8 +4,8 @@ A file is written as a `.part` in `DATA_DIR/tmp`, checked there, and only then a
 and its folder synced, so that a database row committed afterwards never names a file that a power cut could take away.
 Keys are made from the row's UUIDv7 and hold neither a person's name nor anything a person typed.
 
-The store is Django's storage named "media": a folder by default, any django-storages S3 backend by a setting. A local
-store answers `local_path`, a remote one `signed_url`; everything else is the same for both.
+The store is Django's storage named "media": a folder by default, a bucket (media/bucket.py) by MEDIA_STORAGE_URL. A
+local store answers `local_path`, a remote one `signed_url`; everything else is the same for both.
 """
 
 import errno
@@ -30,6 +30,15 @@ logger = logging.getLogger(__name__)
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 FOLDERS = ("videos", "posters", "previews", "references")
+
+
+class StoreUnavailable(OSError):
+    """A remote store could not be reached, or refused. Its words hold no key and no signed address."""
+
+    code = "media_store"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The media store cannot be used: {why}.")
 
 
 def store() -> Storage:
@@ -140,14 +149,18 @@ def _sync(path: Path) -> None:
 
 
 def _send(source: Path, key: str) -> None:
-    """Stream to a remote store. A name other than the key would be a file nobody finds again."""
-    if store().exists(key):
-        store().delete(key)
+    """Send to a remote store, which replaces what was there, and ask it what arrived before our own copy goes.
+
+    A name other than the key would be a file nobody finds again.
+    """
     with source.open("rb") as file:
+        sent = os.fstat(file.fileno()).st_size
         name = store().save(key, File(file, name=key))
     if name != key:
         store().delete(name)
         raise OSError(f"the media store saved {key!r} under another name, {name!r}")
+    if (arrived := store().size(key)) != sent:
+        raise OSError(f"the media store holds {arrived} of the {sent} bytes of {key!r}")
     source.unlink()
 
 
@@ -175,6 +188,22 @@ def delete(key: str) -> None:
         return
 
 
+def forget(*keys: str) -> None:
+    """Remove files whose row is gone. What cannot be removed now is left to the search for files that no row names."""
+    for key in filter(None, keys):
+        try:
+            delete(key)
+        except OSError as error:
+            logger.warning("media file left behind: %s: %s", key, error)
+
+
+def try_out() -> None:
+    """Use a remote store as media will use it. Raises OSError with the fault; a folder of ours is not tried."""
+    remote: Any = store()
+    if local_path("tmp") is None:
+        remote.try_out()
+
+
 def local_path(key: str) -> Path | None:
     """The file on this machine, or None when the store is remote. Raises SuspiciousFileOperation outside the store."""
     try:
@@ -188,7 +217,7 @@ def signed_url(
 ) -> str | None:
     """A link to a remote store, good for `expires` seconds; None for a local store, whose bytes we send ourselves.
 
-    Uses the `parameters` and `expire` of django-storages' S3 backend, so that the store answers with our own headers.
+    Signed on this machine, without asking the store; it answers with the headers that are given here.
     """
     if local_path(key) is not None:
         return None
@@ -215,25 +244,22 @@ def sweep_temporary(older_than: timedelta) -> list[Path]:
 
 
 def rename(key: str, other: str) -> None:
-    """Give the file another key. Raises FileNotFoundError.
-
-    A remote store cannot rename: there the bytes are fetched, sent under the other name, and only then deleted.
-    """
-    path, target = local_path(key), local_path(other)
-    if path is not None and target is not None:
-        _make_folders(target.parent)
-        path.replace(target)
-        _sync(target.parent)
+    """Give the file another key. Raises FileNotFoundError. A bucket copies within itself and then deletes."""
+    path, target, remote = local_path(key), local_path(other), cast(Any, store())
+    if path is None or target is None:
+        remote.rename(key, other)
         return
-    with temporary() as part:
-        with open(key) as stored, part.open("wb") as file:
-            shutil.copyfileobj(stored, file)
-        adopt(part, other)
-    delete(key)
+    _make_folders(target.parent)
+    path.replace(target)
+    _sync(target.parent)
 
 
 def entries(folder: str) -> Iterator[tuple[str, datetime]]:
-    """Every key below a folder and when its bytes were written."""
+    """Every key below a folder and when its bytes were written. A bucket tells both in one listing."""
+    remote: Any = store()
+    if local_path(folder) is None:
+        yield from remote.entries(folder)
+        return
     for key in _keys_below(folder):
         try:
             yield key, store().get_modified_time(key)

@@ -139,8 +139,7 @@ def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None
             SearchDocument.objects.create(video=video, team_id=video.team_id, text=f"{video.title}\n{video.prompt}")
             ledger.settle(generation=generation, cost_micros=_cost(generation), at=now)
     if not moved:
-        for key in (video.key, video.poster_key, video.preview_key):
-            storage.delete(key)
+        storage.forget(video.key, video.poster_key, video.preview_key)
         raise ClaimLost
 
 

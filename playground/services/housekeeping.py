@@ -39,7 +39,11 @@ def tidy(*, now: datetime | None = None) -> None:
     purged = purge_rows(Video.objects.trashed().filter(trashed_at__lt=now - TRASH_KEPT))
     uploads = _unused_uploads(now=now)
     files = storage.sweep_temporary(LEFTOVERS_AFTER)
-    set_aside = _orphans(now=now)
+    try:
+        set_aside = _orphans(now=now)
+    except storage.StoreUnavailable as error:
+        log.warning("orphans_not_searched", why=str(error))
+        set_aside = 0
     links, _ = SignInLink.objects.filter(expires_at__lt=now - LEFTOVERS_AFTER).delete()
     failures = queue.prune_failures(older_than=timedelta(days=7))
     call_command("clearsessions")
@@ -123,7 +127,6 @@ def _unused_uploads(*, now: datetime) -> int:
     """Reference images that no order and no open form needs any more."""
     count = 0
     for reference in Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None):
-        keys = (reference.key, reference.thumb_key, reference.original_key)
         try:
             with transaction.atomic():
                 reference.delete()
@@ -131,6 +134,10 @@ def _unused_uploads(*, now: datetime) -> int:
             log.info("upload_in_use_after_all", reference=str(reference.id))
             continue
         count += 1
-        for key in filter(None, keys):
-            storage.delete(key)
+        storage.forget(reference.key, reference.thumb_key, reference.original_key)
     return count
+
+
+def try_store() -> None:
+    """Whether a remote media store takes files and gives them back. Raises OSError; a folder of ours is not tried."""
+    storage.try_out()

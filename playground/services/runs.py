@@ -157,12 +157,11 @@ def _check_offered(by: Membership, model: VideoModel) -> None:
 
 
 def _check_room() -> None:
-    """Before paying: on a disk of ours there must be room for the file. A remote store has no limit that we know."""
-    folder = storage.local_path("videos")
-    if folder is None:
-        return
-    free = storage.free_bytes()
-    if free < max(LEAST_FREE_BYTES, LEAST_FREE_SHARE * shutil.disk_usage(storage.temporary_folder()).total):
+    """Before paying: there must be room for the file. A remote store has no limit that we know, its way there has."""
+    free, least = storage.free_bytes(), float(LEAST_FREE_BYTES)
+    if storage.local_path("videos") is not None:
+        least = max(least, LEAST_FREE_SHARE * shutil.disk_usage(storage.temporary_folder()).total)
+    if free < least:
         raise StorageFull(free)
 
 

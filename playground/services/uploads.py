@@ -1,7 +1,10 @@
 """Reference images: checked by decoding, drawn anew without metadata, kept with their original."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,7 +17,21 @@ from playground.models.base import new_id
 
 __all__ = ["ImageRefused", "check_kept", "cut", "discard", "gone", "store"]
 
+log = structlog.get_logger(__name__)
 
+
+@contextmanager
+def _in_reach() -> Iterator[None]:
+    """A remote store that cannot be used just now is said beside the picture, like any other reason against it."""
+    try:
+        yield
+    except storage.StoreUnavailable as error:
+        log.warning("media_store_unavailable", why=str(error))
+        words = _("The store for pictures and videos cannot be reached. Try again in a moment.")
+        raise ImageRefused("store_away", words) from error
+
+
+@_in_reach()
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
     """Keep an uploaded image. Raises ImageRefused with words for the person who picked it.
 
@@ -65,6 +82,7 @@ def _kept(by: Membership, sha256: str) -> Reference | None:
     return None
 
 
+@_in_reach()
 def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
     """The part of the picture that is sent, as a picture of its own; made once for each box.
 
@@ -87,8 +105,7 @@ def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
         with transaction.atomic():
             new.save()
     except IntegrityError:  # another press cut the same part meanwhile, or the picture was removed
-        storage.delete(new.key)
-        storage.delete(new.thumb_key)
+        storage.forget(new.key, new.thumb_key)
         made = Reference.objects.filter(**place).first()
         if made is None:
             raise gone() from None
@@ -123,7 +140,6 @@ def gone() -> ImageRefused:
 
 def discard(*, by: Membership, reference: Reference) -> bool:
     """Forget an image that no order used: one's own, or as an admin anybody's. False when it stays."""
-    keys = (reference.key, reference.thumb_key, reference.original_key)
     rows = Reference.objects.visible_to(by).filter(id=reference.id)
     try:
         with transaction.atomic():
@@ -131,6 +147,5 @@ def discard(*, by: Membership, reference: Reference) -> bool:
     except IntegrityError:  # an order uses it
         return False
     if deleted:
-        for key in filter(None, keys):
-            storage.delete(key)
+        storage.forget(reference.key, reference.thumb_key, reference.original_key)
     return bool(deleted)

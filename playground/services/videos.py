@@ -45,7 +45,6 @@ def purge_rows(videos: Iterable[Video]) -> int:
     """Delete those of `videos` that are in the trash; one that something else still needs is passed over."""
     count = 0
     for video in videos:
-        keys = [video.key, video.poster_key, video.preview_key]
         try:
             with transaction.atomic():
                 deleted, _ = Video.objects.filter(id=video.id, trashed_at__isnull=False).delete()
@@ -54,6 +53,5 @@ def purge_rows(videos: Iterable[Video]) -> int:
             continue
         if deleted:
             count += 1
-            for key in filter(None, keys):
-                storage.delete(key)
+            storage.forget(video.key, video.poster_key, video.preview_key)
     return count

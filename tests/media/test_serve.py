@@ -348,12 +348,3 @@ def test_behind_a_proxy_the_answer_is_empty_and_names_the_file(media_store, sett
     assert response["Cache-Control"].startswith("private")
     assert "Content-Length" not in response
     assert "ETag" not in response
-
-
-def test_a_remote_store_gets_a_redirect_that_nobody_keeps(media_store, settings):
-    settings.STORAGES = {**settings.STORAGES, "media": {"BACKEND": "tests.media.bucket.Bucket"}}
-    response = ask(Range="bytes=0-9", download_name="film.mp4")
-    assert response.status_code == 302
-    assert response["Location"].startswith(f"https://bucket.example/{KEY}?expires=14400&")
-    assert "attachment" in response["Location"]
-    assert response["Cache-Control"] == "private, no-store"

@@ -1,3 +1,5 @@
+"""Storing bytes: what holds for a folder and for a bucket alike, and what each has of its own."""
+
 import errno
 import os
 from datetime import timedelta
@@ -6,19 +8,21 @@ from uuid import UUID
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.storage import storages
 
 from playground.media import orphans, storage
+from playground.models.base import new_id
+from tests.support.bucket import marks
 
 # 2026-11-21 03:36:05 UTC in milliseconds in the first 48 bits.
 ID = UUID("019aa45c-0c88-7abc-8def-0123456789ab")
 MADE_IN = "2025/11"
 
 
-@pytest.fixture
-def bucket(settings, media_store):
-    settings.STORAGES = {**settings.STORAGES, "media": {"BACKEND": "tests.media.bucket.Bucket"}}
-    return storages["media"]
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=marks)])
+def either(request, media_store):
+    """The media store, once of each kind."""
+    if request.param == "bucket":
+        request.getfixturevalue("bucket")
 
 
 def put(key: str, data: bytes) -> None:
@@ -57,6 +61,32 @@ def test_adopting_moves_the_bytes_and_closes_the_file_to_others(media_store):
         assert file.read() == b"film"
 
 
+def test_what_was_adopted_can_be_read_and_measured(either):
+    with storage.temporary(".mp4") as path:
+        path.write_bytes(b"film" * 50_000)
+        storage.adopt(path, "videos/2026/11/a.mp4")
+        assert not path.exists()
+    assert storage.exists("videos/2026/11/a.mp4")
+    assert storage.size("videos/2026/11/a.mp4") == 200_000
+    with storage.open("videos/2026/11/a.mp4") as file:
+        assert file.read(6) == b"filmfi"
+        assert file.seek(0, os.SEEK_END) == 200_000
+    assert not list(storage.temporary_folder().iterdir())
+
+
+def test_an_empty_file_is_a_file(either):
+    put("videos/a.mp4", b"")
+    assert storage.exists("videos/a.mp4")
+    assert storage.size("videos/a.mp4") == 0
+
+
+def test_what_is_not_there_is_said_so(either):
+    assert not storage.exists("videos/missing.mp4")
+    for ask in (storage.size, storage.open):
+        with pytest.raises(FileNotFoundError):
+            ask("videos/missing.mp4")
+
+
 def test_file_and_folder_are_synced_around_the_rename(media_store, monkeypatch):
     order = []
     fsync, replace = os.fsync, Path.replace
@@ -68,7 +98,7 @@ def test_file_and_folder_are_synced_around_the_rename(media_store, monkeypatch):
     assert order == [str(path), "rename", str(media_store / "videos")]
 
 
-def test_adopting_twice_changes_nothing(media_store):
+def test_adopting_twice_changes_nothing(either):
     with storage.temporary() as path:
         path.write_bytes(b"film")
         storage.adopt(path, "videos/a.mp4")
@@ -77,13 +107,14 @@ def test_adopting_twice_changes_nothing(media_store):
         assert file.read() == b"film"
 
 
-def test_adopting_again_replaces_an_earlier_download(media_store):
+def test_adopting_again_replaces_an_earlier_download(either):
     put("videos/a.mp4", b"first")
     put("videos/a.mp4", b"second")
-    assert (media_store / "videos/a.mp4").read_bytes() == b"second"
+    with storage.open("videos/a.mp4") as file:
+        assert file.read() == b"second"
 
 
-def test_adopting_nothing_is_an_error(media_store, tmp_path):
+def test_adopting_nothing_is_an_error(either, tmp_path):
     with pytest.raises(FileNotFoundError):
         storage.adopt(tmp_path / "missing.part", "videos/a.mp4")
 
@@ -128,11 +159,32 @@ def test_only_old_parts_are_swept(media_store):
     assert sorted(path.name for path in folder.iterdir()) == ["fresh.part", "upload"]
 
 
-def test_deleting_twice_is_fine(media_store):
+def test_deleting_twice_is_fine(either):
     put("videos/a.mp4", b"film")
     storage.delete("videos/a.mp4")
     storage.delete("videos/a.mp4")
     assert not storage.exists("videos/a.mp4")
+
+
+def test_old_keys_are_found_in_every_folder_and_young_ones_left(either):
+    young = storage.video_key(new_id())
+    keys = [storage.video_key(ID), storage.poster_key(ID), storage.reference_key(ID, ".png", variant="original")]
+    for key in (*keys, "previews/of-nobody.txt", "elsewhere/a.mp4", young):
+        put(key, b"film")
+    assert list(orphans.old_keys(timedelta(hours=1))) == []  # their bytes are young, whatever their names say
+    assert sorted(orphans.old_keys(timedelta(seconds=-60))) == sorted([*keys, young])
+
+
+def test_forgetting_removes_what_is_there_and_takes_no_name_for_none(either):
+    put("videos/a.mp4", b"film")
+    storage.forget("videos/a.mp4", "", "videos/missing.mp4")
+    assert not storage.exists("videos/a.mp4")
+
+
+def test_the_store_can_be_tried_out_and_keeps_nothing_of_it(either):
+    storage.try_out()
+    assert not storage.exists("tmp")
+    assert not list(storage.temporary_folder().iterdir())
 
 
 @pytest.mark.parametrize("key", ["../outside", "/etc/passwd", "videos/../../outside"])
@@ -149,31 +201,7 @@ def test_free_space_is_told_in_bytes(media_store):
     assert storage.free_bytes() > 1_000_000
 
 
-def test_a_remote_store_takes_the_same_calls(bucket):
-    put("videos/a.mp4", b"film")
-    put("videos/a.mp4", b"again")
-    assert storage.local_path("videos/a.mp4") is None
-    assert storage.size("videos/a.mp4") == 5
-    with storage.open("videos/a.mp4") as file:
-        assert file.read() == b"again"
-    assert not list(storage.temporary_folder().iterdir())
-    url = storage.signed_url("videos/a.mp4", 60, content_type="video/mp4", disposition="inline")
-    assert url.startswith("https://bucket.example/videos/a.mp4?expires=60&")
-    assert "('ResponseContentType', 'video/mp4')" in url
-
-
-def test_a_remote_store_that_renames_is_not_trusted(bucket, monkeypatch):
-    monkeypatch.setattr(type(bucket), "save", lambda self, name, content: self._save("other", content))
-    with pytest.raises(OSError, match="another name"):
-        put("videos/a.mp4", b"film")
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def either_store(request):
-    request.getfixturevalue({"folder": "media_store", "bucket": "bucket"}[request.param])
-
-
-def test_what_is_set_aside_keeps_its_bytes_and_comes_back(either_store):
+def test_what_is_set_aside_keeps_its_bytes_and_comes_back(either):
     key = storage.video_key(ID)
     put(key, b"film")
     orphans.set_aside(key)
@@ -185,7 +213,7 @@ def test_what_is_set_aside_keeps_its_bytes_and_comes_back(either_store):
         assert file.read() == b"film"
 
 
-def test_coming_back_replaces_nothing(either_store):
+def test_coming_back_replaces_nothing(either):
     key = storage.video_key(ID)
     put(key, b"old")
     orphans.set_aside(key)
@@ -196,7 +224,7 @@ def test_coming_back_replaces_nothing(either_store):
     assert not storage.exists(f"orphans/{key}")
 
 
-def test_nothing_to_set_aside_or_bring_back_is_an_error(either_store):
+def test_nothing_to_set_aside_or_bring_back_is_an_error(either):
     key = storage.video_key(ID)
     for move in (orphans.set_aside, orphans.bring_back):
         with pytest.raises(FileNotFoundError):

@@ -6,17 +6,23 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+
+from playground.services.housekeeping import try_store
 
 
 class Command(BaseCommand):
-    help = "Makes the data folders, migrates, makes the cache table, and collects static files when they have changed."
+    help = "Makes the data folders, migrates, tries a remote media store, collects static files when they have changed."
 
     def handle(self, *args: object, **options: object) -> None:
         for folder in (settings.DATA_DIR, settings.MEDIA_ROOT, Path(settings.FILE_UPLOAD_TEMP_DIR)):
             Path(folder).mkdir(mode=0o750, parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
+        try:
+            try_store()
+        except OSError as error:
+            raise CommandError(f"MEDIA_STORAGE_URL: {error}") from None
         collect_static()
 
 
