@@ -6,104 +6,20 @@ field gets a message and nothing is sent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from playground.domain.capabilities import Capabilities, nearest_shape, parse_size, quality_of, shape_of
-from playground.domain.crop import CENTRE
-from playground.models import Generation, Video
+from playground.forms.drafts import Draft, picked, tidy, whole
+
+__all__ = ["MAX_COUNT", "CreateForm", "Draft", "Fitted", "fit", "picked", "tidy", "whole"]
 
 MAX_COUNT = 4
 MAX_SEED = 2**32 - 1
-
-
-def tidy(prompt: str) -> str:
-    """Line ends as models count them: browsers send CRLF for a line end that was one character when typed."""
-    return prompt.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def whole(text: str) -> int | None:
-    """A whole number from typed text, or None."""
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The form as typed: all text, nothing checked. Empty means not given."""
-
-    prompt: str = ""
-    model: str = ""
-    size: str = ""
-    shape: str = ""
-    quality: str = ""
-    seconds: str = ""
-    seconds_other: str = ""
-    count: str = ""
-    negative_prompt: str = ""
-    seed: str = ""
-    audio: str = ""
-    reference_id: str = ""
-    crop_at: str = ""
-    parent: str = ""
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**{name: str(data.get(name) or "")[:20_000] for name in cls.__slots__})
-
-    @classmethod
-    def from_generation(cls, generation: Generation) -> Self:
-        """The settings of an earlier order, for using them again."""
-        reference = generation.references.first()
-        return cls._from_settings(
-            generation.run.settings,
-            prompt=generation.run.prompt,
-            model=generation.model.slug,
-            reference_id=str(reference.cut_from_id or reference.id) if reference else "",
-        )
-
-    @classmethod
-    def from_video(cls, video: Video) -> Self:
-        """The settings of a stored video, which becomes the parent of what is ordered."""
-        settings = {"size": f"{video.width}x{video.height}", **video.settings}
-        model = video.generation.model.slug if video.generation else str(settings.get("model", ""))
-        return cls._from_settings(settings, prompt=video.prompt, model=model, parent=str(video.id))
-
-    @classmethod
-    def _from_settings(cls, settings: Mapping[str, Any], **values: str) -> Self:
-        audio = settings.get("audio")
-        return cls(
-            size=str(settings.get("size") or ""),
-            seconds=str(settings.get("seconds") or ""),
-            negative_prompt=str(settings.get("negative_prompt") or ""),
-            seed="" if settings.get("seed") is None else str(settings["seed"]),
-            audio="" if audio is None else str(bool(audio)).lower(),
-            crop_at=str(settings.get("crop_at", "")),
-            **values,
-        )
-
-    def over(self, other: Self) -> Self:
-        """`other`, with what this draft gives laid over it."""
-        given = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
-        return replace(other, **given)
-
-    def without_image(self) -> Self:
-        return replace(self, reference_id="", crop_at="")
-
-    @property
-    def crop_position(self) -> int:
-        """Percent; what is no such number is the centre."""
-        at = whole(self.crop_at)
-        return CENTRE if at is None else min(100, at)
-
-    @property
-    def wanted_seconds(self) -> int | None:
-        """The number field wins over the chip."""
-        return whole(self.seconds_other) or whole(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,23 +76,14 @@ class GatewayClient:
         )
 
     def estimate(self, order: Order) -> Estimate:
-        """The price of an order, in at most five seconds, without placing it.
+        """The price of just this order, pictures and all, in at most five seconds, without placing it.
 
-        Asked without the reference images first, since they rarely change the price; with them when the gateway
-        refuses that. Raises EstimateUnavailable at once for a gateway that is not declared to give estimates, since
-        one that ignores the flag would start a paid job.
+        Raises EstimateUnavailable at once for a gateway that is not declared to give estimates, since one that
+        ignores the flag would start a paid job.
         """
         if not self.config.dry_run:
             raise EstimateUnavailable("This gateway gives no estimates.", code="estimate_not_offered")
-        ends_at = time.monotonic() + self.config.limits.estimate.total
-        try:
-            answer = self._price_check(order, ends_at, references=False)
-        except Refused as refused:
-            if not order.references or refused.status not in (400, 422):
-                raise
-            answer = None
-        if answer is None:
-            answer = self._price_check(order, ends_at, references=True)
+        answer = self._price_check(order)
         try:
             return dialects.estimate(self._calls.json(answer), self._calls.request_id(answer), answer.status)
         except EstimateUnavailable as problem:
@@ -178,13 +169,14 @@ class GatewayClient:
             heartbeat=heartbeat,
         )
 
-    def _price_check(self, order: Order, ends_at: float, *, references: bool) -> Answer:
+    def _price_check(self, order: Order) -> Answer:
         url = f"{self.config.base_url}/videos?dryRun=true"
 
         def attempt(timing: Timing) -> Answer:
-            return self._calls.post_order(url, order, timing, with_key=False, references=references)
+            return self._calls.post_order(url, order, timing, with_key=False, references=True)
 
-        answer = self._calls.with_tries(attempt, self.config.limits.estimate, ends_at)
+        limits = self.config.limits.estimate
+        answer = self._calls.with_tries(attempt, limits, time.monotonic() + limits.total)
         if not is_success(answer):
             raise self._calls.refusal(answer)
         return answer

@@ -9,6 +9,7 @@ from django.utils import timezone
 from playground.domain.status import ACTIVE, LATE_SUCCESS, PARKED, Status, Step, step_of
 from playground.models.base import Row
 from playground.models.gateway import Gateway, VideoModel
+from playground.models.reference import Reference
 from playground.models.run import Run
 from playground.models.team import Membership, Team
 from playground.models.user import User
@@ -34,7 +35,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """With everything a status card reads, newest first."""
         return (
             self.select_related("run", "run__created_by", "model", "gateway", "video")
-            .prefetch_related("references")
+            .prefetch_related(models.Prefetch("references", Reference.objects.select_related("cut_from")))
             .order_by("-id")
         )
 

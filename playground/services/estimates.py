@@ -8,36 +8,38 @@ cannot get a price in that time says so and goes on.
 
 import hashlib
 import json
+import math
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-import structlog
 from django.core.cache import cache
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from playground.domain.capabilities import shape_of
 from playground.domain.crop import CENTRE, Crop, crop_for
-from playground.gateway.errors import AccountRefused, EstimateUnavailable, GatewayError, Refused
-from playground.gateway.types import Limits, Timing
-from playground.models import Budget, Gateway, Membership, Reference, VideoModel
-from playground.services import gateways, ledger
-from playground.services.orders import body_of, order_from
+from playground.models import Budget, Membership, Reference, VideoModel
+from playground.services import ledger, price_checks
+from playground.services.orders import body_of
+from playground.services.price_checks import LEAST_S, QuoteState
 from playground.services.turns import turn
 
-log = structlog.get_logger(__name__)
+__all__ = ["Quote", "QuoteState", "Wanted", "cached_quote", "cached_quotes", "quote"]
 
 FRESH_S = 60
-FAILED_S = 5
-"""How long an answer without a price is remembered."""
+"""How long stands what the gateway said."""
+PAUSES_S = (5, 10, 20, 40, 60)
+"""After how long one that did not answer is asked again: the first time, the second ..., the last for all others."""
+KEPT_S = 600
+"""How long an answer is kept at all: so long a gateway that does not answer is remembered as such."""
 WAIT_S = 5.0
 """All that a page waits for a price, in line and at the gateway."""
-LEAST_S = 1.0
-"""No price check is begun with less time than this."""
 TURN_S = 7
 """A turn in the cache ends by itself after 6 to 7 seconds: longer than any price check."""
 SLOTS = ("quote:slot:0", "quote:slot:1")
@@ -91,14 +93,6 @@ class Wanted:
         )
 
 
-class QuoteState(StrEnum):
-    ESTIMATED = "estimated"
-    NEEDS_INPUT = "needs_input"
-    UNAVAILABLE = "unavailable"
-    ACCOUNT_EMPTY = "account_empty"
-    UNREACHABLE = "unreachable"
-
-
 @dataclass(frozen=True, slots=True)
 class Quote:
     """A price, or why there is none. `field` names the form field that would help, `message` is for a person.
@@ -137,132 +131,132 @@ class Quote:
 
 
 def quote(*, by: Membership, wanted: Wanted) -> Quote:
-    """The price of `wanted`. At most one gateway call a minute for the same settings; never raises for a gateway."""
-    return _dressed(by, wanted, _known(wanted) or _ask(wanted))
+    """The price of `wanted`. Never raises for a gateway.
+
+    What the gateway said, price or not, stands for a minute for the same settings, so it is asked once a minute; twice
+    for the first question about a model that turns out to give no price without the picture. One that did not answer
+    is asked again after 5 s, then 10, 20, 40 and 60 s. The client repeats a failed call within the five seconds.
+    """
+    return _dressed(wanted, _known([wanted])[0] or _ask(wanted), _Team(by))
 
 
 def cached_quote(*, by: Membership, wanted: Wanted) -> Quote | None:
-    """The price if it was asked for within the last minute; no gateway call."""
-    answer = _known(wanted)
-    return _dressed(by, wanted, answer) if answer else None
+    """What `quote` would say without a gateway call; None where it would make one."""
+    return cached_quotes(by=by, wanted=[wanted])[0]
 
 
-def _known(wanted: Wanted) -> dict[str, Any] | None:
-    """What can be said without asking the gateway."""
-    if missing := _missing(wanted):
-        return missing
-    if not wanted.model.gateway.has_dry_run:
-        return _no_price(wanted.model)
-    answer: dict[str, Any] | None = cache.get(_key(wanted))
-    return answer
+def cached_quotes(*, by: Membership, wanted: Sequence[Wanted]) -> list[Quote | None]:
+    """As `cached_quote`, for many at the cost of one."""
+    team = _Team(by)
+    return [_dressed(one, answer, team) if answer else None for one, answer in zip(wanted, _known(wanted), strict=True)]
 
 
-def _missing(wanted: Wanted) -> dict[str, Any] | None:
+def _known(wanted: Sequence[Wanted]) -> list[dict[str, Any] | None]:
+    """What can be said of each without asking a gateway, with one look at the cache."""
+    found = [_unasked(one) for one in wanted]
+    keys = [() if answer else _keys(one) for one, answer in zip(wanted, found, strict=True)]
+    every = {key for both in keys for key in both}
+    kept = cache.get_many(every) if every else {}
+    return [answer or _newest(kept, both) for answer, both in zip(found, keys, strict=True)]
+
+
+def _unasked(wanted: Wanted) -> dict[str, Any] | None:
+    """What holds without any gateway's word."""
     if wanted.model.takes.needs_reference and not wanted.references:
         message = _("This model needs a reference image. Add one to see the price.")
         return {"state": QuoteState.NEEDS_INPUT, "field": "reference", "message": message}
-    return None
+    return None if wanted.model.gateway.has_dry_run else price_checks.no_price(wanted.model)
+
+
+def _newest(kept: dict[str, dict[str, Any]], keys: Iterable[str]) -> dict[str, Any] | None:
+    """The answer that still stands, of those kept under `keys`."""
+    return next((kept[key] for key in keys if key in kept and _stands(kept[key])), None)
+
+
+def _stands(answer: dict[str, Any]) -> bool:
+    """An answer is kept longer than it stands, for the count of those that never came."""
+    return float(answer.get("stands_until", math.inf)) > timezone.now().timestamp()
+
+
+def _keys(wanted: Wanted) -> tuple[str, ...]:
+    """Where answers are kept: for pictures of this size, and before it that of these very pictures."""
+    key = _key(wanted)
+    if not wanted.references:
+        return (key,)
+    pictures = json.dumps([(picture.sha256, crop.box) for picture, crop in wanted.crops()])
+    return f"{key}:{hashlib.sha256(pictures.encode()).hexdigest()}", key
 
 
 def _key(wanted: Wanted) -> str:
-    priced = wanted.body(PLACEHOLDER_PROMPT) | {
+    priced = _priced(wanted) | {
         "gateway": str(wanted.model.gateway_id),
         "references": [f"{crop.width}x{crop.height}" for _picture, crop in wanted.crops()],
     }
-    for name in ("negative_prompt", "seed"):
-        priced.pop(name, None)
     return "quote:" + hashlib.sha256(json.dumps(priced, sort_keys=True).encode()).hexdigest()
 
 
 def _ask(wanted: Wanted) -> dict[str, Any]:
     """The gateway's answer, or that of whoever asks the same just now, within WAIT_S in all."""
-    key = _key(wanted)
     ends_at = time.monotonic() + WAIT_S
     last_start = ends_at - LEAST_S
-    with turn([f"{key}:asking"], holds_s=TURN_S, ends_at=last_start, unless=lambda: key in cache) as first:
-        answer: dict[str, Any] | None = cache.get(key)
-        if answer is not None:
+
+    def answered() -> dict[str, Any] | None:
+        return _known([wanted])[0]
+
+    asking = [f"{_key(wanted)}:asking"]
+    with turn(asking, holds_s=TURN_S, ends_at=last_start, unless=lambda: bool(answered())) as first:
+        if answer := answered():
             return answer
         if first:
             with turn(SLOTS, holds_s=TURN_S, ends_at=last_start) as may_ask:
                 if may_ask:
-                    answer = _dry_run(wanted, ends_at=ends_at)
-                    is_price = answer["state"] == QuoteState.ESTIMATED
-                    cache.set(key, answer, FRESH_S if is_price else FAILED_S)
-                    return answer
-    return _unreachable(_("Many prices are being checked just now."))
+                    return _kept(wanted, _dry_run(wanted, ends_at=ends_at))
+    return price_checks.unreachable(_("Many prices are being checked just now."))
 
 
 def _dry_run(wanted: Wanted, *, ends_at: float) -> dict[str, Any]:
-    # Read anew: a price check that made an order may have switched them off since the model was read.
-    gateway = Gateway.objects.get(id=wanted.model.gateway_id)
-    order = order_from(
-        order_id="price-check", body=wanted.body(PLACEHOLDER_PROMPT), references=list(wanted.references), key=None
-    )
-    try:
-        with gateways.client_for(gateway, limits=_limits(ends_at)) as client:
-            estimate = client.estimate(order)
-    except EstimateUnavailable as error:
-        if error.job_id:
-            _made_an_order(gateway, error.job_id, ends_at=ends_at)
-        return _no_price(wanted.model)
-    except AccountRefused as error:
-        if error.reason == "balance":
-            return {"state": QuoteState.ACCOUNT_EMPTY, "message": _("The gateway account is out of credit.")}
-        return _unavailable(_("The gateway refused the key. An admin can put it right."))
-    except Refused as error:
-        return _unavailable(error.message)
-    except gateways.GatewayNotConfigured:
-        return _unavailable(_("The key of %(gateway)s is not set.") % {"gateway": gateway.name})
-    except GatewayError as error:
-        log.warning("estimate_failed", gateway=gateway.slug, code=error.code)
-        return _unreachable(_("The gateway does not answer."))
-    return {
-        "state": QuoteState.ESTIMATED,
-        "unit_micros": estimate.total_micros,
-        "provider": estimate.provider,
-        "checked_at": timezone.now().timestamp(),
-    }
+    return price_checks.ask(model=wanted.model, body=_priced(wanted), pictures=wanted.crops(), ends_at=ends_at)
 
 
-def _limits(ends_at: float) -> Limits:
-    """The client's limits with a price check, or a stop after one, cut to what is left, at least LEAST_S."""
-    left = max(LEAST_S, ends_at - time.monotonic())
-    timing = Timing(connect=min(3.0, left), read=left, write=left, total=left)
-    return Limits(estimate=timing, cancel=timing)
+def _priced(wanted: Wanted) -> dict[str, Any]:
+    """What is asked: the order without what has no price, so that the answer is true for all who share it."""
+    body = wanted.body(PLACEHOLDER_PROMPT)
+    return {name: value for name, value in body.items() if name not in ("negative_prompt", "seed")}
 
 
-def _made_an_order(gateway: Gateway, job_id: str, *, ends_at: float) -> None:
-    """The gateway took a price check for an order, which may cost money: never ask it again, and try to stop this one.
-
-    Stopping may take LEAST_S more than WAIT_S; it happens once for a gateway.
-    """
-    gateways.give_up_dry_runs(gateway)
-    log.error("estimate_made_an_order_and_prices_are_off_now", gateway=gateway.slug, upstream_id=job_id)
-    try:
-        with gateways.client_for(gateway, limits=_limits(ends_at)) as client:
-            client.cancel(job_id)
-    except GatewayError as error:
-        log.error("order_of_a_price_check_not_stopped", gateway=gateway.slug, upstream_id=job_id, why=str(error))
-
-
-def _no_price(model: VideoModel) -> dict[str, Any]:
-    return _unavailable(_("This gateway gives no price for %(model)s.") % {"model": model.slug}) | {"no_price": True}
+def _kept(wanted: Wanted, answer: dict[str, Any]) -> dict[str, Any]:
+    """Remember the answer with the time until which it stands."""
+    *_of_picture, key = keys = _keys(wanted)
+    now, stands_s = timezone.now().timestamp(), FRESH_S
+    if answer["state"] == QuoteState.UNREACHABLE:
+        misses = (cache.get(key) or {}).get("misses", 0)
+        stands_s = PAUSES_S[min(misses, len(PAUSES_S) - 1)]
+        answer = answer | {"misses": misses + 1}
+    answer = answer | {"checked_at": now, "stands_until": now + stands_s}
+    cache.set(keys[0] if answer.get("of_picture") else key, answer, KEPT_S)
+    return answer
 
 
-def _unavailable(message: str) -> dict[str, Any]:
-    return {"state": QuoteState.UNAVAILABLE, "message": message}
+class _Team:
+    """What this team may do and has left, read once for all quotes of a page, and only when it is needed."""
+
+    def __init__(self, by: Membership) -> None:
+        self.by = by
+
+    @cached_property
+    def allows_unpriced(self) -> bool:
+        return self.by.team.allow_unpriced
+
+    @cached_property
+    def left(self) -> tuple[int | None, int | None]:
+        return _left(self.by)
 
 
-def _unreachable(message: str) -> dict[str, Any]:
-    return {"state": QuoteState.UNREACHABLE, "message": message}
-
-
-def _dressed(by: Membership, wanted: Wanted, answer: dict[str, Any]) -> Quote:
+def _dressed(wanted: Wanted, answer: dict[str, Any], team: _Team) -> Quote:
     """The bare answer with what this team may do and has left."""
     checked_at = answer.get("checked_at")
     is_play = wanted.model.gateway.is_sandbox
-    left, cap = (None, None) if is_play else _left(by)
+    left, cap = (None, None) if is_play else team.left
     gives_no_price = bool(answer.get("no_price"))
     return Quote(
         state=QuoteState(answer["state"]),
@@ -272,13 +266,24 @@ def _dressed(by: Membership, wanted: Wanted, answer: dict[str, Any]) -> Quote:
         provider=answer.get("provider", ""),
         checked_at=datetime.fromtimestamp(checked_at, UTC) if checked_at else None,
         field=answer.get("field", ""),
-        message=answer.get("message", ""),
+        message=_aged(answer),
         gives_no_price=gives_no_price,
-        may_go_unpriced=gives_no_price and by.team.allow_unpriced,
+        may_go_unpriced=gives_no_price and team.allows_unpriced,
         is_play_money=is_play,
         left_micros=left,
         cap_micros=cap,
     )
+
+
+def _aged(answer: dict[str, Any]) -> str:
+    """The message, with its age where it may have been put right since and pressing again would not ask anew."""
+    message, checked_at = str(answer.get("message", "")), answer.get("checked_at")
+    if answer.get("no_price") or not checked_at:
+        return message
+    seconds = int(timezone.now().timestamp() - checked_at)
+    if seconds < 1:
+        return message
+    return f"{message} {ngettext('Checked %(n)d s ago.', 'Checked %(n)d s ago.', seconds) % {'n': seconds}}"
 
 
 def _left(by: Membership) -> tuple[int | None, int | None]:

@@ -1,6 +1,7 @@
 """From a generation's row to what the gateway client takes."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from playground.gateway.types import Order, ReferenceFile
@@ -29,7 +30,7 @@ def body_of(
     return body
 
 
-def order_from(*, order_id: str, body: dict[str, Any], references: list[Reference], key: str | None) -> Order:
+def order_from(*, order_id: str, body: dict[str, Any], files: Sequence[ReferenceFile], key: str | None) -> Order:
     """An order of the stored body. The same row always gives the same bytes."""
     own = {"model", "prompt", "seconds", "size"}
     return Order(
@@ -39,7 +40,7 @@ def order_from(*, order_id: str, body: dict[str, Any], references: list[Referenc
         seconds=int(body["seconds"]),
         size=body["size"],
         extra={name: value for name, value in body.items() if name not in own},
-        references=tuple(_file(reference) for reference in references),
+        references=tuple(files),
         idempotency_key=key,
     )
 
@@ -49,7 +50,7 @@ def order_of(generation: Generation) -> Order:
     return order_from(
         order_id=str(generation.id),
         body=generation.body,
-        references=[link.reference for link in links],
+        files=[file_of(link.reference) for link in links],
         key=generation.idempotency_key if generation.gateway.honours_idempotency_key else None,
     )
 
@@ -58,7 +59,7 @@ def _open(key: str) -> BinaryIO:
     return storage.open(key)
 
 
-def _file(reference: Reference) -> ReferenceFile:
+def file_of(reference: Reference) -> ReferenceFile:
     suffix = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}[reference.content_type]
     return ReferenceFile(
         name=f"reference.{suffix}",

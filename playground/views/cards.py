@@ -29,7 +29,7 @@ from playground.views.card_words import (
     trying_again,
     usual_words,
 )
-from playground.views.suggestions import Suggestion, Suggestions
+from playground.views.suggestions import Suggestion, suggestions_for
 
 __all__ = ["Action", "Card", "card_of", "cards_of", "edit_url"]
 
@@ -107,8 +107,8 @@ def cards_of(generations: Iterable[Generation], *, by: Membership | None, now: d
     """Cards for rows read with `for_cards()`."""
     now, rows = now or timezone.now(), list(generations)
     usual = _usual_times(rows)
-    other = Suggestions(by).for_card
-    return [card_of(row, by=by, usual=usual.get(row.model_id), other=other(row), now=now) for row in rows]
+    others = suggestions_for(rows, by=by)
+    return [card_of(row, by=by, usual=usual.get(row.model_id), other=others.get(row.id), now=now) for row in rows]
 
 
 def _usual_times(generations: Iterable[Generation]) -> dict[UUID, tuple[int, int] | None]:

@@ -111,12 +111,17 @@ def size_chips(takes: Capabilities, fitted: Fitted) -> tuple[list[Chip], list[Ch
 
 def length_chips(takes: Capabilities, wanted: Wanted, by: Membership) -> list[Chip]:
     """Lengths with their price where it is already known: no gateway is asked for a chip."""
-    chips = []
-    for seconds in takes.lengths.steps():
-        known = estimates.cached_quote(by=by, wanted=replace(wanted, seconds=seconds))
-        micros = known.total_micros if known else None
-        chips.append(Chip(str(seconds), _("%(n)d s") % {"n": seconds}, seconds == wanted.seconds, micros=micros))
-    return chips
+    steps = list(takes.lengths.steps())
+    known = estimates.cached_quotes(by=by, wanted=[replace(wanted, seconds=seconds) for seconds in steps])
+    return [
+        Chip(
+            str(seconds),
+            _("%(n)d s") % {"n": seconds},
+            seconds == wanted.seconds,
+            micros=quote.total_micros if quote else None,
+        )
+        for seconds, quote in zip(steps, known, strict=True)
+    ]
 
 
 def cheaper_choices(lengths: Sequence[Chip], quote: Quote) -> list[Cheaper]:

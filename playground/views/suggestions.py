@@ -1,11 +1,13 @@
 """Which model to try next where a provider refused a prompt, and what it would cost there, if that is known already."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from playground.forms.create import Draft, fit
+from playground.forms.create import Draft, fit, picked
 from playground.models import Generation, Membership, VideoModel
 from playground.services import catalogue, estimates
+from playground.services.estimates import Wanted
 from playground.views.create_page import wanted_for
 
 
@@ -17,29 +19,34 @@ class Suggestion:
     total_micros: int | None
 
 
-class Suggestions:
-    """For the cards of one page: the nearest model is looked up once, however many cards ask. No gateway is called."""
+def suggestions_for(generations: Sequence[Generation], *, by: Membership | None) -> dict[UUID, Suggestion]:
+    """By generation, for rows read with `for_cards()`. No gateway is called.
 
-    def __init__(self, by: Membership | None) -> None:
-        self._by = by
-        self._nearest: dict[tuple[UUID, bool], VideoModel | None] = {}
+    Each model that was refused is looked up once, and all prices together, however many cards ask.
 
-    def for_card(self, generation: Generation) -> Suggestion | None:
-        """None where another model would not help, nothing else is offered, or this person may not order."""
-        if self._by is None or not self._by.may_create or not generation.is_refused_prompt:
-            return None
-        reference = next(iter(generation.references.all()), None)
-        model = self._model(self._by, generation, with_reference=reference is not None)
-        if model is None:
-            return None
-        draft = Draft.from_generation(generation)
-        wanted = wanted_for(model, draft, fit(draft, model.takes), reference)
-        quote = estimates.cached_quote(by=self._by, wanted=wanted)
-        return Suggestion(model.slug, quote.total_micros if quote else None)
-
-    def _model(self, by: Membership, generation: Generation, *, with_reference: bool) -> VideoModel | None:
+    Without an entry: another model would not help, nothing else is offered, or this person may not order.
+    """
+    if by is None or not by.may_create:
+        return {}
+    nearest: dict[tuple[UUID, bool], VideoModel | None] = {}
+    wanted: dict[UUID, Wanted] = {}
+    for generation in generations:
+        if not generation.is_refused_prompt:
+            continue
+        with_reference = picked(generation) is not None
         key = generation.model_id, with_reference
-        if key not in self._nearest:
-            nearest = catalogue.nearest_live(by=by, model=generation.model, with_reference=with_reference)
-            self._nearest[key] = nearest
-        return self._nearest[key]
+        if key not in nearest:
+            nearest[key] = catalogue.nearest_live(by=by, model=generation.model, with_reference=with_reference)
+        if model := nearest[key]:
+            wanted[generation.id] = _wanted(generation, model)
+    quotes = estimates.cached_quotes(by=by, wanted=list(wanted.values()))
+    return {
+        generation_id: Suggestion(one.model.slug, quote.total_micros if quote else None)
+        for (generation_id, one), quote in zip(wanted.items(), quotes, strict=True)
+    }
+
+
+def _wanted(generation: Generation, model: VideoModel) -> Wanted:
+    """What Create shows when the card's button opens it: the whole picture, cut for what this model makes."""
+    draft = Draft.from_generation(generation)
+    return wanted_for(model, draft, fit(draft, model.takes), picked(generation))

@@ -35,9 +35,9 @@ PRICE = {
 }
 
 
-def test_a_price_check_asks_with_the_flag_and_without_key_or_references() -> None:
+def test_a_price_check_asks_with_the_flag_and_without_key() -> None:
     with fake(says(200, PRICE)) as server:
-        price = client(server).estimate(with_pictures(picture()))
+        price = client(server).estimate(ORDER)
     assert server.heard[0].target == "/openai/v1/videos?dryRun=true"
     assert "idempotency_key" not in json.loads(server.heard[0].body)
     assert (price.total_micros, price.provider) == (500_000, "alibaba")
@@ -46,16 +46,16 @@ def test_a_price_check_asks_with_the_flag_and_without_key_or_references() -> Non
     assert price.components[0].total_micros == 500_000
 
 
-def test_a_model_that_needs_an_image_is_priced_with_the_image() -> None:
-    with fake(in_turn(says(400, error("INVALID_REQUEST", "needs an image")), says(200, PRICE))) as server:
+def test_a_price_check_carries_the_pictures_of_its_order() -> None:
+    with fake(says(200, PRICE)) as server:
         assert client(server).estimate(with_pictures(picture())).total_micros == 500_000
-    assert server.heard[1].headers["content-type"].startswith("multipart/")
-    assert server.heard[1].target.endswith("?dryRun=true")
+    assert server.heard[0].headers["content-type"].startswith("multipart/")
+    assert server.heard[0].target.endswith("?dryRun=true")
 
 
-def test_a_refused_price_check_without_references_is_not_repeated() -> None:
+def test_a_refused_price_check_is_not_repeated() -> None:
     with fake(says(400, error("INVALID_REQUEST"))) as server, pytest.raises(Refused):
-        client(server).estimate(ORDER)
+        client(server).estimate(with_pictures(picture()))
     assert len(server.heard) == 1
 
 

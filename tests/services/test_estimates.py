@@ -1,10 +1,12 @@
 """Prices: asked for once a minute, believed only when they are prices, never in the way."""
 
+import io
 import json
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
+from PIL import Image
 
-from playground.models import Budget, Gateway
-from playground.services import catalogue, estimates, gateways, ledger
+from playground.media import storage
+from playground.models import Budget, Gateway, Reference
+from playground.services import catalogue, estimates, gateways, ledger, uploads
 from playground.services.estimates import QuoteState
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 
@@ -33,7 +37,9 @@ class Odd(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), OddHandler)
         self.status = 200
         self.answer: dict[str, Any] = {}
+        self.in_turn: list[tuple[int, dict[str, Any]]] = []
         self.asked: list[str] = []
+        self.bodies: list[bytes] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.at_once = 0
@@ -45,9 +51,12 @@ class OddHandler(BaseHTTPRequestHandler):
     server: Odd
 
     def answered(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.server.lock:
             self.server.asked.append(f"{self.command} {self.path}")
+            self.server.bodies.append(sent)
+            if self.server.in_turn:
+                self.server.status, self.server.answer = self.server.in_turn.pop(0)
             self.server.at_once += 1
             self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
         self.server.may_answer.wait(30)
@@ -275,13 +284,185 @@ def test_time_in_line_and_at_a_silent_gateway_is_one_time(
     assert [limit.estimate.total < 2.0 for limit in limits] == [True]
 
 
-def test_unanswered_question_is_not_repeated_at_once(bench: Bench, odd: Odd) -> None:  # noqa: F811
-    odd.status, odd.answer = 400, {"error": {"message": "seconds is not supported", "code": "invalid"}}
+PRICE: dict[str, Any] = {"estimated": True, "total_cost_micros": 5, "currency": "USD"}
+NO: dict[str, Any] = {"error": {"message": "no", "code": "no"}}
 
-    for _ in range(3):
-        quote = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2))
 
-    assert (quote.state, len(odd.asked)) == (QuoteState.UNAVAILABLE, 1)
+class Clock:
+    """The clock of prices, moved by hand."""
+
+    def __init__(self) -> None:
+        self.moment = timezone.now()
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def pass_by(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(estimates, "timezone", clock)
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "state"),
+    [
+        (400, NO, QuoteState.UNAVAILABLE),
+        (401, NO, QuoteState.UNAVAILABLE),
+        (402, NO, QuoteState.ACCOUNT_EMPTY),
+        (200, {"estimated": False}, QuoteState.UNAVAILABLE),
+        (200, PRICE, QuoteState.ESTIMATED),
+    ],
+)
+def test_whatever_the_gateway_says_stands_for_a_minute(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    clock: Clock,
+    status: int,
+    answer: dict[str, Any],
+    state: QuoteState,
+) -> None:
+    odd.status, odd.answer = status, answer
+    asked = []
+    for seconds in (0, 30, 29, 2):
+        clock.pass_by(seconds)
+        assert estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2)).state is state
+        asked.append(len(odd.asked))
+
+    assert asked == [1, 1, 1, 2]
+
+
+def test_one_that_does_not_answer_is_asked_again_after_a_growing_pause(
+    bench: Bench,  # noqa: F811
+    clock: Clock,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.SANDBOX_PORT = 1
+    asked = []
+    real = estimates._dry_run
+    monkeypatch.setattr(estimates, "_dry_run", lambda *args, **more: asked.append(1) or real(*args, **more))
+    wanted = bench.wanted(seconds=2)
+    for number, pause in enumerate((5, 10, 20, 40, 60, 60), start=1):
+        assert estimates.quote(by=bench.membership, wanted=wanted).state is QuoteState.UNREACHABLE
+        clock.pass_by(pause - 1)
+        assert estimates.quote(by=bench.membership, wanted=wanted).state is QuoteState.UNREACHABLE
+        assert len(asked) == number
+        clock.pass_by(2)
+
+    settings.SANDBOX_PORT = bench.sandbox.port
+    assert estimates.quote(by=bench.membership, wanted=wanted).state is QuoteState.ESTIMATED
+
+
+def test_pause_of_one_that_answered_meanwhile_starts_anew(bench: Bench, odd: Odd, clock: Clock) -> None:  # noqa: F811
+    wanted = bench.wanted(seconds=2)
+    for status, wait in ((501, 6), (501, 11), (200, 61), (501, 6), (501, 0)):
+        odd.status, odd.answer = status, PRICE
+        before = len(odd.asked)
+        estimates.quote(by=bench.membership, wanted=wanted)
+        assert len(odd.asked) > before
+        clock.pass_by(wait)
+
+
+def test_answer_of_before_says_how_old_it_is(bench: Bench, odd: Odd, clock: Clock) -> None:  # noqa: F811
+    odd.status, odd.answer = 400, NO
+    fresh = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2))
+    clock.pass_by(12)
+    again = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2))
+
+    assert again.message == f"{fresh.message} Checked 12 s ago."
+    assert again.checked_at == fresh.checked_at
+
+
+def picture_of(bench: Bench, size: tuple[int, int], colour: str = "teal") -> Reference:  # noqa: F811
+    data = io.BytesIO()
+    Image.new("RGB", size, colour).save(data, "PNG")
+    return uploads.store(by=bench.membership, stream=data)
+
+
+def test_price_is_asked_with_the_picture_only_where_it_is_needed(bench: Bench, odd: Odd, clock: Clock) -> None:  # noqa: F811
+    picture = picture_of(bench, (64, 36))
+    odd.in_turn = [(422, NO), (200, PRICE)]
+    estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2, references=(picture,)))
+    assert [body.startswith(b"{") for body in odd.bodies] == [True, False]
+
+    estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=3, references=(picture,)))
+    estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=4))
+    assert [body.startswith(b"{") for body in odd.bodies[2:]] == [False, True]
+
+
+def test_setting_that_is_refused_with_and_without_the_picture_says_nothing_about_the_model(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+) -> None:
+    picture = picture_of(bench, (64, 36))
+    odd.in_turn = [(422, NO), (422, NO), (200, PRICE)]
+    for seconds in (2, 3):
+        estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=seconds, references=(picture,)))
+
+    assert [body.startswith(b"{") for body in odd.bodies] == [True, False, True]
+
+
+def test_price_is_asked_with_the_part_of_the_picture_that_is_sent(bench: Bench, odd: Odd) -> None:  # noqa: F811
+    picture = picture_of(bench, (160, 160))
+    wanted = bench.wanted(size="1280x720", seconds=2, references=(picture,))
+    odd.in_turn = [(422, NO), (200, PRICE)]
+    estimates.quote(by=bench.membership, wanted=wanted)
+    assert list(Reference.objects.all()) == [picture]
+
+    ((_, crop),) = wanted.crops()
+    sent = uploads.cut(by=bench.membership, reference=picture, crop=crop)
+    with storage.open(sent.key) as file:
+        assert file.read() in odd.bodies[1]
+
+
+def test_picture_that_is_refused_does_not_speak_for_another_of_its_size(bench: Bench, odd: Odd) -> None:  # noqa: F811
+    odd.in_turn = [(422, NO), (422, NO)]
+    red, blue = (bench.wanted(seconds=2, references=(picture_of(bench, (64, 36), it),)) for it in ("red", "blue"))
+    assert estimates.quote(by=bench.membership, wanted=red).state is QuoteState.UNAVAILABLE
+    odd.status, odd.answer = 200, PRICE
+
+    assert estimates.quote(by=bench.membership, wanted=blue).state is QuoteState.ESTIMATED
+    assert len(odd.asked) == 3
+    assert estimates.quote(by=bench.membership, wanted=red).state is QuoteState.UNAVAILABLE
+    assert len(odd.asked) == 3
+
+
+@pytest.mark.parametrize("size", [(64, 36), (160, 160)])
+def test_picture_whose_file_is_gone_is_named_and_not_the_gateway(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    size: tuple[int, int],
+) -> None:
+    picture = picture_of(bench, size)
+    storage.delete(picture.key)
+    odd.status, odd.answer = 422, NO
+
+    quote = estimates.quote(by=bench.membership, wanted=bench.wanted(size="1280x720", references=(picture,)))
+
+    assert (quote.state, quote.field) == (QuoteState.NEEDS_INPUT, "reference")
+    assert "The picture is gone" in quote.message
+
+
+def test_question_with_the_picture_gets_no_more_time_than_is_left(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = picture_of(bench, (64, 36))
+    limits = []
+    client_for = gateways.client_for
+    monkeypatch.setattr(
+        gateways, "client_for", lambda gateway, **more: limits.append(more["limits"]) or client_for(gateway, **more)
+    )
+    odd.in_turn = [(422, NO), (200, PRICE)]
+    estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2, references=(picture,)))
+    first, second = (limit.estimate.total for limit in limits)
+    assert second < first <= estimates.WAIT_S
 
 
 @pytest.mark.parametrize("status", [400, 401, 422])

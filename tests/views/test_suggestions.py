@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
-from playground.models import Generation
+from playground.models import Gateway, Generation, Membership
 from playground.services import estimates, gateways
 from playground.views.cards import cards_of
-from tests.factories import make_gateway, make_generation, make_model, make_run
+from tests.factories import make_gateway, make_generation, make_model, make_reference, make_run
 
 pytestmark = pytest.mark.django_db
 SHORT = Capabilities(sizes=("1280x720", "720x1280"), lengths=Lengths(choices=(6,)))
@@ -87,11 +87,51 @@ def test_model_that_was_refused_is_not_suggested_for_itself(member, model, other
     assert "model=kling-v3" in buttons(member)[1].url
 
 
-def test_models_are_looked_up_once_for_many_cards(member, model, other):
-    refused(member, model, count=5)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        cards_of(Generation.objects.for_cards(), by=member)
-    models = [query for query in queries if 'FROM "playground_videomodel"' in query["sql"]]
-    assert len(models) == 1
+def queries_of(member):
+    with CaptureQueriesContext(connection) as queries:
+        cards = cards_of(Generation.objects.for_cards(), by=member)
+    return len(cards), len(queries)
+
+
+@pytest.mark.parametrize("bills", [False, True])
+def test_ten_refused_cards_take_as_many_queries_as_one(member, model, other, bills):
+    """With a picture each, in two lengths, and where money counts with the budget."""
+    Gateway.objects.update(is_sandbox=not bills)
+    counts = []
+    for more in (1, 9):
+        for number in range(more):
+            run = make_run(by=member, model=model)
+            run.settings = {"size": "720x1280", "seconds": 4 + number % 2, "count": 1}
+            run.save()
+            generation = make_generation(run=run, status=Status.REJECTED, error_kind="moderation")
+            make_reference(by=member, generation=generation, size=(64 + number, 36))
+        counts.append(queries_of(Membership.objects.get(id=member.id)))
+    assert [cards for cards, _ in counts] == [1, 10]
+    assert counts[0][1] == counts[1][1]
+
+
+def test_card_and_create_ask_for_the_price_of_the_same_part_of_the_picture(member, model, browser_of, monkeypatch):
+    """The order sent the upright part of a square picture; the other model makes broad videos only."""
+    broad = Capabilities(sizes=("1280x720",), image_to_video=True)
+    make_model("kling-v2", gateway=model.gateway, owner="kling", takes=broad, price_floor_micros=90_000)
+    whole = make_reference(by=member, size=(160, 160))
+    run = make_run(by=member, model=model)
+    run.settings = {"size": "720x1280", "seconds": 4, "count": 1, "crop_at": 20}
+    run.save()
+    generation = make_generation(run=run, status=Status.REJECTED, error_kind="moderation")
+    make_reference(by=member, generation=generation, size=(90, 160), cut_from=whole)
+    asked = []
+    known = estimates.cached_quotes
+    monkeypatch.setattr(
+        estimates, "cached_quotes", lambda *, by, wanted: asked.extend(wanted) or known(by=by, wanted=wanted)
+    )
+    _, button = buttons(member)
+    (on_card,) = asked
+    monkeypatch.setattr(estimates, "cached_quotes", known)
+    answer = {"state": "estimated", "unit_micros": 770_000, "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._keys(on_card)[0], answer, 60)
+
+    assert [crop.box for _, crop in on_card.crops()] == [(0, 14, 160, 90)]
+    assert button.url.endswith("&model=kling-v2")
+    assert "Generate - about $0.77" in browser_of(member).get(button.url).text
+    assert buttons(member)[1].label == "Try kling-v2 - about $0.77"
