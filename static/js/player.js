@@ -38,6 +38,46 @@ function toast(text) {
   document.dispatchEvent(new CustomEvent("toast", { detail: { text } }));
 }
 
+// Behind a remote store the address leads to a link that runs out. A player left open that long fails at its next bytes: then the
+// address is asked once more, for a fresh link, at the same place.
+let restarted = 0;
+video.addEventListener("error", () => {
+  if (Date.now() - restarted < 60000) return;
+  restarted = Date.now();
+  const [at, playing] = [video.currentTime, !video.paused];
+  video.load();
+  video.currentTime = at;
+  if (playing) video.play().catch(() => {});
+});
+
+function pictureOf(source) {
+  const canvas = document.createElement("canvas");
+  canvas.width = source.videoWidth;
+  canvas.height = source.videoHeight;
+  canvas.getContext("2d").drawImage(source, 0, 0);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+// A video from another origin may be played but not read. One that is loaded anew with CORS may be, where the bucket allows it.
+async function readablePicture() {
+  try {
+    return await pictureOf(video);
+  } catch (error) {
+    if (error.name !== "SecurityError") throw error;
+  }
+  const copy = document.createElement("video");
+  copy.crossOrigin = "anonymous";
+  copy.muted = true;
+  copy.preload = "auto";
+  await new Promise((resolve, reject) => {
+    copy.addEventListener("loadedmetadata", () => (copy.currentTime = video.currentTime), { once: true });
+    copy.addEventListener("seeked", resolve, { once: true });
+    copy.addEventListener("error", () => reject(new Error("the bucket allows no reading: it needs a CORS rule")), { once: true });
+    copy.src = video.src;
+  });
+  return pictureOf(copy);
+}
+
 async function takeFrame() {
   if (video.readyState < 2) {
     await new Promise((resolve, reject) => {
@@ -48,11 +88,7 @@ async function takeFrame() {
     });
   }
   video.pause();
-  const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext("2d").drawImage(video, 0, 0);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  const blob = await readablePicture();
   const { upload, create, from, parent, team } = useFrame.dataset;
   const body = new FormData();
   body.append("reference", blob, "frame.png");
