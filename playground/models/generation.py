@@ -1,6 +1,7 @@
 """One paid order at a gateway, and the history of what happened to it."""
 
 import secrets
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
@@ -13,6 +14,9 @@ from playground.models.reference import Reference
 from playground.models.run import Run
 from playground.models.team import Membership, Team
 from playground.models.user import User
+
+LOOK_FOR = timedelta(days=14)
+"""How long a lost video stands among what an admin should look at."""
 
 
 def new_hook_token() -> str:
@@ -29,7 +33,12 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def for_stamps(self) -> Self:
         """With no more than it takes to tell whether a card looks different by now."""
         times = ("created_at", "sent_at", "submitted_at", "viewed_at", "next_check_at")
-        return self.only("id", "model", "status", "version", *times)
+        return self.select_related("gateway").only("id", "model", "status", "version", "gateway__paused_reason", *times)
+
+    def needing_a_look(self) -> Self:
+        """What an admin has to know of, newest first: unclear orders, and videos lost within the last two weeks."""
+        lost = models.Q(status=Status.OUTPUT_LOST, ended_at__gte=timezone.now() - LOOK_FOR)
+        return self.filter(models.Q(status=Status.UNKNOWN) | lost).order_by("-id")
 
     def for_cards(self) -> Self:
         """With everything a status card reads, newest first."""

@@ -205,6 +205,9 @@ def _try_again_or_lost(
         target, event = Status.COMPLETED, "saving_failed"
     move = Move(generation.id, Status.STORING, target, event, claim_id, {"code": code, "try": tries}, None, fields)
     with transaction.atomic():
-        if engine.advance(move, now=now) and target is Status.OUTPUT_LOST:
+        is_lost = engine.advance(move, now=now) and is_over
+        if is_lost:
             whole = Generation.objects.select_related("gateway", "team", "run").get(id=generation.id)
             ledger.settle(generation=whole, cost_micros=_cost(whole), at=now)
+    if is_lost:
+        log.error("output_lost", generation=str(generation.id), code=code)

@@ -55,7 +55,7 @@ WORDS: dict[Status, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`stamp` changes whenever the card would look different; the page sends it back to ask for news."""
+    """The page sends `stamp` back to ask for news: see `stamp_of`."""
 
     generation: Generation
     stamp: str
@@ -92,8 +92,16 @@ class Stamped:
 
 
 def stamp_of(generation: Generation, *, usual: tuple[int, int] | None, now: datetime) -> str:
-    """Changes whenever the card would look different. The only place that makes one."""
-    return f"{generation.version}{'l' if is_slow(generation, usual, now) else ''}"
+    """What the page knows of a card. The only place that makes one.
+
+    It changes with all that the engine writes of the order (`version`), when the order gets slow, and when the gateway
+    of a waiting one is paused or goes on. It does not with ages, with usual times and prices that other orders
+    changed, nor with a video that was renamed or trashed: those come with the next change or look at the page.
+    """
+    marks = "l" if is_slow(generation, usual, now) else ""
+    if generation.state is S.QUEUED and generation.gateway.paused_reason:
+        marks += "p"
+    return f"{generation.version}{marks}"
 
 
 def stamps_of(generations: Iterable[Generation], *, now: datetime | None = None) -> list[Stamped]:
@@ -229,9 +237,8 @@ def said(
         case S.LOST:
             sentence = _("The gateway no longer knows this video. %(charge)s") % {"charge": charge(generation)}
         case S.OUTPUT_LOST:
-            sentence = _("It was made, but the provider's file ended before we could save it. %(charge)s") % {
-                "charge": charge(generation)
-            }
+            what = _("It was made, but the provider's file ended before we could save it.")
+            sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
         case S.UNKNOWN:
             sentence = _unclear(generation)
         case _:
@@ -272,7 +279,7 @@ def _ready(generation: Generation, video: Video | None) -> str:
 def _unclear(generation: Generation) -> str:
     estimate = generation.estimate_micros
     if estimate is None:
-        return _("It was sent, but the answer got lost. It may have cost something. It is never sent again by itself.")
-    return _("It was sent, but the answer got lost. It may have cost %(amount)s. It is never sent again by itself.") % {
+        return _("It was sent, but the answer got lost. It may have cost something. We check and never send it twice.")
+    return _("It was sent, but the answer got lost. It may have cost %(amount)s. We check and never send it twice.") % {
         "amount": amount(estimate)
     }

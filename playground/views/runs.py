@@ -19,6 +19,16 @@ from playground.views.history import history
 from playground.views.paging import cursor, newest
 
 PAGE_SIZE = 30
+LOOKS = 20
+"""At most so many that need a look are listed; the next move up as these are dealt with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    generation: Generation
+    word: str
+    tone: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,17 @@ def _runs(request: MemberRequest) -> Any:
 @for_members
 def index(request: MemberRequest) -> HttpResponse:
     page = newest(_runs(request), before=cursor(request.GET), size=PAGE_SIZE)
-    return render(request, "runs/index.html", {"rows": [row(run) for run in page.rows], "page": page})
+    context = {"rows": [row(run) for run in page.rows], "page": page}
+    if request.membership.is_admin and page.is_first:
+        context["looks"] = _looks(request)
+    return render(request, "runs/index.html", context)
+
+
+def _looks(request: MemberRequest) -> list[Look]:
+    """Unclear orders and lost videos of the team, with the word of their card."""
+    found = Generation.objects.visible_to(request.membership).needing_a_look()
+    rows = found.select_related("run", "run__created_by", "model", "gateway")[:LOOKS]
+    return [Look(generation, *said(generation, video=None, usual=None, late=False)) for generation in rows]
 
 
 @require_safe

@@ -34,13 +34,13 @@ class Words:
 AGAIN, EDIT = "Try again - about $0.04", "Edit prompt"
 UNCLEAR = Words(
     "Unclear",
-    "It was sent, but the answer got lost. It may have cost $0.04. It is never sent again by itself.",
+    "It was sent, but the answer got lost. It may have cost $0.04. We check and never send it twice.",
     ("What happens next",),
     (),
 )
 LOST = Words(
     "Lost",
-    f"It was made, but the provider's file ended before we could save it. {PAID}",
+    f"It was made, but the provider's file ended before we could save it. {PAID} An admin has been told.",
     (AGAIN, EDIT),
 )
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -332,10 +333,12 @@ def test_file_that_kills_its_saver_is_given_up_after_some_tries(bench: Bench, qu
             queued.id, source=Status.COMPLETED, target=Status.STORING, event="saving_started", now=timezone.now()
         )
         queued.refresh_from_db()
-        collect.abandoned(queued, now=timezone.now())
+        with structlog.testing.capture_logs() as logs:
+            collect.abandoned(queued, now=timezone.now())
 
     queued.refresh_from_db()
     assert queued.state is Status.OUTPUT_LOST
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["output_lost"]
     assert "settle" in money(queued)
 
 

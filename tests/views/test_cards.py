@@ -49,13 +49,13 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"cost_micros": 840_000, **ENDED},
             "Lost",
-            "It was made, but the provider's file ended before we could save it. Cost $0.84.",
+            "It was made, but the provider's file ended before we could save it. Cost $0.84. An admin has been told.",
         ),
         (
             S.UNKNOWN,
             {"sent_at": NOW},
             "Unclear",
-            "It was sent, but the answer got lost. It may have cost $0.84. It is never sent again by itself.",
+            "It was sent, but the answer got lost. It may have cost $0.84. We check and never send it twice.",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from playground.domain.status import ACTIVE, PARKED, Status
-from playground.models import Generation, Run
+from playground.models import Gateway, Generation, Run
 from playground.services import estimates
 from playground.views.cards import cards_of, stamps_of
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_video
@@ -97,6 +97,24 @@ def test_stamps_of_the_narrow_read_are_those_of_the_drawn_cards(member):
     drawn = {card.generation.id: card.stamp for card in cards_of(rows.for_cards(), by=member, now=now)}
     assert {row.generation.id: row.stamp for row in stamps_of(rows.for_stamps(), now=now)} == drawn
     assert {stamp.endswith("l") for stamp in drawn.values()} == {True, False}
+
+
+def test_pausing_the_gateway_changes_the_stamp_of_what_waits_for_it_and_of_nothing_else(member):
+    waits = make_generation(by=member, status=Status.QUEUED)
+    make_generation(run=waits.run, status=Status.RUNNING)
+    rows, now = Generation.objects.order_by("-id"), timezone.now()
+
+    def stamps():
+        narrow = {row.generation.id: row.stamp for row in stamps_of(rows.for_stamps(), now=now)}
+        assert narrow == {card.generation.id: card.stamp for card in cards_of(rows.for_cards(), by=member, now=now)}
+        return narrow
+
+    before = stamps()
+    Gateway.objects.update(paused_reason="maintenance")
+    after = stamps()
+    assert {row for row in after if after[row] != before[row]} == {waits.id}
+    Gateway.objects.update(paused_reason="")
+    assert stamps() == before
 
 
 @pytest.mark.parametrize("count", [1, 20])

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -124,7 +125,7 @@ def test_only_an_unclear_order_has_the_section_that_its_card_leads_to(member, br
     generation = factories.make_generation(by=member, status=status, sent_at=timezone.now())
     page = browser_of(member).get(reverse("runs.detail", args=[generation.run_id])).content.decode()
     assert ('id="unclear"' in page) is shown
-    assert ("never sent again by itself. An admin" in page) is shown
+    assert ("It is never sent twice. Admins" in page) is shown
 
 
 def written_kinds(tree):
@@ -147,3 +148,37 @@ def test_every_event_that_the_services_write_has_words_and_no_words_stand_for_no
     written = {kind for file in files for kind in written_kinds(ast.parse(file.read_text()))}
     assert {"ordered", "put_back", "given_up", "stopped", "output_lost"} <= written
     assert written == set(WORDS)
+
+
+def looks_in(page: str) -> str:
+    found = re.search(r'<h2 id="looks-title">Needs a look</h2>(.*?)</section>', page)
+    return found.group(1) if found else ""
+
+
+def test_admin_is_told_of_unclear_orders_and_lost_videos(admin, stranger, browser_of):
+    for prompt, status in (("whale", Status.UNKNOWN), ("heron", Status.OUTPUT_LOST), ("otter", Status.FAILED)):
+        run = factories.make_run(by=admin, prompt=prompt)
+        factories.make_generation(run=run, status=status, ended_at=timezone.now(), cost_micros=840_000)
+    factories.make_generation(run=factories.make_run(by=stranger, prompt="newt"), status=Status.UNKNOWN)
+    told = looks_in(text_of(browser_of(admin).get(RUNS)))
+    assert "whale" in told
+    assert "It was sent, but the answer got lost." in told
+    assert "heron" in told
+    assert "An admin has been told." in told
+    assert "otter" not in told
+    assert "newt" not in told
+
+
+def test_lost_video_of_three_weeks_ago_needs_no_look_but_an_unclear_order_does(admin, browser_of):
+    long_ago = timezone.now() - timedelta(days=21)
+    for prompt, status in (("whale", Status.UNKNOWN), ("heron", Status.OUTPUT_LOST)):
+        run = factories.make_run(by=admin, prompt=prompt)
+        factories.make_generation(run=run, status=status, ended_at=long_ago, created_at=long_ago)
+    told = looks_in(text_of(browser_of(admin).get(RUNS)))
+    assert "whale" in told
+    assert "heron" not in told
+
+
+def test_who_is_no_admin_is_not_asked_to_look(member, browser_of):
+    factories.make_generation(by=member, status=Status.UNKNOWN)
+    assert "Needs a look" not in text_of(browser_of(member).get(RUNS))
