@@ -76,7 +76,7 @@ LANES = {
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING]),
-        Lane("browser", ["-m", "browser", *MOSTLY_WAITING], with_chromium),
+        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "3"], with_chromium),
     )
 }
 
