@@ -1,3 +1,5 @@
+import os
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +12,7 @@ class PlaygroundConfig(AppConfig):
     def ready(self) -> None:
         from playground import checks  # noqa: F401  registers the system checks
 
+        os.umask(os.umask(0o027) | 0o027)  # prompts, addresses, videos: what is written is for this user and group only
         make_data_folders()
 
 

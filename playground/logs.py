@@ -54,6 +54,18 @@ class Refusals(logging.Filter):
         return True
 
 
+class Waiting(logging.Filter):
+    """/readyz answers 503 until all is ready, which is how a start is waited for: no fault, and one line is enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.msg
+        if isinstance(said, dict) and said.get("code") == 503 and said.get("request") == "GET /readyz":
+            record.levelno, record.levelname, said["level"] = logging.INFO, "INFO", "info"
+        path = getattr(getattr(record, "request", None), "path", "")
+        said_already = record.name == "django.request" and getattr(record, "status_code", 503) == 503
+        return not (said_already and path == "/readyz")
+
+
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     """Configure structlog and return Django's `LOGGING`, which sends the standard library's records the same way."""
     structlog.configure(
@@ -67,8 +79,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
-    quiet = {"handlers": ["console"], "level": logging.WARNING, "propagate": False}
-    quietly = dict.fromkeys(QUIET, quiet)
+    filters = {"refusals": {"()": Refusals}, "waiting": {"()": Waiting}}
+    quietly = {name: {"handlers": ["console"], "level": logging.WARNING, "propagate": False} for name in QUIET}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -83,8 +95,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "filters": {"refusals": {"()": Refusals}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
+        "filters": filters,
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": list(filters)}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"handlers": ["console"], "level": level, "propagate": False},

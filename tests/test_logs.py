@@ -1,6 +1,12 @@
 """No secret reaches a log line."""
 
-from playground.logs import scrub
+import logging
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+
+from playground.logs import Waiting, scrub
 
 
 def test_values_with_private_names_are_dropped() -> None:
@@ -21,3 +27,24 @@ def test_ordinary_paths_stay_as_they_are() -> None:
 def test_what_follows_the_question_mark_is_not_logged() -> None:
     event = scrub(None, "info", {"request": "GET /create/?prompt=a+secret+film"})
     assert event["request"] == "GET /create/?[not logged]"
+
+
+def record(name: str, msg: Any, **extra: Any) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": name, "msg": msg, "levelno": logging.ERROR, "levelname": "ERROR"} | extra)
+
+
+def test_not_ready_yet_is_told_once_and_not_as_an_error() -> None:
+    finished = record("django_structlog.x", {"code": 503, "request": "GET /readyz", "level": "error"})
+    assert Waiting().filter(finished)
+    assert (finished.levelname, finished.msg["level"]) == ("INFO", "info")  # type: ignore[index]
+    request = RequestFactory().get("/readyz")
+    assert not Waiting().filter(record("django.request", "Service Unavailable: %s", request=request))
+
+
+@pytest.mark.parametrize(("code", "asked"), [(500, "GET /readyz"), (503, "GET /media/x")])
+def test_other_server_errors_stay_errors(code: int, asked: str) -> None:
+    finished = record("django_structlog.x", {"code": code, "request": asked, "level": "error"})
+    assert Waiting().filter(finished)
+    assert (finished.levelname, finished.msg["level"]) == ("ERROR", "error")  # type: ignore[index]
+    request = RequestFactory().get(asked.split()[1])
+    assert Waiting().filter(record("django.request", "%s", request=request, status_code=code))

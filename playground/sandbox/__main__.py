@@ -30,6 +30,7 @@ def main() -> None:
 
 def run(host: str, port: int, profile: str) -> int:
     """Serve; returns an exit code only when that could not begin, after one clear line."""
+    os.umask(os.umask(0o027) | 0o027)  # prompts are in its files: for this user and group only
     try:
         from . import settings
     except (OSError, ValueError) as error:

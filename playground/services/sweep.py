@@ -3,6 +3,9 @@
 It is one task at a time, guarded by a lease, that works for ten seconds and enqueues its successor. Sending and saving
 are tasks of their own; asking the gateway is done here, all due rows of a gateway at once over one asyncio session.
 Rows that did not change get a new due time in one UPDATE a gateway, in plain batches.
+
+What asks and what saves is imported where it is used: web processes import this module too, and start without aiohttp,
+PyAV and numpy.
 """
 
 import time
@@ -17,11 +20,10 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway import poller
 from playground.gateway.errors import NotSent
 from playground.gateway.types import GatewayConfig
 from playground.models import Gateway, Generation
-from playground.services import collect, engine, gateways, leases, outcomes, submit
+from playground.services import engine, gateways, leases, outcomes, submit
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +118,8 @@ def _hand_to_submit(generation: Generation, *, now: datetime) -> None:
 def _abandoned(rows: Sequence[Generation], *, now: datetime) -> None:
     """Whoever was saving it is gone. That counts as a try, lest a file that kills its saver is tried for ever."""
     for generation in rows:
+        from playground.services import collect
+
         collect.abandoned(generation, now=now)
 
 
@@ -158,6 +162,8 @@ def _poll(rows: Sequence[Generation], *, now: datetime) -> None:
 
 def _ask(config: GatewayConfig, rows: Sequence[Generation]) -> list[tuple[Generation, outcomes.Answer]]:
     by_upstream = {str(row.upstream_id): row for row in rows}
+    from playground.gateway import poller
+
     answers = poller.poll(config, list(by_upstream), concurrency=POLL_CONCURRENCY, total_s=POLL_TOTAL_S)
     return [(by_upstream[upstream_id], answer) for upstream_id, answer in answers.items()]
 

@@ -18,14 +18,21 @@ from playground.services import engine, submit
 
 log = structlog.get_logger(__name__)
 
-LATER = ("catalogue", "collect", "housekeeping", "slots", "sweep")
-"""The services that tasks import when they run."""
+LATER = (
+    "services.catalogue",
+    "services.collect",
+    "services.housekeeping",
+    "services.slots",
+    "services.sweep",
+    "gateway.poller",
+)
+"""What tasks import when they run."""
 
 
 def preload() -> None:
     """Load modules and certificates, without a connection or a thread of ours that a fork would break."""
     for name in LATER:
-        importlib.import_module(f"playground.services.{name}")
+        importlib.import_module(f"playground.{name}")
     factory.preload()
 
 

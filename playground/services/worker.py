@@ -72,9 +72,10 @@ class Watcher:
     def run(self) -> None:
         """Until `stop` is set. A database that is away is waited for, with the cluster left alone."""
         self._start()
-        looked_at = time.monotonic()
+        looked_at, wait_s = time.monotonic(), 0.0  # the first look at once: its heartbeat is what /readyz waits for
         try:
-            while not self.stop.wait(TICK_S):
+            while not self.stop.wait(wait_s):
+                wait_s = TICK_S
                 if time.monotonic() - looked_at > ASLEEP_S:
                     self.swept_at = timezone.now()
                 looked_at = time.monotonic()

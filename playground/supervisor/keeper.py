@@ -109,10 +109,10 @@ class Keeper:
             if name not in running or port is None:
                 continue
             host = self.plan.host if name == "web" else "127.0.0.1"
-            while problem := ask(host, port, path):
+            while problem := ask(host, port, path, timeout=3.0):  # the first answer waits for its imports
                 if time.monotonic() > deadline:
                     raise Stop(1, f"{name} is not ready after {READY_WITHIN:.0f} s: {path} says {problem}")
-                self._turn(0.1)
+                self._turn(0.05)
 
     # --- one turn of the loop -------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django import template
+from django.conf import settings
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +14,12 @@ from playground.domain import money
 from playground.domain.capabilities import SHAPES, ratio_of
 
 register = template.Library()
+
+
+@register.simple_tag
+def login_code_minutes() -> int:
+    """How long a code from a mail is good for."""
+    return int(settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT) // 60
 
 
 @register.filter

@@ -5,8 +5,10 @@ import sys
 from importlib import import_module, reload
 
 import pytest
+from django import forms
 from django.conf import settings as real_settings
 from django.core.cache import cache
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import clear_url_caches, reverse
 
@@ -148,3 +150,10 @@ def test_fields_of_every_account_page_speak_alike(member, browser_of):
         "New password again",
     ]
     assert "At least 10 characters, not a common word." in page
+
+
+@pytest.mark.parametrize("template", ["account/confirm_login_code.html", "account/email/login_code_message.txt"])
+def test_code_is_good_for_as_long_as_is_said(template, settings, with_mail):
+    settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 420
+    context = {"email": "owner@example.com", "code": "ABC-DEF", "verify_form": forms.Form()}
+    assert "good for 7 minutes" in render_to_string(template, context)

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import os
 import stat
-import threading
 import time
 from typing import Any
 
@@ -41,29 +40,16 @@ def _lock(descriptor: int, *, seconds: float) -> None:
 
 
 def _keep_private(name: str) -> None:
-    """Nobody but this user and group reads the rows. SQLite gives its side files the mode of the database file.
+    """Nobody but this user and group reads the rows of a database that was made more widely readable elsewhere.
 
-    The file is never opened here: closing it would take the locks of this process's other connections away.
+    What is made here is private by the process's umask. The file is never opened here: closing it would take the locks
+    of this process's other connections away.
     """
-    if not os.path.exists(name):
-        with contextlib.suppress(OSError):  # SQLite itself says what is wrong with the place
-            _make_empty(name)
     for path in (name, f"{name}-wal", f"{name}-shm"):
         with contextlib.suppress(FileNotFoundError, PermissionError):  # gone again, or another user's to change
             mode = stat.S_IMODE(os.stat(path).st_mode)
             if mode & ~FILE_MODE:
                 os.chmod(path, mode & FILE_MODE)
-
-
-def _make_empty(name: str) -> None:
-    """Made under another name and linked: whoever opens it first may lock it at once."""
-    beside = f"{name}.{os.getpid()}-{threading.get_ident()}"
-    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(beside, name)
-    finally:
-        os.unlink(beside)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

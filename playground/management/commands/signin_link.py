@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         team = options["team"]
         if team is not None and not re.fullmatch(NEW_TEAM, team) and not Team.objects.filter(slug=team).exists():
-            raise CommandError("--team takes a short name: small letters, digits and -, at most 60.")
+            raise CommandError("--team takes a short name: small letters, digits, - and _, at most 60.")
         if len(options["email"]) > MAX_EMAIL:
             raise CommandError("This e-mail address is too long.")
         role = Role(options["role"]) if options["role"] else None

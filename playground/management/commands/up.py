@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
+from playground.management.commands.prepare import is_prepared
 from playground.services import people
 from playground.supervisor.environment import service_environment
 from playground.supervisor.guard import run_guarded
@@ -16,6 +17,7 @@ from playground.supervisor.keeper import Plan, keep
 from playground.supervisor.preflight import check_data_dir, check_port, hold_lock
 from playground.supervisor.procfile import StartError, read_procfile
 
+PREPARE = "python manage.py prepare"
 EXPORTED = ("HOST", "PORT", "SANDBOX_PORT", "PUBLIC_URL")
 
 
@@ -34,6 +36,8 @@ class Command(BaseCommand):
             check_ports()
         except StartError as error:
             sys.exit(f"up: {error}")
+        if commands.get("release") == PREPARE and is_prepared():
+            del commands["release"]  # starting another Python to find that out costs a second
         plan = make_plan(commands)
         with lock:
             sys.exit(run_guarded(lambda alive: keep(plan, alive)))
