@@ -119,7 +119,7 @@ def until(condition: Callable[[], bool], *, what: str) -> None:
 def welcome(page: Page, link: str) -> str:
     """Makes the first account. Returns the address of the installation."""
     page.goto(link)
-    page.fill("[name=name]", "Robin")
+    page.fill("[name=name]", "Admin")
     page.fill("[name=team_name]", "Studio")
     page.fill("[name=email]", "robin@example.org")
     page.fill("[name=password]", secrets.token_urlsafe(16))
