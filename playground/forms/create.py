@@ -14,6 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from playground.domain.capabilities import Capabilities, nearest_shape, parse_size, quality_of, shape_of
+from playground.domain.parameters import (
+    MAX_CHARACTERS,
+    MAX_PARAMETERS,
+    Parameters,
+    WrongParameters,
+    is_route,
+    read_parameters,
+)
 from playground.forms.drafts import Draft, picked, tidy, whole
 
 __all__ = ["MAX_COUNT", "CreateForm", "Draft", "Fitted", "fit", "picked", "tidy", "whole"]
@@ -123,13 +131,18 @@ class CreateForm(forms.Form):
     )
     negative_prompt = forms.CharField(required=False, strip=True)
     seed = forms.CharField(required=False)
+    route = forms.CharField(required=False)
+    parameters = forms.CharField(required=False)
     audio = forms.ChoiceField(required=False, choices=[("true", ""), ("false", "")])
     token = forms.CharField(max_length=64)
     quoted_micros = forms.IntegerField(required=False, min_value=0)
     accept_unpriced = forms.BooleanField(required=False)
 
-    def __init__(self, data: Mapping[str, Any], *, takes: Capabilities, model_slug: str) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], *, takes: Capabilities, model_slug: str, takes_route: bool = False
+    ) -> None:
         super().__init__(data)
+        self.takes_route = takes_route
         self.takes = takes
         self.model_slug = model_slug
 
@@ -161,6 +174,20 @@ class CreateForm(forms.Form):
         if seed is None or seed > MAX_SEED:
             raise forms.ValidationError(_("A seed is a whole number from 0 to %(max)d.") % {"max": MAX_SEED})
         return seed
+
+    def clean_route(self) -> str:
+        text: str = self.cleaned_data["route"].strip()
+        if text and not self.takes_route:
+            raise forms.ValidationError(_("This gateway chooses the provider itself. Leave it empty."))
+        if text and not is_route(text):
+            raise forms.ValidationError(_("A provider is a short name in small letters, as fal or replicate."))
+        return text
+
+    def clean_parameters(self) -> Parameters:
+        try:
+            return read_parameters(self.cleaned_data["parameters"])
+        except WrongParameters as error:
+            raise forms.ValidationError(wrong_parameters(error)) from error
 
     def clean_audio(self) -> bool | None:
         """As `fit` reads it, so that what is ordered is what was priced."""
@@ -202,6 +229,24 @@ def too_long(length: int, limit: int, model_slug: str) -> str:
         "model": model_slug,
         "over": f"{length - limit:,}",
     }
+
+
+def wrong_parameters(error: WrongParameters) -> str:
+    name = {"name": error.name}
+    match error.code:
+        case "too_long":
+            return _("At most %(max)d characters.") % {"max": MAX_CHARACTERS}
+        case "too_many":
+            return _("At most %(max)d parameters.") % {"max": MAX_PARAMETERS}
+        case "twice":
+            return _("A name stands there twice.")
+        case "name":
+            return _("%(name)s is no name: letters, digits and _ only.") % name
+        case "reserved":
+            return _("%(name)s cannot be set here.") % name
+        case "value":
+            return _("%(name)s needs a text, a number, true or false.") % name
+    return _('This is not a JSON object. Write it like {"cfg_scale": 0.5}.')
 
 
 def wrong_length(takes: Capabilities) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from playground.domain.crop import CENTRE
+from playground.domain.parameters import written
 from playground.models import Generation, Reference, Video
 
 
@@ -42,11 +43,18 @@ class Draft:
     audio: str = ""
     reference_id: str = ""
     crop_at: str = ""
+    route: str = ""
+    parameters: str = ""
     parent: str = ""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**{name: str(data.get(name) or "")[:20_000] for name in cls.__slots__})
+        """A model given as `provider/slug` is that model asked of that provider."""
+        values = {name: str(data.get(name) or "")[:20_000] for name in cls.__slots__}
+        provider, separator, slug = values["model"].partition("/")
+        if separator:
+            values |= {"model": slug, "route": values["route"] or provider}
+        return cls(**values)
 
     @classmethod
     def from_generation(cls, generation: Generation) -> Self:
@@ -76,6 +84,8 @@ class Draft:
             seed="" if settings.get("seed") is None else str(settings["seed"]),
             audio="" if audio is None else str(bool(audio)).lower(),
             crop_at=str(settings.get("crop_at", "")),
+            route=str(settings.get("route", "")),
+            parameters=written(tuple(settings.get("parameters", {}).items())),
             **values,
         )
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from playground.domain.capabilities import Capabilities
+from playground.domain.parameters import ORDER_FIELDS, ParameterValue
 from playground.gateway.errors import FailureKind
 
 MIB = 1024 * 1024
@@ -139,11 +140,7 @@ class ReferenceFile:
     open: Callable[[], BinaryIO]
 
 
-RESERVED_FIELDS = frozenset(
-    {"model", "prompt", "seconds", "duration", "size", "n", "idempotency_key", "dryRun", "aspect_ratio", "resolution"}
-)
-
-ExtraValue = str | int | float | bool
+ExtraValue = ParameterValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +162,7 @@ class Order:
     idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
-        clash = [name for name in self.extra if name in RESERVED_FIELDS or name.startswith(("input_", "image_url"))]
+        clash = [name for name in self.extra if name in ORDER_FIELDS or name.startswith(("input_", "image_url"))]
         if clash:
             raise ValueError(f"extra fields must not set {', '.join(sorted(clash))}")
         if not self.order_id or not self.model:

@@ -22,13 +22,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from playground.domain.capabilities import shape_of
-from playground.domain.crop import CENTRE, Crop, crop_for
-from playground.models import Budget, Membership, Reference, VideoModel
+from playground.models import Budget, Membership
 from playground.services import ledger, price_checks
-from playground.services.orders import body_of
 from playground.services.price_checks import LEAST_S, QuoteState
 from playground.services.turns import turn
+from playground.services.wanted import Wanted
 
 __all__ = ["Quote", "QuoteState", "Wanted", "cached_quote", "cached_quotes", "quote"]
 
@@ -44,53 +42,6 @@ TURN_S = 7
 """A turn in the cache ends by itself after 6 to 7 seconds: longer than any price check."""
 SLOTS = ("quote:slot:0", "quote:slot:1")
 PLACEHOLDER_PROMPT = "A calm sea at dawn"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a person asks for, without the prompt. `size` is WIDTHxHEIGHT; `audio` None leaves it to the model.
-
-    `crop_at` says which part of a picture of another shape is sent: 0 the left or upper end, 100 the right or lower.
-    """
-
-    model: VideoModel
-    size: str
-    seconds: int
-    count: int = 1
-    negative_prompt: str = ""
-    seed: int | None = None
-    audio: bool | None = None
-    references: tuple[Reference, ...] = ()
-    crop_at: int = CENTRE
-
-    def crops(self) -> list[tuple[Reference, Crop]]:
-        """Each picture with the part of it that is sent."""
-        shape = shape_of(self.size)
-        return [(picture, crop_for(picture.width, picture.height, shape, self.crop_at)) for picture in self.references]
-
-    def settings(self) -> dict[str, Any]:
-        """The snapshot kept in `Run.settings`; what was not given is not there."""
-        values: dict[str, Any] = {"size": self.size, "seconds": self.seconds, "count": self.count}
-        if self.negative_prompt:
-            values["negative_prompt"] = self.negative_prompt
-        if self.seed is not None:
-            values["seed"] = self.seed
-        if self.audio is not None:
-            values["audio"] = self.audio
-        if self.references and self.crop_at != CENTRE:
-            values["crop_at"] = self.crop_at
-        return values
-
-    def body(self, prompt: str) -> dict[str, Any]:
-        return body_of(
-            model=self.model,
-            prompt=prompt,
-            size=self.size,
-            seconds=self.seconds,
-            negative_prompt=self.negative_prompt,
-            seed=self.seed,
-            audio=self.audio,
-        )
 
 
 @dataclass(frozen=True, slots=True)

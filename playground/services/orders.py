@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+from playground.domain.parameters import Parameters
 from playground.gateway.types import Order, ReferenceFile
 from playground.media import storage
 from playground.models import Generation, Reference, VideoModel
@@ -18,16 +19,22 @@ def body_of(
     negative_prompt: str = "",
     seed: int | None = None,
     audio: bool | None = None,
+    route: str = "",
+    parameters: Parameters = (),
 ) -> dict[str, Any]:
-    """The order's fields as they are stored and sent, in the gateway's names. Only what was asked for is named."""
-    body: dict[str, Any] = {"model": model.slug, "prompt": prompt, "seconds": seconds, "size": size}
+    """The order's fields as they are stored and sent, in the gateway's names. Only what was asked for is named.
+
+    `route` asks for one provider, as `provider/slug`.
+    """
+    slug = f"{route}/{model.slug}" if route else model.slug
+    body: dict[str, Any] = {"model": slug, "prompt": prompt, "seconds": seconds, "size": size}
     if negative_prompt:
         body["negative_prompt"] = negative_prompt
     if seed is not None:
         body["seed"] = seed
     if audio is not None:
         body["generate_audio"] = audio
-    return body
+    return body | dict(parameters)
 
 
 def order_from(*, order_id: str, body: dict[str, Any], files: Sequence[ReferenceFile], key: str | None) -> Order:

@@ -240,6 +240,8 @@ def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wan
         audio=settings.get("audio"),
         references=tuple(link.reference for link in generation.generation_references.select_related("reference")),
         crop_at=int(settings.get("crop_at", CENTRE)),
+        route=settings.get("route", ""),
+        parameters=tuple(sorted(settings.get("parameters", {}).items())),
     )
 
 

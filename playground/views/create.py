@@ -27,9 +27,12 @@ from playground.views.create_page import (
     latest_generations,
     picker_rows,
     sentence,
+    takes_route,
     wanted_for,
 )
 
+ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
+"""What the strict form decides; the rest is read off the draft."""
 PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     runs.AlreadySent: (409, "already_sent"),
     runs.NotPriced: (422, "not_priced"),
@@ -85,7 +88,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     if model is None or not model.is_offered:
         return _refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
     reference = reference_of(membership, draft.reference_id)
-    form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug)
+    form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model))
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), uploads.gone().message
     errors = _errors(form, model, reference, image_error)
@@ -95,7 +98,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     values = form.cleaned_data | {"parent": parent}
     wanted = dataclasses.replace(
         wanted_for(model, draft, fit(draft, model.takes), reference),
-        **{name: values[name] for name in ("size", "seconds", "count", "negative_prompt", "seed", "audio")},
+        **{name: values[name] for name in ORDERED},
     )
     return _send(request, draft, wanted, values)
 
@@ -168,7 +171,7 @@ def _refused(
     errors = errors or {}
     more = {
         "errors": errors,
-        "fieldless": fieldless(errors, page.model.takes),
+        "fieldless": fieldless(errors, page.model),
         "problem": problem,
         "was_micros": was_micros,
         "refused": True,

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from playground.domain.capabilities import Capabilities
 from playground.domain.crop import crop_for
+from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
 from playground.forms.create import MAX_COUNT, Draft, Fitted, fit
-from playground.models import Generation, Membership, Reference, VideoModel
+from playground.models import Dialect, Generation, Membership, Reference, VideoModel
 from playground.services import catalogue, estimates
 from playground.services.catalogue import Record
 from playground.services.estimates import Quote, Wanted
@@ -94,7 +95,27 @@ def wanted_for(model: VideoModel, draft: Draft, fitted: Fitted, reference: Refer
         audio=fitted.audio,
         references=(reference,) if takes_it and reference else (),
         crop_at=draft.crop_position,
+        route=route_of(model, draft),
+        parameters=parameters_of(draft),
     )
+
+
+def takes_route(model: VideoModel) -> bool:
+    """Only Lumenfall's gateways know `provider/slug`."""
+    return model.gateway.dialect == Dialect.LUMENFALL
+
+
+def route_of(model: VideoModel, draft: Draft) -> str:
+    """What cannot be a provider is left out of the price check; an order with it is refused."""
+    return draft.route.strip() if takes_route(model) and is_route(draft.route.strip()) else ""
+
+
+def parameters_of(draft: Draft) -> Parameters:
+    """What cannot be sent is left out of the price check; an order with it is refused."""
+    try:
+        return read_parameters(draft.parameters)
+    except WrongParameters:
+        return ()
 
 
 def size_chips(takes: Capabilities, fitted: Fitted) -> tuple[list[Chip], list[Chip]]:
@@ -175,10 +196,11 @@ def sentence(changes: Sequence[str]) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def fieldless(errors: Mapping[str, str], takes: Capabilities) -> list[str]:
+def fieldless(errors: Mapping[str, str], model: VideoModel) -> list[str]:
     """What is wrong with values for which the form of this model has no field, as sent by a script or an old page."""
-    drawn = {"prompt", "reference", "seconds", "size", "quality", "count"}
-    drawn |= {name for name in ("negative_prompt", "seed") if getattr(takes, name)}
+    drawn = {"prompt", "reference", "seconds", "size", "quality", "count", "parameters"}
+    drawn |= {name for name in ("negative_prompt", "seed") if getattr(model.takes, name)}
+    drawn |= {"route"} if takes_route(model) else set()
     carried = {"token", "quoted_micros", "accept_unpriced", "audio"}
     words = [_("Part of the form was missing or broken. Press again to send it as it stands here.")]
     own = [message for name, message in errors.items() if name not in drawn | carried]
@@ -225,6 +247,7 @@ class Page:
             "note": self.note,
             "errors": {},
             "may_create": self.by.may_create,
+            "takes_route": takes_route(self.model),
         } | more
 
 

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from playground.domain.parameters import written
 from playground.domain.status import Status
 from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
@@ -99,6 +100,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
     parent = run.parent_video
     is_shown = parent is not None and Video.objects.visible_to(request.membership).filter(id=parent.id).exists()
     context = {
+        "parameters": written(tuple(run.settings.get("parameters", {}).items())),
         "run": run,
         "row": row(run),
         "generations": generations,

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from playground.domain.parameters import written
 from playground.models import Video
 
 NAME_WORDS = 8
@@ -49,6 +50,8 @@ def facts(video: Video) -> list[Fact]:
         Fact(_("Sound"), _("Yes") if video.has_audio else _("No")),
         Fact(_("Negative prompt"), str(video.settings.get("negative_prompt") or ""), is_user_text=True),
         Fact(_("Seed"), "" if seed is None else str(seed)),
+        Fact(_("More parameters"), written(tuple(video.settings.get("parameters", {}).items())), is_code=True),
+        Fact(_("Asked of"), str(video.settings.get("route") or "")),
         Fact(_("Gateway"), generation.gateway.name if generation else ""),
         Fact(_("Provider"), generation.provider if generation else ""),
         Fact(_("Executed as"), generation.executed_model if generation else ""),

@@ -1,7 +1,7 @@
 // The Create form: price checks while choosing, a draft that survives everything, the count of characters, the key that sends.
 // Elements inside the form are replaced by answers, so everything is looked up when needed and events are caught on document.
 const DEBOUNCE = 300;
-const PRICED = new Set(["model", "size", "shape", "quality", "seconds", "seconds_other", "count", "audio"]);
+const PRICED = new Set(["model", "size", "shape", "quality", "seconds", "seconds_other", "count", "audio", "route", "parameters"]);
 const form = () => document.getElementById("create");
 // What an address filled in is kept for this tab and this address only: it must not replace what was typed without one.
 const keptIn = () => (location.search ? sessionStorage : localStorage);

@@ -115,7 +115,7 @@ class CardReader(HTMLParser):
             self.into = "sentence"
         elif "btn--small" in names and not self.in_menu:
             self.into = "buttons"
-        elif "menu__item" in names:
+        elif "menu__item" in names and "is-narrow" not in names:
             self.into = "menu"
         if values.get("type") == "hidden":
             self.seen.hidden[values["name"]] = values.get("value", "")

@@ -219,10 +219,17 @@ def test_nearly_full_large_disk_is_full(bench: Bench, monkeypatch: pytest.Monkey
 
 
 def test_remote_store_is_not_judged_by_the_disk_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr(storage, "free_bytes", lambda: 0)
+    """Beyond the room for one file on its way there."""
+    usage = type("Usage", (), {"total": 1000 * runs.LEAST_FREE_BYTES})()
+    monkeypatch.setattr(runs.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(storage, "free_bytes", lambda: runs.LEAST_FREE_BYTES)
+    with pytest.raises(runs.StorageFull):
+        bench.start("A boat")
     monkeypatch.setattr(storage, "local_path", lambda key: None)
-
     assert bench.start("A boat")
+    monkeypatch.setattr(storage, "free_bytes", lambda: runs.LEAST_FREE_BYTES - 1)
+    with pytest.raises(runs.StorageFull):
+        bench.start("Another boat")
 
 
 def test_one_more_is_linked_and_keeps_the_settings(bench: Bench) -> None:  # noqa: F811
@@ -332,3 +339,24 @@ def test_picture_whose_file_is_gone_is_said_before_anything_is_paid(bench: Bench
         bench.start("A flag", size="720x1280", references=(whole,))
 
     assert not Run.objects.exists()
+
+
+def test_provider_and_more_parameters_are_priced_sent_kept_and_repeated(bench: Bench) -> None:  # noqa: F811
+    more: dict[str, Any] = {"route": "replicate", "parameters": (("cfg_scale", 0.5), ("mode", "pro"))}
+    plain = bench.wanted("kling-v3")
+    routed = replace(plain, **more)
+    assert estimates._key(plain) != estimates._key(routed)
+
+    run = bench.start("A flag", wanted=routed)
+    done = bench.drive(run, until={Status.DONE})
+
+    assert done.body["model"] == "replicate/kling-v3"
+    assert (done.body["cfg_scale"], done.body["mode"]) == (0.5, "pro")
+    assert done.provider == "Replicate"
+    assert done.executed_model == "replicate/kling-v3"
+    assert done.cost_micros == done.estimate_micros
+    assert (run.settings["route"], run.settings["parameters"]) == ("replicate", {"cfg_scale": 0.5, "mode": "pro"})
+    again = runs.again(by=bench.membership, generation=done, token="more", quoted_micros=done.estimate_micros)
+    assert again.generations.get().body == done.body
+    with pytest.raises(runs.AlreadySent):
+        bench.start("A flag", wanted=replace(routed, parameters=()), token=run.submit_token)

@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
@@ -350,4 +351,71 @@ def test_picture_removed_while_the_price_is_asked_for_is_said_and_nothing_is_sen
 
     assert answer.status_code == 422
     assert "The picture is gone" in answer.content.decode()
+    assert not Run.objects.exists()
+
+
+def test_provider_and_more_parameters_are_ordered_and_used_again(client, model):
+    cache.set(
+        estimates._key(
+            estimates.Wanted(
+                model=model, size="1280x720", seconds=4, route="fal", parameters=(("cfg_scale", 0.5), ("mode", "pro"))
+            )
+        ),
+        {"state": "estimated", "unit_micros": 400_000, "provider": "fal", "checked_at": timezone.now().timestamp()},
+        60,
+    )
+
+    answer = client.post("/create/", values(model, route="fal", parameters='{"mode": "pro", "cfg_scale": 0.5}'))
+
+    assert answer.status_code == 303
+    generation = Generation.objects.get()
+    assert generation.body["model"] == "fal/kling-v3"
+    assert generation.body["cfg_scale"] == 0.5
+    again = client.get("/create/", {"from": generation.id}).content.decode()
+    assert 'name="route"' in again
+    assert 'value="fal"' in again
+    assert "{&quot;cfg_scale&quot;: 0.5, &quot;mode&quot;: &quot;pro&quot;}</textarea>" in again
+    shown = client.get(f"/runs/{generation.run_id}/").content.decode()
+    assert "{&quot;cfg_scale&quot;: 0.5, &quot;mode&quot;: &quot;pro&quot;}" in shown
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words"),
+    [
+        ("parameters", "cfg_scale=0.5", "This is not a JSON object."),
+        ("parameters", '{"model": "other"}', "model cannot be set here."),
+        ("parameters", '{"a": [1]}', "a needs a text, a number, true or false."),
+        ("parameters", '{"<b>x": 1}', "&lt;b&gt;x is no name: letters, digits and _ only."),
+        ("route", "Not A Provider", "A provider is a short name in small letters"),
+    ],
+)
+def test_wrong_provider_or_parameters_are_said_beside_the_field_and_kept(client, model, field, text, words):
+    priced(model)
+
+    answer = client.post("/create/", values(model, **{field: text}))
+
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in html
+    assert words in html
+    assert escape(text) in html
+    assert not Run.objects.exists()
+
+
+def test_model_given_with_its_provider_is_that_model_asked_of_that_provider(client, model):
+    html = client.get("/create/", {"model": "replicate/kling-v3"}).content.decode()
+    assert 'name="model_shown" value="kling-v3"' in html
+    assert 'value="replicate"' in html
+
+
+def test_gateway_that_knows_no_routes_has_no_field_for_one_and_refuses_it(client, model):
+    model.gateway.dialect = "openai"
+    model.gateway.save()
+    priced(model)
+    assert 'name="route"' not in client.get("/create/").content.decode()
+
+    answer = client.post("/create/", values(model, route="fal"))
+
+    assert answer.status_code == 422
+    assert "This gateway chooses the provider itself." in answer.content.decode()
     assert not Run.objects.exists()

@@ -62,7 +62,7 @@ def test_known_price_of_the_other_model_stands_on_its_button_and_on_create(membe
     priced(other)
     refused(member, model)
     page = browser_of(member).get(f"/runs/{Generation.objects.get().run_id}/").text
-    link, label = re.search(r'<a class="btn btn--small" href="([^"]+)">(Try [^<]+)</a>', page).groups()
+    link, label = re.search(r'<a class="btn btn--small is-wide" href="([^"]+)">(Try [^<]+)</a>', page).groups()
     assert label == "Try kling-v2 - about $0.63"
     create = browser_of(member).get(html.unescape(link)).text
     assert "Generate - about $0.63" in create

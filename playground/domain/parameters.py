@@ -1,0 +1,96 @@
+"""Additional parameters of an order: what a model takes beyond the form, as JSON that is checked before it is sent.
+
+Gateways pass fields that they do not know on to the provider unchanged, so a model's own switches (`cfg_scale`, `mode`,
+`style` ...) work without this program knowing them. What the form itself says, and what would send results or calls
+elsewhere, cannot be set here.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+ParameterValue = str | int | float | bool
+Parameters = tuple[tuple[str, ParameterValue], ...]
+"""Name and value, in the order of their names."""
+
+MAX_CHARACTERS = 2000
+MAX_PARAMETERS = 20
+MAX_TEXT = 500
+MAX_NUMBER = 2**53
+"""Whole numbers beyond it are not the same in every JSON reader (RFC 8259, section 6)."""
+ORDER_FIELDS = frozenset(
+    {"model", "prompt", "seconds", "duration", "size", "n", "idempotency_key", "dryRun", "aspect_ratio", "resolution"}
+)
+FORM_FIELDS = frozenset({"negative_prompt", "seed", "generate_audio"})
+_ELSEWHERE = ("input_", "image_url", "video_url", "webhook", "callback")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+_ROUTE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class WrongParameters(ValueError):
+    """`code` is one of too_long, not_json, not_an_object, too_many, twice, name, reserved, value; `name` says whose."""
+
+    def __init__(self, code: str, name: str = "") -> None:
+        super().__init__(f"{code} {name}".strip())
+        self.code = code
+        self.name = name
+
+
+def read_parameters(text: str) -> Parameters:
+    """`{"cfg_scale": 0.5}` as pairs; nothing for empty text. Raises WrongParameters."""
+    if not text.strip():
+        return ()
+    if len(text) > MAX_CHARACTERS:
+        raise WrongParameters("too_long")
+    try:
+        content = json.loads(text, object_pairs_hook=_pairs, parse_constant=_no_constant)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise WrongParameters("not_json") from error
+    if not isinstance(content, _Object):
+        raise WrongParameters("not_an_object")
+    if len(content) > MAX_PARAMETERS:
+        raise WrongParameters("too_many")
+    for name, value in content:
+        _check(name, value)
+    if len({name for name, _ in content}) < len(content):
+        raise WrongParameters("twice")
+    return tuple(sorted(content))
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object with all its pairs, so that a name given twice is seen."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> _Object:
+    return _Object(pairs)
+
+
+def _no_constant(name: str) -> float:
+    raise WrongParameters("value", name)
+
+
+def _check(name: str, value: Any) -> None:
+    if not _NAME.fullmatch(name):
+        raise WrongParameters("name", name[:40])
+    if name in ORDER_FIELDS | FORM_FIELDS or name.lower().startswith(_ELSEWHERE):
+        raise WrongParameters("reserved", name)
+    match value:
+        case bool():
+            return
+        case str() if len(value) <= MAX_TEXT and not _CONTROL.search(value):
+            return
+        case int() | float() if math.isfinite(value) and abs(value) <= MAX_NUMBER:
+            return
+    raise WrongParameters("value", name)
+
+
+def written(parameters: Parameters) -> str:
+    """The pairs as JSON for a person to read and change; empty for none."""
+    return json.dumps(dict(parameters), ensure_ascii=False) if parameters else ""
+
+
+def is_route(text: str) -> bool:
+    """A provider's name as it stands before the slash of `provider/slug`."""
+    return _ROUTE.fullmatch(text) is not None
