@@ -23,6 +23,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 DRAFT_IN_SESSION = "create_draft"
 NOT_KEPT = {"csrfmiddlewaretoken", "token", "quoted_micros", "accept_unpriced", "team"}
 MAX_KEPT = 40_000
+"""Characters of names and values together: anybody may send a form to be kept."""
 
 
 def is_htmx(request: HttpRequest) -> bool:
@@ -59,7 +60,7 @@ def _is_refused(request: HttpRequest, response: HttpResponseBase) -> bool:
 def _keep(request: HttpRequest) -> bool:
     """Put the typed values into the session; False when there is nothing worth keeping."""
     values = {name: str(value) for name, value in request.POST.items() if name not in NOT_KEPT and value}
-    if not values or sum(map(len, values.values())) > MAX_KEPT:
+    if not values or sum(len(name) + len(value) for name, value in values.items()) > MAX_KEPT:
         return False
     request.session[DRAFT_IN_SESSION] = values
     messages.info(request, _("You were signed out. Sign in and your prompt is back."))

@@ -104,7 +104,7 @@ def _nearest_pair(takes: Capabilities, shape: str, quality: str) -> str:
         width, height = (int(part) for part in shape.split(":"))
         side = int(quality.removesuffix("p"))
         kept = nearest_shape(width, height, takes.shapes)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         return takes.sizes[0]
     same = [size for size in takes.sizes if shape_of(size) == kept]
     return min(same or takes.sizes, key=lambda size: abs(int(quality_of(size)[:-1]) - side))

@@ -13,8 +13,10 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from playground.models import Generation, Membership, Reference, Run, Video
+from playground.views.errors import with_toast
 
 
 class MemberRequest(HttpRequest):
@@ -41,7 +43,8 @@ def for_members(view: View) -> View:
     @wraps(view)
     def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not getattr(request, "membership", None):
-            return render(request, "account/no_team.html", status=403)
+            page = render(request, "account/no_team.html", status=403)
+            return with_toast(request, page, _("You are in no team any more. Nothing was sent."))
         _take_team(request, kwargs.get("id"))
         return view(request, *args, **kwargs)
 

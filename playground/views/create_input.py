@@ -3,7 +3,7 @@
 import dataclasses
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from playground.forms.create import Draft
@@ -11,14 +11,14 @@ from playground.htmx import DRAFT_IN_SESSION
 from playground.models import Generation, Membership, Reference, Video
 from playground.services import uploads
 from playground.services.uploads import ImageRefused
-from playground.views.access import MemberRequest
+from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
 
 
 def draft_of_link(request: MemberRequest) -> Draft:
     """What the address asks for, over what was kept from before signing in or from the last press."""
     given = Draft.from_data({name: value for name, value in request.GET.items() if name != "from"})
-    base = Draft()
+    base, person = Draft(), str(request.membership.user_id)
     source = _uuid(request.GET.get("from", ""))
     if source:
         generation = Generation.objects.visible_to(request.membership).filter(id=source).for_cards().first()
@@ -28,7 +28,8 @@ def draft_of_link(request: MemberRequest) -> Draft:
         base = Draft.from_video(video) if video else base
         given = given if video else dataclasses.replace(given, parent="")
     elif DRAFT_IN_SESSION in request.session and not request.GET:
-        base = Draft.from_data(request.session.pop(DRAFT_IN_SESSION))
+        kept = request.session.pop(DRAFT_IN_SESSION)
+        base = Draft.from_data(kept) if kept.get("person", person) == person else base
     example = request.GET.get("example", "")
     if example in {str(number + 1) for number in range(len(EXAMPLES))}:
         given = dataclasses.replace(given, prompt=EXAMPLES[int(example) - 1])
@@ -37,13 +38,15 @@ def draft_of_link(request: MemberRequest) -> Draft:
     return given.over(base)
 
 
-def with_upload(request: HttpRequest, draft: Draft) -> tuple[Draft, str]:
-    """Store the file that came with the form, as browsers without scripts send it."""
+def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:
+    """Store the file that came with the form, as browsers without scripts send it. Only for who may order here."""
     upload = request.FILES.get("reference")
     if not upload or not upload.size:
         return draft, ""
+    if not request.membership.may_create or is_of_another_team(request):
+        raise PermissionDenied
     try:
-        stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[attr-defined, arg-type]
+        stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[arg-type]
     except ImageRefused as error:
         return draft, error.message
     return dataclasses.replace(draft.without_image(), reference_id=str(stored.id)), ""

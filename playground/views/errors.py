@@ -58,7 +58,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     context = {"request_id": request_id()}
     words = _("The server made a mistake. It has been written to the log. Try again in a moment.")
     response = render(None, "errors/500.html", context, status=500)
-    return _with_toast(request, response, words)
+    return with_toast(request, response, words)
 
 
 def request_id() -> str:
@@ -67,10 +67,10 @@ def request_id() -> str:
 
 
 def _answer(request: HttpRequest, name: str, status: int, words: str, **context: Any) -> HttpResponse:
-    return _with_toast(request, render(request, f"errors/{name}.html", context, status=status), words)
+    return with_toast(request, render(request, f"errors/{name}.html", context, status=status), words)
 
 
-def _with_toast(request: HttpRequest, response: HttpResponse, words: str) -> HttpResponse:
+def with_toast(request: HttpRequest, response: HttpResponse, words: str) -> HttpResponse:
     if is_htmx(request) and request.method != "GET":
         response.headers["HX-Trigger"] = json.dumps({"toast": {"text": words}})
     return response

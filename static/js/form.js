@@ -66,7 +66,7 @@ function save() {
   try {
     const values = {};
     for (const [name, value] of new FormData(form())) {
-      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "accept_unpriced", "model_shown", "parent"].includes(name)) values[name] = value;
+      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "person", "accept_unpriced", "model_shown", "parent"].includes(name)) values[name] = value;
     }
     keptIn().setItem(key(), JSON.stringify(values));
   } catch {

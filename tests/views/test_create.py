@@ -1,11 +1,15 @@
 """The Create page: prices, presses, refusals, and that nothing typed is lost. Prices come from the cache."""
 
+import re
+from io import BytesIO
+
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
+from PIL import Image
 
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
@@ -419,3 +423,56 @@ def test_gateway_that_knows_no_routes_has_no_field_for_one_and_refuses_it(client
     assert answer.status_code == 422
     assert "This gateway chooses the provider itself." in answer.content.decode()
     assert not Run.objects.exists()
+
+
+def test_form_of_one_person_does_not_come_back_for_the_next_one(model, member, ended_session):
+    priced(model)
+    page = MemberClient()
+    page.force_login(member.user)
+    person = re.search(r'name="person" value="([^"]+)"', page.get("/create/").content.decode())[1]
+    for reader, found in ((make_member(team=member.team), False), (member, True)):
+        client = Client()
+        client.post("/create/", values(model, prompt="Words of one person", person=person))
+        client.force_login(reader.user)
+        assert ("Words of one person" in client.get("/create/").content.decode()) is found
+
+
+@pytest.mark.parametrize(("letters", "is_kept"), [(5_000, True), (9_000, False)])
+def test_names_count_towards_what_is_kept_when_signed_out(model, ended_session, letters, is_kept):
+    client = Client()
+    client.post("/create/", {"prompt": "Kept", **{f"{n}" * letters: "1" for n in range(5)}})
+    assert ("create_draft" in client.session) is is_kept
+
+
+@pytest.mark.parametrize("shape", ["9" * 400 + ":1", "1:" + "9" * 400, "9" * 5000 + ":1", "0:0", "0:1", "-1:1"])
+def test_shape_that_is_none_is_the_nearest_one(client, model, shape):
+    assert client.get("/create/", {"shape": shape, "quality": "720p"}).status_code == 200
+    assert client.post("/create/price/", {"shape": shape, "quality": "720p"}, headers=HTMX).status_code == 200
+
+
+@pytest.mark.parametrize(("role", "team"), [(Role.VIEWER, None), (Role.ADMIN, "elsewhere"), (Role.ADMIN, "")])
+def test_price_check_stores_no_picture_of_a_viewer_or_for_another_team(model, role, team):
+    member = make_member(role=role)
+    client = Client()
+    client.force_login(member.user)
+    sink = BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(sink, "PNG")
+    file = SimpleUploadedFile("a.png", sink.getvalue(), content_type="image/png")
+
+    sent = {"model": "kling-v3", "team": member.team.slug if team is None else team, "reference": file}
+    answer = client.post("/create/price/", sent)
+
+    assert answer.status_code == 403
+    assert not Reference.objects.exists()
+
+
+def test_press_of_somebody_who_is_in_no_team_any_more_says_so(model, member):
+    client = MemberClient()
+    client.team = member.team.slug
+    client.force_login(member.user)
+    member.delete()
+
+    answer = client.post("/create/", values(model), headers=HTMX)
+
+    assert answer.status_code == 403
+    assert "You are in no team any more." in answer.headers["HX-Trigger"]
