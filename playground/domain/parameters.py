@@ -87,8 +87,8 @@ def _check(name: str, value: Any) -> None:
 
 
 def written(parameters: Parameters) -> str:
-    """The pairs as JSON for a person to read and change; empty for none."""
-    return json.dumps(dict(parameters), ensure_ascii=False) if parameters else ""
+    """The pairs as JSON for a person to read and change, by name (PostgreSQL keeps no order); empty for none."""
+    return json.dumps(dict(sorted(parameters)), ensure_ascii=False) if parameters else ""
 
 
 def is_route(text: str) -> bool:

@@ -85,3 +85,7 @@ def test_name_of_a_provider(text):
 @pytest.mark.parametrize("text", ["", "Fal", "fal/x", "a b", "-x", "é", "x" * 41, "fal\n"])
 def test_what_is_no_name_of_a_provider(text):
     assert not is_route(text)
+
+
+def test_parameters_are_written_by_name_whatever_their_order():
+    assert written((("mode", "pro"), ("cfg_scale", 0.5))) == '{"cfg_scale": 0.5, "mode": "pro"}'
