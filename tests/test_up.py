@@ -64,7 +64,7 @@ def test_a_second_start_keeps_the_data_and_prepares_nothing_anew(install: Callab
 def test_kill_9_of_the_parent_leaves_nothing_running(install: Callable[..., Installation]) -> None:
     up = install().start().ready()
     assert up.process
-    assert len(up.processes()) > 12, up.text  # web and cluster have brought up their workers
+    wait_until(lambda: len(up.processes()) > 12, what="the workers of web and cluster")
     up.process.kill()
     up.exit_code()
     wait_until(lambda: not up.processes(), within=15, what="every process gone")
