@@ -50,9 +50,14 @@ def test_warming_opens_the_database_and_writes_nothing(django_assert_max_num_que
 
 
 def test_a_database_that_is_away_ends_no_process(monkeypatch):
+    tried = []
+
     def away(*args, **kwargs):
+        tried.append(args)
         raise DatabaseError
 
     monkeypatch.setattr(warmup.submit, "submit_queued", away)
     monkeypatch.setattr(engine, "claim", away)
     warmup.warm_process()
+
+    assert tried
