@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from playground.models import Heartbeat
 from playground.services import people
@@ -64,8 +65,8 @@ def assert_fine(page) -> None:
 def send(page, **values: str) -> None:
     for name, value in values.items():
         page.fill(f"main [name={name}]", value)
-    page.locator("main form [type=submit]").first.click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.locator("main form [type=submit]").first.click()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -87,7 +88,7 @@ def test_refused_sign_in_is_fine_and_goes_on_at_the_password(open_page):
     page = open_page(SIGN_IN)
     for _ in range(6):
         send(page, login="a@example.com", password="wrong")
-        assert page.evaluate("document.activeElement.name") == "password"
+        expect(page.locator("[name=password]")).to_be_focused()
     assert page.get_by_role("alert").inner_text().startswith("Too many tries. Wait 5 minutes")
     assert page.input_value("[name=login]") == "a@example.com"
     assert_fine(page)
