@@ -1,17 +1,23 @@
 """The tables. One noun a file; docs/architecture.md has the list."""
 
+from playground.models.audit import AuditEntry
+from playground.models.budget_request import BudgetRequest
 from playground.models.gateway import Dialect, Gateway, Lifecycle, TeamModel, VideoModel
 from playground.models.generation import Event, Generation
 from playground.models.ledger import Budget, EntryKind, LedgerEntry
+from playground.models.notice import Notice
 from playground.models.process import Heartbeat, Lease
 from playground.models.reference import GenerationReference, Reference
 from playground.models.run import Run
 from playground.models.team import Invitation, Membership, Role, SignInLink, Team
 from playground.models.user import User
 from playground.models.video import SearchDocument, Video, Visibility
+from playground.models.webhook import WebhookDelivery
 
 __all__ = [
+    "AuditEntry",
     "Budget",
+    "BudgetRequest",
     "Dialect",
     "EntryKind",
     "Event",
@@ -24,6 +30,7 @@ __all__ = [
     "LedgerEntry",
     "Lifecycle",
     "Membership",
+    "Notice",
     "Reference",
     "Role",
     "Run",
@@ -35,4 +42,5 @@ __all__ = [
     "Video",
     "VideoModel",
     "Visibility",
+    "WebhookDelivery",
 ]

@@ -37,8 +37,17 @@ class Gateway(Row):
         null=True, blank=True, help_text="When a price check made an order; from then on no price is asked for."
     )
     has_cancel = models.BooleanField(default=False)
+    has_request_log = models.BooleanField(
+        default=False, help_text="Lists the requests it got, so that an order whose answer was lost can be looked up."
+    )
+    has_webhooks = models.BooleanField(default=False)
+    webhook_secret = models.TextField(blank=True, help_text="Sealed; what its webhooks are signed with.")
     rate_cap = models.PositiveIntegerField(default=100, help_text="Polls a second at the most.")
+    paused_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set: nothing is sent to it, whatever team orders; asked for again by itself."
+    )
     paused_reason = models.CharField(max_length=300, blank=True)
+    resume_check_at = models.DateTimeField(null=True, blank=True, help_text="When a paused gateway is tried again.")
     sync_tried_at = models.DateTimeField(
         null=True, blank=True, help_text="When reading the models was last begun; under way unless an end is newer."
     )

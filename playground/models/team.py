@@ -19,6 +19,25 @@ class Team(Row):
     slug = models.SlugField(max_length=80, unique=True)
     time_zone = models.CharField(max_length=64, default="UTC", help_text="IANA name; months of budgets turn here.")
     allow_unpriced = models.BooleanField(default=False, help_text="May make videos whose price is not known.")
+    monthly_cap_micros = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="What a month may cost; null: no limit. New months' counters take it from here.",
+    )
+    member_cap_micros = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="What a month may cost for one member who has no limit of their own."
+    )
+    confirm_above_micros = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="A run that costs more is asked about once more; null: never."
+    )
+    limits_accepted_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When an admin accepted or changed the limits; before that no real order is sent.",
+    )
+    limits_accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    spending_paused_at = models.DateTimeField(null=True, blank=True, help_text="Set: nothing that costs is ordered.")
+    spending_paused_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -29,6 +48,10 @@ class Membership(Row):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.CREATOR)
+    monthly_cap_micros = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="What a month may cost for this member; null: the team's limit for members."
+    )
+    notices_seen_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

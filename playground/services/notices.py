@@ -1,0 +1,25 @@
+"""Telling people what happened while they looked elsewhere."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from playground.models import Notice, Team, User
+
+
+def tell(
+    kind: str,
+    *,
+    team: Team,
+    key: str,
+    data: dict[str, Any] | None = None,
+    user: User | None = None,
+    now: datetime | None = None,
+) -> bool:
+    """Make a notice for `user`, or for all admins of `team`. False when the same `key` was told before.
+
+    `data` is what its words are made of: amounts in micros, ids, names; never a secret or a prompt.
+    """
+    fields = {"kind": kind, "data": data or {}, "user": user, "at": now or timezone.now()}
+    return Notice.objects.get_or_create(team=team, key=key, defaults=fields)[1]
