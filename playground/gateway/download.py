@@ -127,6 +127,7 @@ def _save(
                 raise OutputBad("The finished file is longer than the gateway told.", code=code)
             digest.update(piece)
             sink.write(piece)
+            # fault: half-file
             if progress is not None:
                 progress(size)
     except Deadline:

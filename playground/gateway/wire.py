@@ -79,6 +79,7 @@ class _Stream(httpcore.NetworkStream):
             # sendall's limit is for the whole buffer, so that a reader that takes a byte now and then cannot stretch it
             sock.settimeout(self._clock.cap(timeout))
             sock.sendall(buffer)
+            # fault: request-sent
         except TimeoutError as late:
             raise httpcore.WriteTimeout(str(late)) from late
         except OSError as broken:

@@ -59,6 +59,7 @@ def collect(generation_id: UUID) -> None:
     )
     if claim_id is None:
         return
+    # fault: save-claimed
     generation = Generation.objects.select_related("gateway", "team", "run", "model").get(id=generation_id)
     try:
         with (
@@ -84,8 +85,10 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
     with gateways.client_for(generation.gateway) as client:
         job = _job(generation, client)
         with file.open("wb") as sink:
+            # fault: temp-open
             downloaded = client.download(job, sink, heartbeat=heartbeat)
     still_ours()
+    # fault: downloaded
     facts = probe.probe(file, tick=heartbeat)
     stills.poster(file, poster)
     heartbeat()
@@ -128,6 +131,7 @@ def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None
     storage.adopt(collected.file, video.key)
     storage.adopt(collected.poster, video.poster_key)
     storage.adopt(collected.preview, video.preview_key)
+    # fault: adopted
     now = timezone.now()
     fields = {"next_check_at": None, "claim_id": None, "ended_at": now, "output_url": ""}
     fields |= {"error_kind": "", "error_code": "", "error_message": ""}
@@ -137,7 +141,9 @@ def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None
         if moved:
             video.save(force_insert=True)
             SearchDocument.objects.create(video=video, team_id=video.team_id, text=f"{video.title}\n{video.prompt}")
+            # fault: done-unsettled
             ledger.settle(generation=generation, cost_micros=_cost(generation), at=now)
+    # fault: done
     if not moved:
         storage.forget(video.key, video.poster_key, video.preview_key)
         raise ClaimLost

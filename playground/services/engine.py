@@ -63,6 +63,7 @@ def advance_many(moves: Sequence[Move], *, now: datetime) -> list[UUID]:
                 rows = rows.filter(claim_id=move.claim)
             if rows.update(status=move.target, version=F("version") + 1, **move.fields):
                 moved.append(move)
+        # fault: moved
         Event.objects.bulk_create(
             Event(
                 generation_id=move.generation_id,

@@ -81,6 +81,7 @@ class _Batch:
 
 def record(*, gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], now: datetime) -> None:
     """Write down what the gateway said of these rows."""
+    # fault: polled
     batch = _Batch()
     doubtful = _is_doubtful([answer for _, answer in answers])
     if doubtful:
@@ -246,11 +247,13 @@ def _write(batch: _Batch, *, now: datetime) -> None:
     with transaction.atomic():
         moved = set(engine.advance_many(batch.moves, now=now))
         _write_times(batch, now=now)
+        # fault: before-settle
         ended = {move.generation_id for move in batch.moves}
         for generation_id, cost in batch.settled.items():
             if generation_id in ended and generation_id not in moved:
                 continue
             _close_money(generation_id, cost, now=now)
+    # fault: poll-written
 
 
 def _write_times(batch: _Batch, *, now: datetime) -> None:

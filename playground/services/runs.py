@@ -201,6 +201,7 @@ def _write(
     retry_of: Generation | None,
     now: datetime,
 ) -> None:
+    # fault: before-insert
     with transaction.atomic():
         run.save(force_insert=True)
         for position in range(wanted.count):
@@ -221,11 +222,15 @@ def _write(
                 GenerationReference(generation=generation, reference=reference, position=index)
                 for index, reference in enumerate(pictures)
             )
+            # fault: inserted
             ledger.hold(generation=generation, amount_micros=quote.unit_micros or 0, at=now)
+            # fault: held
             Event.objects.create(
                 generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now
             )
             queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
+            # fault: enqueued
+    # fault: ordered
 
 
 def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wanted:

@@ -47,6 +47,7 @@ def submit_queued(generation_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.attempts:
         return
+    # fault: before-claim
     claim_id = claim_queued(generation, now=timezone.now())
     if claim_id is not None:
         generation.refresh_from_db()
@@ -105,6 +106,7 @@ def _read(generation_id: UUID) -> Generation | None:
 
 
 def _send(generation: Generation, claim_id: UUID) -> None:
+    # fault: intent-committed
     try:
         with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
             job = client.create(order_of(generation))
@@ -115,6 +117,7 @@ def _send(generation: Generation, claim_id: UUID) -> None:
     except GatewayError as error:
         _refused_or_unclear(generation, claim_id, error)
     else:
+        # fault: answer-read
         _accepted(generation, claim_id, job)
 
 
@@ -149,6 +152,7 @@ def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
         for source, reached in ways:
             move = Move(generation.id, source, reached, "submitted", data={"try": generation.attempts}, fields=fields)
             if engine.advance(move, now=now):
+                # fault: id-committed
                 return
     except IntegrityError:
         log.error("upstream_id_taken", generation=str(generation.id), upstream_id=job.id)

@@ -107,6 +107,7 @@ def _hand_to_submit(generation: Generation, *, now: datetime) -> None:
     """A fresh row is claimed by its task; one that was tried before is claimed here, so it is handed out once."""
     if generation.state is Status.QUEUED and not generation.attempts:
         if engine.push_back([generation.id], status=Status.QUEUED, until=now + HANDED_OVER, now=now):
+            # fault: submit-due
             queue.enqueue("submit", str(generation.id), timeout_s=submit.TIMEOUT_S)
         return
     claim = submit.claim_queued if generation.state is Status.QUEUED else submit.take_over
@@ -132,6 +133,7 @@ def _hand_to_collect(rows: Sequence[Generation], *, now: datetime) -> None:
     ordered = sorted(rows, key=lambda row: row.output_expires_at or far)
     for generation in ordered[:room]:
         if engine.push_back([generation.id], status=Status.COMPLETED, until=now + HANDED_OVER, now=now):
+            # fault: collect-due
             queue.enqueue("collect", str(generation.id), timeout_s=COLLECT_TIMEOUT_S)
     later = now + timedelta(seconds=1)
     engine.push_back([row.id for row in ordered[room:]], status=Status.COMPLETED, until=later, now=now)
