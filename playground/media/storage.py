@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 FOLDERS = ("videos", "posters", "previews", "references")
+_making = threading.Lock()
 
 
 class StoreUnavailable(OSError):
@@ -42,7 +44,9 @@ class StoreUnavailable(OSError):
 
 
 def store() -> Storage:
-    return storages["media"]
+    """The media store. Django makes it at the first use and would make two for two threads that come together."""
+    with _making:
+        return storages["media"]
 
 
 def video_key(id: UUID, suffix: str = ".mp4") -> str:

@@ -114,8 +114,13 @@ def test_listing_asks_once_for_all_files_of_a_folder(bucket):
 
 
 def test_all_threads_share_one_client_and_a_forked_process_makes_its_own(bucket):
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(storage.store().connection)) for _ in range(4)]
+    found, together = [], threading.Barrier(4)
+
+    def find() -> None:
+        together.wait()
+        found.append(storage.store().connection)
+
+    threads = [threading.Thread(target=find) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
