@@ -7,16 +7,18 @@ on a request as the last step and is in no error, log line or repr.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
-from playground.gateway import catalogue, dialects
+from playground.gateway import catalogue, dialects, request_log
 from playground.gateway.calls import Calls, default_headers, is_success
 from playground.gateway.download import download
 from playground.gateway.egress import Resolver, resolve
-from playground.gateway.errors import EstimateUnavailable, GatewayError, Refused
+from playground.gateway.errors import EstimateUnavailable, GatewayError, NoRequestLog, Refused
+from playground.gateway.request_log import LoggedRequest
 from playground.gateway.types import (
     Balance,
     Dialect,
@@ -143,6 +145,32 @@ class GatewayClient:
         if not is_success(answer):
             raise self._calls.read_error(answer)
         return dialects.balance(self._calls.json(answer))
+
+    def requests(
+        self,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        max_pages: int = request_log.MAX_PAGES,
+    ) -> Iterator[LoggedRequest]:
+        """What the gateway says it was asked for by this key's account, newest first, between two aware times.
+
+        Pages are read as they are needed, each with up to three tries, so a caller that has found what it looked for
+        just stops. Raises, here or while iterating, NoRequestLog for a gateway without one, Unclear when the list is
+        broken or longer than `max_pages` of 100, and what reads raise: it never ends early in silence.
+        """
+        if self.config.dialect is not Dialect.LUMENFALL:
+            raise NoRequestLog("This gateway keeps no list of requests.")
+        first = request_log.first_page(self.config.native_base_url, created_after, created_before)
+        return request_log.walk(first, self._logged_page, max_pages=max_pages)
+
+    def _logged_page(self, address: str) -> object:
+        answer = self._calls.repeatable("GET", address, self.config.limits.requests)
+        if answer.status in (404, 405, 501):
+            raise NoRequestLog("This gateway keeps no list of requests.", status=answer.status)
+        if not is_success(answer):
+            raise self._calls.read_error(answer)
+        return self._calls.json(answer)
 
     def download(
         self,

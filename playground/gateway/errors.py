@@ -9,6 +9,7 @@
     |- Unclear                  unclear    5xx, lost or unreadable answer, 2xx without an id: it may have been taken
     |  `- Deadline              unclear    the total limit passed with the call under way
     |- NotFound                 refused    404 for an id we know: the rules for lost orders decide
+    |- NoRequestLog             refused    this gateway has no list of its requests: nothing can be looked up there
     |- EstimateUnavailable      refused    the gateway gives no price for this; `job_id` set: it started a job instead
     |- OutputGone               refused    403 404 410, or no link at all: read the order again for a fresh link
     `- OutputBad                refused    wrong length, type or encoding, too large, endless, at a forbidden place
@@ -136,7 +137,7 @@ class InFlight(GatewayError):
 
 class Unclear(GatewayError):
     """Codes: server_error (5xx), timeout, connection_lost, not_json, too_large, no_id, error_in_success, redirected,
-    unexpected_status, reference_changed, download_broken, no_list."""
+    unexpected_status, reference_changed, download_broken, no_list, bad_page_link, too_many_pages."""
 
     outcome = Outcome.UNCLEAR
     transient = True
@@ -150,6 +151,11 @@ class Deadline(Unclear):
 class NotFound(GatewayError):
     outcome = Outcome.REFUSED
     default_code = "not_found"
+
+
+class NoRequestLog(GatewayError):
+    outcome = Outcome.REFUSED
+    default_code = "no_request_log"
 
 
 class EstimateUnavailable(GatewayError):

@@ -46,6 +46,7 @@ class Limits:
     cancel: Timing = Timing(connect=5, read=10, write=10, total=15)
     models: Timing = Timing(connect=5, read=10, write=10, total=30)
     balance: Timing = Timing(connect=5, read=8, write=8, total=10)
+    requests: Timing = Timing(connect=5, read=10, write=10, total=20)
     download: Timing = Timing(connect=5, read=30, write=10, total=840)
     max_answer_bytes: int = MIB
     max_download_bytes: int = 1024 * MIB

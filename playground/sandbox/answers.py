@@ -1,6 +1,5 @@
 """How a job, a model, a request look in JSON, in each of the two profiles."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -139,30 +138,3 @@ def schema(item: SandboxModel) -> dict[str, Any]:
         properties["generate_audio"] = {"type": "boolean", "default": True}
     required = ["prompt", "input_reference"] if caps.needs_reference else ["prompt"]
     return {"id": item.slug, "title": item.name, "type": "object", "properties": properties, "required": required}
-
-
-REQUEST_STATUS = {"queued": "pending", "in_progress": "processing", "completed": "completed", "cancelled": "cancelled"}
-
-
-def request_entry(job: Job) -> dict[str, Any]:
-    """One line of the requests log; its times are ISO text and its currency is lower case, unlike elsewhere."""
-    status = REQUEST_STATUS.get(job.status(jobs().now()), "upstream_failure")
-    if job.error_code == "CONTENT_POLICY_VIOLATION":
-        status = "rejected"
-    return {
-        "id": job.request_id,
-        "object": "request",
-        "created_at": datetime.fromtimestamp(job.created_at, UTC).isoformat().replace("+00:00", "Z"),
-        "model": job.slug,
-        "modality": "video",
-        "endpoint": "/openai/v1/videos",
-        "status": status,
-        "cost": job.final_micros / 1_000_000 if job.outcome == "completed" else None,
-        "currency": "usd",
-        "duration_ms": int((job.ended_at - job.created_at) * 1000) if job.ended_at is not None else None,
-        "error_code": job.error_code or None,
-        "error_message": job.error_message or None,
-        "video_id": job.id,
-        "idempotency_key": job.idempotency_key,
-        "user": job.user or None,
-    }

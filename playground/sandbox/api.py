@@ -13,6 +13,7 @@ from .faults import FAULTS, REFUSED_TRIES
 from .http import ApiError, allow, is_openai, new_id
 from .job import Job
 from .orders import Order, read_order
+from .requests import trace_of
 from .server import Connection
 from .state import jobs
 
@@ -69,7 +70,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     if job is None:
         if (refusal := _refuse(order, _account(request))) is not None:
             return refusal
-        job, replayed = jobs().accept(order, _account(request), new_id("req_"))
+        job, replayed = jobs().accept(order, _account(request), new_id("req_"), trace_of(request))
     _note(request, job)
     answer = answers.video(job, request)
     if not replayed:

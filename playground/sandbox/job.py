@@ -46,6 +46,7 @@ class Job:
     error_message: str = ""
     deleted: int = 0
     purged: int = 0
+    trace_id: str = ""
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> "Job":

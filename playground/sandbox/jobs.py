@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,12 @@ class Jobs:
         row = self.store.row("SELECT * FROM job WHERE account = ? AND idempotency_key = ?", account, key)
         return Job.of(row) if row else None
 
-    def accept(self, order: Order, account: str, request_id: str) -> tuple[Job, bool]:
+    def accept(self, order: Order, account: str, request_id: str, trace_id: str = "") -> tuple[Job, bool]:
         """Write the job and its charge in one transaction; (job, True) if the key named an earlier job.
 
         Raises ApiError 402 if the balance does not cover the estimate.
         """
-        job = self._new_job(order, account, request_id)
+        job = replace(self._new_job(order, account, request_id), trace_id=trace_id)
         for index, data in enumerate(order.references):
             if isinstance(data, bytes):
                 self.place(job).mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ class Jobs:
             )
 
     def _new_job(self, order: Order, account: str, request_id: str) -> Job:
-        now, job_id = self.now(), new_id("video_")
+        now, job_id = round(self.now(), 6), new_id("video_")  # as exact as the log can tell it
         low, high = self.times.job
         takes = random.Random(job_id).uniform(low, high)  # noqa: S311 - fixed by the id
         if order.fault == "slow":

@@ -1,10 +1,6 @@
-"""Models, balance, the requests log, and the sandbox's own pages of figures for tests."""
-
-from datetime import datetime
-from typing import Any
+"""Models, balance, and the sandbox's own pages of figures for tests."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.dateparse import parse_datetime
 
 from . import answers
 from .catalogue import MODELS, find_model, suggestion
@@ -42,73 +38,6 @@ def balance(request: HttpRequest) -> HttpResponse:
     return JsonResponse({
         "object": "balance", "billing_type": "prepaid", "available": {"amount": left / 1_000_000, "currency": "usd"}
     })  # fmt: skip
-
-
-def _moment(request: HttpRequest, name: str) -> float | None:
-    text = request.GET.get(name)
-    if text is None:
-        return None
-    try:
-        found: datetime | None = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise ApiError(400, "INVALID_REQUEST", f"{name} must be an ISO 8601 time with a zone")
-    return found.timestamp()
-
-
-def requests(request: HttpRequest) -> HttpResponse:
-    """Orders of this account, newest first, with Lumenfall's filters and cursors."""
-    account = _lumenfall_only(request)
-    limit = request.GET.get("limit", "20")
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= 100):
-        raise ApiError(400, "INVALID_REQUEST", "limit must be between 1 and 100")
-    after, before = _moment(request, "created_after"), _moment(request, "created_before")
-    found = [
-        answers.request_entry(job)
-        for job in jobs().newest(account, 10_000)
-        if (after is None or job.created_at > after) and (before is None or job.created_at < before)
-    ]
-    if status := request.GET.get("status"):
-        found = [entry for entry in found if entry["status"] == status]
-    return JsonResponse(_page(request, found, int(limit)))
-
-
-def _page(request: HttpRequest, found: list[dict[str, Any]], limit: int) -> dict[str, Any]:
-    ids = [entry["id"] for entry in found]
-    start, end = request.GET.get("starting_after"), request.GET.get("ending_before")
-    if start and end:
-        raise ApiError(400, "INVALID_REQUEST", "starting_after and ending_before exclude each other")
-    if (start and start not in ids) or (end and end not in ids):
-        raise ApiError(400, "INVALID_REQUEST", "Unknown cursor")
-    first = ids.index(start) + 1 if start else max(0, ids.index(end) - limit) if end else 0
-    data = found[first : ids.index(end) if end else first + limit]
-    more = first + len(data) < len(found)
-    answer: dict[str, Any] = {
-        "object": "list",
-        "data": data,
-        "next_page_url": _link(request, "starting_after", data[-1]["id"]) if more and data else None,
-        "previous_page_url": _link(request, "ending_before", data[0]["id"]) if first and data else None,
-    }
-    if request.GET.get("summary") == "true":
-        answer["summary"] = {"count": len(found), "cost": sum(entry["cost"] or 0 for entry in found), "currency": "usd"}
-    return answer
-
-
-def _link(request: HttpRequest, cursor: str, value: str) -> str:
-    query = request.GET.copy()
-    query.pop("starting_after", None)
-    query.pop("ending_before", None)
-    query[cursor] = value
-    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-
-
-def request_entry(request: HttpRequest, request_id: str) -> HttpResponse:
-    account = _lumenfall_only(request)
-    job = jobs().get(request_id)
-    if job is None or job.account != account:
-        raise ApiError(404, "NOT_FOUND", f"Request '{request_id}' not found")
-    return JsonResponse(answers.request_entry(job))
 
 
 def charges(request: HttpRequest) -> HttpResponse:

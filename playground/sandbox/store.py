@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS charge (
 );
 CREATE TABLE IF NOT EXISTS try (name TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
+ADDED = {"trace_id": "TEXT NOT NULL DEFAULT ''"}
+"""Columns of `job` that came later; a file of an earlier version gets them when it is opened."""
 
 
 class Store:
@@ -45,6 +47,10 @@ class Store:
         with self.write() as db:
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
+            have = {row["name"] for row in db.execute("PRAGMA table_info(job)")}
+            for column, kind in ADDED.items():
+                if column not in have:
+                    db.execute(f"ALTER TABLE job ADD COLUMN {column} {kind}")
 
     def connection(self) -> sqlite3.Connection:
         found: sqlite3.Connection | None = getattr(self.local, "connection", None)

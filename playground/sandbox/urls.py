@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from . import api, files, native, page
+from . import api, files, native, page, requests
 
 API = r"^(?:openai/)?v1/"
 
@@ -17,8 +17,8 @@ urlpatterns = [
     re_path(API + r"models$", native.models),
     re_path(API + r"models/(?P<slug>[^/]+(?:/[^/]+)?)$", native.model),
     re_path(API + r"balance$", native.balance),
-    re_path(API + r"requests$", native.requests),
-    re_path(API + r"requests/(?P<request_id>[^/]+)$", native.request_entry),
+    re_path(API + r"requests$", requests.index),
+    re_path(API + r"requests/(?P<request_id>[^/]+)$", requests.entry),
 ]
 
 handler400 = "playground.sandbox.http.bad_request"

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from playground.gateway.errors import (
     EstimateUnavailable,
     FailureKind,
     GatewayError,
+    NoRequestLog,
     OutputBad,
     OutputGone,
     Refused,
@@ -204,6 +206,28 @@ def test_models_balance_and_polls(gateway: GatewayClient, sandbox: SandboxServer
     assert [type(found[job.id]) for job in jobs] == [Job, Job, Job]
     assert isinstance(found["video_never_was"], GatewayError)
     assert found["video_never_was"].code == "not_found"
+
+
+def test_the_list_of_requests_tells_what_orders_cost(gateway: GatewayClient, sandbox: SandboxServer) -> None:
+    began = datetime.now(UTC)
+    jobs = [
+        wait(gateway, sandbox, gateway.create(order(prompt, model="wan-2.6", size="1280x720", seconds=5)))
+        for prompt in ("A quiet harbour", "A harbour [[sandbox:dearer]]", "A harbour [[sandbox:fail]]")
+    ]
+    # more than one page in all
+    cheap = [gateway.create(order("A harbour [[sandbox:fail]]")) for _ in range(101)]
+    found = {entry.id: entry for entry in gateway.requests(created_after=began)}
+    assert len(found) == len(jobs) + len(cheap)
+    mine = [found[job.request_id] for job in jobs]
+    assert [entry.cost_micros for entry in mine] == [500_000, 750_000, None] == [job.cost_micros for job in jobs]
+    assert [entry.state for entry in mine] == [JobState.COMPLETED, JobState.COMPLETED, JobState.FAILED]
+    assert {entry.model for entry in mine} == {"wan-2.6"}
+    assert list(gateway.requests(created_before=began - timedelta(days=1))) == []
+
+
+def test_the_openai_profile_has_no_list_of_requests(openai_gateway: GatewayClient) -> None:
+    with pytest.raises(NoRequestLog):
+        openai_gateway.requests()
 
 
 def test_the_openai_profile_keeps_its_file_behind_the_key(

@@ -154,7 +154,14 @@ def config(server: Fake | None = None, **changes: Any) -> GatewayConfig:
         "allow_loopback": True,
         "version": "1.2.3",
         "limits": Limits(
-            create=QUICK, estimate=QUICK, retrieve=QUICK, cancel=QUICK, models=QUICK, balance=QUICK, download=QUICK
+            create=QUICK,
+            estimate=QUICK,
+            retrieve=QUICK,
+            cancel=QUICK,
+            models=QUICK,
+            balance=QUICK,
+            requests=QUICK,
+            download=QUICK,
         ),
     }
     return GatewayConfig(**(given | changes))
