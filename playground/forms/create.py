@@ -24,7 +24,7 @@ from playground.domain.parameters import (
 )
 from playground.forms.drafts import Draft, picked, tidy, whole
 
-__all__ = ["MAX_COUNT", "CreateForm", "Draft", "Fitted", "fit", "picked", "tidy", "whole"]
+__all__ = ["MAX_COUNT", "CreateForm", "Draft", "Fitted", "fit", "picked", "tidy", "whole", "wrong_extras"]
 
 MAX_COUNT = 4
 MAX_SEED = 2**32 - 1
@@ -177,10 +177,8 @@ class CreateForm(forms.Form):
 
     def clean_route(self) -> str:
         text: str = self.cleaned_data["route"].strip()
-        if text and not self.takes_route:
-            raise forms.ValidationError(_("This gateway chooses the provider itself. Leave it empty."))
-        if text and not is_route(text):
-            raise forms.ValidationError(_("A provider is a short name in small letters, as fal or replicate."))
+        if wrong := wrong_route(text, takes_route=self.takes_route):
+            raise forms.ValidationError(wrong)
         return text
 
     def clean_parameters(self) -> Parameters:
@@ -231,6 +229,25 @@ def too_long(length: int, limit: int, model_slug: str) -> str:
     }
 
 
+def wrong_extras(draft: Draft, *, takes_route: bool) -> dict[str, str]:
+    """What a price check leaves out of `route` and `parameters`, by field, so that it is said before the press."""
+    said = {"route": wrong_route(draft.route.strip(), takes_route=takes_route)}
+    try:
+        read_parameters(draft.parameters)
+    except WrongParameters as error:
+        said["parameters"] = wrong_parameters(error)
+    return {name: words for name, words in said.items() if words}
+
+
+def wrong_route(text: str, *, takes_route: bool) -> str:
+    """Empty for one that may be asked of the gateway."""
+    if text and not takes_route:
+        return _("This gateway chooses the provider itself. Leave it empty.")
+    if text and not is_route(text):
+        return _("A provider is a short name in small letters, as fal or replicate.")
+    return ""
+
+
 def wrong_parameters(error: WrongParameters) -> str:
     name = {"name": error.name}
     match error.code:
@@ -241,11 +258,13 @@ def wrong_parameters(error: WrongParameters) -> str:
         case "twice":
             return _("A name stands there twice.")
         case "name":
-            return _("%(name)s is no name: letters, digits and _ only.") % name
+            return _("“%(name)s” is no name: letters from a to z, digits and _ only.") % name
         case "reserved":
             return _("%(name)s cannot be set here.") % name
         case "value":
             return _("%(name)s needs a text, a number, true or false.") % name
+        case "address":
+            return _("%(name)s cannot be an address: pictures and videos do not come from the web here.") % name
     return _('This is not a JSON object. Write it like {"cfg_scale": 0.5}.')
 
 

@@ -49,12 +49,7 @@ class Draft:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """A model given as `provider/slug` is that model asked of that provider."""
-        values = {name: str(data.get(name) or "")[:20_000] for name in cls.__slots__}
-        provider, separator, slug = values["model"].partition("/")
-        if separator:
-            values |= {"model": slug, "route": values["route"] or provider}
-        return cls(**values)
+        return cls(**{name: str(data.get(name) or "")[:20_000] for name in cls.__slots__})
 
     @classmethod
     def from_generation(cls, generation: Generation) -> Self:

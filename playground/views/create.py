@@ -18,7 +18,7 @@ from playground.services.estimates import Wanted
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
-from playground.views.create_input import draft_of_link, reference_of, with_parent, with_upload
+from playground.views.create_input import draft_of_link, reference_of, with_parent, with_route, with_upload
 from playground.views.create_page import (
     EXAMPLES,
     Page,
@@ -62,7 +62,7 @@ def price(request: MemberRequest) -> HttpResponse:
     When another model was chosen its settings come along, and its price follows in a second request, so that a slow
     gateway does not hold up the choice.
     """
-    draft = Draft.from_data(request.POST)
+    draft = with_route(request.membership, Draft.from_data(request.POST))
     if "remove_reference" in request.POST:
         draft = draft.without_image()
     draft, image_error = with_upload(request, draft)
@@ -82,13 +82,14 @@ def _order(request: MemberRequest) -> HttpResponse:
     membership = request.membership
     if not membership.may_create or is_of_another_team(request):
         raise PermissionDenied
-    draft = Draft.from_data(request.POST)
+    draft = with_route(request.membership, Draft.from_data(request.POST))
     draft, image_error = with_upload(request, draft)
     model = catalogue.find(by=membership, slug=draft.model)
     if model is None or not model.is_offered:
         return _refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
     reference = reference_of(membership, draft.reference_id)
-    form = CreateForm(request.POST, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model))
+    data = request.POST.dict() | {"route": draft.route}
+    form = CreateForm(data, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model))
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), uploads.gone().message
     errors = _errors(form, model, reference, image_error)

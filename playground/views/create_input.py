@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from playground.forms.create import Draft
 from playground.htmx import DRAFT_IN_SESSION
 from playground.models import Generation, Membership, Reference, Video
-from playground.services import uploads
+from playground.services import catalogue, uploads
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
@@ -35,7 +35,15 @@ def draft_of_link(request: MemberRequest) -> Draft:
         given = dataclasses.replace(given, prompt=EXAMPLES[int(example) - 1])
     if request.GET.get("image") == "change":
         base = base.without_image()
-    return given.over(base)
+    return with_route(request.membership, given.over(base))
+
+
+def with_route(membership: Membership, draft: Draft) -> Draft:
+    """A model given as `provider/slug` is that model asked of that provider, unless one is called so itself."""
+    provider, separator, slug = draft.model.partition("/")
+    if not separator or catalogue.find(by=membership, slug=draft.model) or not catalogue.find(by=membership, slug=slug):
+        return draft
+    return dataclasses.replace(draft, model=slug, route=draft.route or provider)
 
 
 def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:

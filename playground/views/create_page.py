@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from playground.domain.capabilities import Capabilities
 from playground.domain.crop import crop_for
 from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
-from playground.forms.create import MAX_COUNT, Draft, Fitted, fit
+from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, wrong_extras
 from playground.models import Dialect, Generation, Membership, Reference, VideoModel
 from playground.services import catalogue, estimates
 from playground.services.catalogue import Record
@@ -246,6 +246,7 @@ class Page:
             "token": new_token(),
             "note": self.note,
             "errors": {},
+            "left_out": wrong_extras(self.draft, takes_route=takes_route(self.model)),
             "may_create": self.by.may_create,
             "takes_route": takes_route(self.model),
         } | more

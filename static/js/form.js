@@ -2,6 +2,7 @@
 // Elements inside the form are replaced by answers, so everything is looked up when needed and events are caught on document.
 const DEBOUNCE = 300;
 const PRICED = new Set(["model", "size", "shape", "quality", "seconds", "seconds_other", "count", "audio", "route", "parameters"]);
+const CLEARED = new Set(["seconds_other", "route", "parameters"]); // an empty one says something too
 const form = () => document.getElementById("create");
 // What an address filled in is kept for this tab and this address only: it must not replace what was typed without one.
 const keptIn = () => (location.search ? sessionStorage : localStorage);
@@ -100,7 +101,7 @@ function restore() {
   const shown = form().querySelector("[name=model]:checked")?.value;
   restoreReference(draft);
   for (const [name, value] of Object.entries(draft)) {
-    if (["prompt", "negative_prompt", "reference_id", "crop_at"].includes(name) || (value === "" && name !== "seconds_other")) continue;
+    if (["prompt", "negative_prompt", "reference_id", "crop_at"].includes(name) || (value === "" && !CLEARED.has(name))) continue;
     changed = put(name, value, draft.model !== shown) || changed;
   }
   if (changed) check();
@@ -229,6 +230,10 @@ document.addEventListener("htmx:before:swap", (event) => {
 function followAnswer() {
   for (const chip of form().querySelectorAll("#sizes [type=radio], #lengths [type=radio]")) chip.checked = chip.defaultChecked;
   if (document.getElementById("seconds-other")?.value) uncheckLengths();
+  for (const name of ["route", "parameters"]) {
+    const wrong = Boolean(document.getElementById(`${name}-said`)?.firstElementChild);
+    document.getElementById(name)?.setAttribute("aria-invalid", wrong);
+  }
 }
 
 // After any answer: count again, ask for a price that is still missing, keep the list of models open for the keyboard.

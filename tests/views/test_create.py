@@ -389,7 +389,11 @@ def test_provider_and_more_parameters_are_ordered_and_used_again(client, model):
         ("parameters", "cfg_scale=0.5", "This is not a JSON object."),
         ("parameters", '{"model": "other"}', "model cannot be set here."),
         ("parameters", '{"a": [1]}', "a needs a text, a number, true or false."),
-        ("parameters", '{"<b>x": 1}', "&lt;b&gt;x is no name: letters, digits and _ only."),
+        ("parameters", '{"<b>x": 1}', "“&lt;b&gt;x” is no name: letters from a to z, digits and _ only."),
+        ("parameters", '{"\\ud800": 1}', "“\\ud800” is no name"),
+        ("parameters", '{"": 1}', "“” is no name"),
+        ("parameters", '{"a": 1' + 400 * "0" + "}", "a needs a text, a number, true or false."),
+        ("parameters", '{"a": "https://example.org/"}', "a cannot be an address"),
         ("route", "Not A Provider", "A provider is a short name in small letters"),
     ],
 )
@@ -404,6 +408,51 @@ def test_wrong_provider_or_parameters_are_said_beside_the_field_and_kept(client,
     assert words in html
     assert escape(text) in html
     assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("text", ['{"\\ud800": 1}', '{"a": 1' + 400 * "0" + "}"])
+def test_parameters_that_cannot_be_sent_break_neither_the_page_nor_the_price_check(client, model, text):
+    priced(model)
+    assert client.get("/create/", {"parameters": text}).status_code == 200
+    assert client.post("/create/price/", values(model, parameters=text), headers=HTMX).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["cfg_scale=0.5", '{"cfg_scale": 0.5}'], ids=["wrong", "right"])
+def test_price_check_says_beside_the_field_what_is_left_out_of_the_price(client, model, text):
+    html = client.post("/create/price/", values(model, parameters=text, route="fal"), headers=HTMX).content.decode()
+    said = re.search(r'<div id="parameters-said"[^>]*hx-swap-oob[^>]*>(.*?)</div>', html, re.S).group(1)
+    assert ("This is not a JSON object." in said) is (text == "cfg_scale=0.5")
+
+
+def test_model_with_no_choices_of_its_own_takes_a_provider_and_more_parameters_too(client, model):
+    model.capabilities = Capabilities(negative_prompt=False, seed=False, audio_switch=False).to_json()
+    model.save()
+    priced(model)
+
+    html = client.post("/create/", values(model, route="X", parameters="x")).content.decode()
+
+    assert 'id="route-error"' in html
+    assert 'id="parameters-error"' in html
+
+
+def test_order_for_a_model_given_with_its_provider_goes_to_that_provider(client, model):
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4, route="fal")
+    answer = {"state": "estimated", "unit_micros": 400_000, "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), answer, 60)
+
+    assert client.post("/create/", values(model) | {"model": "fal/kling-v3"}).status_code == 303
+
+    assert Generation.objects.get().body["model"] == "fal/kling-v3"
+
+
+def test_model_whose_own_name_has_a_slash_is_found_by_it(client, model):
+    own = make_model("openai/sora-2", gateway=model.gateway)
+    priced(own)
+
+    assert 'name="model_shown" value="openai/sora-2"' in client.get("/create/", {"model": own.slug}).content.decode()
+    assert client.post("/create/", values(own)).status_code == 303
+
+    assert Generation.objects.get().body["model"] == "openai/sora-2"
 
 
 def test_model_given_with_its_provider_is_that_model_asked_of_that_provider(client, model):

@@ -139,3 +139,20 @@ def test_typed_length_stands_alone_even_when_it_is_too_long(page, whole):
     becomes_true(page, f"document.querySelector('#generate').textContent.includes('$0.40') && {PRICED}")
     assert page.input_value("#seconds-other") == "99"
     assert page.locator("[name=seconds]:checked").count() == 0
+
+
+def test_wrong_parameters_are_said_as_they_are_left_and_a_cleared_provider_stays_cleared(page, whole):
+    page.goto("/create/?model=m&route=fal")
+    page.fill("#parameters", "cfg_scale=1")
+    page.fill("#route", "")
+    page.locator("#prompt").focus()
+    becomes_true(page, "document.querySelector('#parameters-said').textContent.includes('not a JSON object')")
+    assert page.get_attribute("#parameters", "aria-invalid") == "true"
+    page.reload()
+    becomes_true(page, "document.querySelector('#parameters').value === 'cfg_scale=1'")
+    becomes_true(page, PRICED)
+    assert page.input_value("#route") == ""
+    page.fill("#parameters", '{"cfg_scale": 1}')
+    page.locator("#prompt").focus()
+    becomes_true(page, "document.querySelector('#parameters').getAttribute('aria-invalid') === 'false'")
+    assert page.locator("#parameters-said").inner_text() == ""
