@@ -12,6 +12,7 @@ from playground.gateway.answers import Scrubber, refusal, request_id
 from playground.gateway.egress import Egress, Resolver
 from playground.gateway.errors import GatewayError, NotFound, Unclear
 from playground.gateway.multipart import Multipart
+from playground.gateway.trace import headers_of
 from playground.gateway.types import ExtraValue, GatewayConfig, Order, Timing
 from playground.gateway.wire import Answer, Wire
 
@@ -61,13 +62,14 @@ class Calls:
         if references and order.references:
             return self._post_multipart(url, order, fields, timing)
         body = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
-        headers = {**default_headers(self.config), "Content-Type": "application/json"}
+        headers = {**default_headers(self.config), **headers_of(order.order_id), "Content-Type": "application/json"}
         return self._exchange(httpx.Request("POST", url, headers=headers, content=body), timing)
 
     def _post_multipart(self, url: str, order: Order, fields: Mapping[str, ExtraValue], timing: Timing) -> Answer:
         with Multipart(order.order_id, fields, order.references) as body:
             headers = {
                 **default_headers(self.config),
+                **headers_of(order.order_id),
                 "Content-Type": body.content_type,
                 "Content-Length": str(body.length),
             }

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from playground.gateway.client import GatewayClient
+from playground.gateway.declared import dialect_defaults
 from playground.gateway.types import (
     ConfigError,
     Dialect,
     GatewayConfig,
     Limits,
     checked_base_url,
-    dialect_defaults,
     is_local_name,
 )
 from playground.gateway.wire import tls

@@ -52,20 +52,6 @@ class Limits:
     max_download_bytes: int = 1024 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class DialectDefaults:
-    """What a gateway of this kind is known to honour. Everything unknown is a no: a wrong yes costs money."""
-
-    honours_idempotency_key: bool
-    dry_run: bool
-    cancel: bool
-
-
-def dialect_defaults(dialect: Dialect) -> DialectDefaults:
-    known = dialect is Dialect.LUMENFALL
-    return DialectDefaults(honours_idempotency_key=known, dry_run=known, cancel=known)
-
-
 class ConfigError(ValueError):
     """A gateway setting that cannot work. The message is for an administrator and never has the key."""
 

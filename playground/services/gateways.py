@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from playground.gateway import factory
 from playground.gateway.client import GatewayClient
+from playground.gateway.declared import dialect_defaults
 from playground.gateway.errors import AccountRefused, GatewayError, NotSent
 from playground.gateway.types import Dialect, GatewayConfig, Limits
 from playground.models import Gateway
@@ -45,7 +46,7 @@ def default_slug() -> str:
 def ensure_default() -> Gateway:
     """The row of the gateway that the environment names, made or brought up to date, and marked as default."""
     config = factory.config_from(environment(), version=settings.VERSION)
-    slug = default_slug()
+    slug, declared = default_slug(), dialect_defaults(config.dialect)
     current = Gateway.objects.filter(team=None, slug=slug).first()
     wanted = {
         "name": {LUMENFALL: "Lumenfall", SANDBOX: "Sandbox"}.get(slug, urlsplit(config.base_url).netloc),
@@ -54,8 +55,11 @@ def ensure_default() -> Gateway:
         "is_sandbox": slug == SANDBOX,
         "is_default": True,
         "honours_idempotency_key": config.honours_idempotency_key,
+        "key_trusted_seconds": declared.key_trusted_s,
         "has_dry_run": config.dry_run,
         "has_cancel": config.cancel,
+        "has_request_log": declared.request_log,
+        "has_webhooks": declared.webhooks,
     } | _still_broken(current, config)
     if current and all(getattr(current, name) == value for name, value in wanted.items()):
         return current

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from playground.models import Gateway, Lifecycle, VideoModel
@@ -30,9 +31,19 @@ def check(request: MemberRequest) -> HttpResponse:
     return render(request, "gateway/connect.html", _context(gateway) | {"result": result})
 
 
+def duration(seconds: int) -> str:
+    """`1 hour`, `90 minutes`, `45 seconds`: the largest unit that divides it."""
+    if seconds and seconds % 3600 == 0:
+        return ngettext("%(n)d hour", "%(n)d hours", seconds // 3600) % {"n": seconds // 3600}
+    if seconds and seconds % 60 == 0:
+        return ngettext("%(n)d minute", "%(n)d minutes", seconds // 60) % {"n": seconds // 60}
+    return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
+
+
 def _context(gateway: Gateway) -> dict[str, Any]:
     models = VideoModel.objects.filter(gateway=gateway).order_by("slug")
     return {
         "gateway": gateway,
+        "trusted_for": duration(gateway.key_trusted_seconds),
         "models": sorted(models, key=lambda model: (ORDER[model.lifecycle], model.slug)),
     }

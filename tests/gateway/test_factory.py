@@ -1,7 +1,10 @@
 """Which gateway a set of values means."""
 
+from dataclasses import asdict
+
 import pytest
 
+from playground.gateway.declared import dialect_defaults
 from playground.gateway.factory import build, config_from, is_sandbox
 from playground.gateway.types import ConfigError, Dialect, GatewayConfig
 from tests.gateway.fake import KEY
@@ -33,6 +36,18 @@ def test_an_unknown_gateway_is_trusted_with_nothing() -> None:
     assert settings.base_url == "https://videos.example/v1"
     trusted = [settings.honours_idempotency_key, settings.dry_run, settings.cancel, settings.allow_loopback]
     assert trusted == [False] * 4
+
+
+def test_an_unknown_gateway_is_declared_to_honour_nothing() -> None:
+    assert asdict(dialect_defaults(Dialect.OPENAI)) == {
+        "honours_idempotency_key": False,
+        "key_trusted_s": 0,
+        "dry_run": False,
+        "cancel": False,
+        "request_log": False,
+        "webhooks": False,
+    }
+    assert all(asdict(dialect_defaults(Dialect.LUMENFALL)).values())
 
 
 def test_a_named_gateway_wins_and_never_gets_the_lumenfall_key() -> None:

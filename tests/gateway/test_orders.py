@@ -3,10 +3,13 @@
 import gzip
 import io
 import json
+import re
 import socket
 import struct
 import tracemalloc
+from dataclasses import replace
 from typing import BinaryIO
+from uuid import UUID
 
 import pytest
 
@@ -84,6 +87,23 @@ def test_a_repeated_multipart_order_is_byte_equal() -> None:
     assert int(first.headers["content-length"]) == len(first.body)
     assert first.body.count(b'name="input_reference[]"; filename="a%22b.png"\r\nContent-Type: image/png\r\n\r\n') == 2
     assert b'name="seconds"\r\n\r\n8\r\n' in first.body
+
+
+def test_every_try_of_an_order_carries_the_same_trace_of_its_id() -> None:
+    id = "0192f0aa-7c00-7000-8000-00000000abcd"
+    order = Order(order_id=id, model="sora-2", prompt="a fox", seconds=8)
+    with fake(says(202, ACCEPTED)) as server:
+        client(server).create(order)
+        client(server).create(replace(order, references=(picture(),)))
+    plain, multipart = (heard.headers["traceparent"] for heard in server.heard)
+    assert plain == multipart
+    assert re.fullmatch(rf"00-{UUID(id).hex}-[0-9a-f]{{16}}-01", plain)
+
+
+def test_a_price_check_leaves_no_trace() -> None:
+    with fake(says(200, {"estimated": True, "total_cost_micros": 1, "currency": "USD"})) as server:
+        client(server).estimate(Order(order_id="price-check", model="sora-2", prompt="a fox"))
+    assert "traceparent" not in server.heard[0].headers
 
 
 def test_two_orders_have_different_boundaries() -> None:

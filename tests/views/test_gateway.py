@@ -1,9 +1,11 @@
 """The gateway page: what is in use, what it offers, what a check answers. The key is on no page."""
 
+import re
+
 from django.urls import reverse
 
 from playground.models import Lifecycle
-from playground.services import catalogue
+from playground.services import catalogue, gateways
 from tests import factories
 from tests.support.processes import free_port
 
@@ -19,6 +21,29 @@ def test_page_names_the_gateway_its_models_and_their_state(admin, browser_of):
     assert page.index("veo-3.1") < page.index("old-one") < page.index("sora-2")
     for words in ("Sandbox", "from $0.10 per second", "Live", "Retiring", "Retired", "LUMENFALL_API_KEY="):
         assert words in page
+
+
+def declared_on(page: str) -> list[str]:
+    return [" ".join(text.split()) for text in re.findall(r"<dd>(.*?)</dd>", page, flags=re.DOTALL)][2:]
+
+
+def test_page_says_what_the_gateway_is_trusted_with(admin, browser_of):
+    catalogue.default_gateway()
+    declared = declared_on(browser_of(admin).get(reverse("gateway.connect")).content.decode())
+    price, stops, key, log, hooks = declared[:5]
+    assert (price, stops) == ("Yes", "Yes")
+    assert key.startswith("Yes, for 1 hour: ")
+    assert log.startswith("Yes: ")
+    assert hooks.startswith("Yes, by webhook")
+
+
+def test_unknown_gateway_is_trusted_with_nothing_and_the_page_says_so(admin, browser_of, settings):
+    settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = "http://127.0.0.1:9/v1", KEY
+    gateway = gateways.ensure_default()
+    assert gateway.key_trusted_seconds == 0
+    assert not any((gateway.has_request_log, gateway.has_webhooks, gateway.honours_idempotency_key))
+    declared = declared_on(browser_of(admin).get(reverse("gateway.connect")).content.decode())
+    assert all(words.startswith("No") for words in declared[:5])
 
 
 def test_key_is_never_shown(admin, browser_of, settings):
