@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from playground.gateway.client import GatewayClient
+from playground.gateway.declared import dialect_defaults
 from playground.gateway.errors import (
     AccountRefused,
     EstimateUnavailable,
@@ -24,7 +25,7 @@ from playground.gateway.errors import (
 )
 from playground.gateway.factory import config_from
 from playground.gateway.poller import poll
-from playground.gateway.types import Dialect, GatewayConfig, Job, JobState, Order, ReferenceFile, dialect_defaults
+from playground.gateway.types import Dialect, GatewayConfig, Job, JobState, Order, ReferenceFile
 from playground.sandbox.catalogue import MODELS
 from tests.sandbox_server import SandboxServer, start_sandbox
 
@@ -211,7 +212,7 @@ def test_models_balance_and_polls(gateway: GatewayClient, sandbox: SandboxServer
 def test_the_list_of_requests_tells_what_orders_cost(gateway: GatewayClient, sandbox: SandboxServer) -> None:
     began = datetime.now(UTC)
     jobs = [
-        wait(gateway, sandbox, gateway.create(order(prompt, model="wan-2.6", size="1280x720", seconds=5)))
+        wait(gateway, sandbox, gateway.create(order(prompt, model="grok-imagine-video", size="854x480", seconds=1)))
         for prompt in ("A quiet harbour", "A harbour [[sandbox:dearer]]", "A harbour [[sandbox:fail]]")
     ]
     # more than one page in all
@@ -219,9 +220,9 @@ def test_the_list_of_requests_tells_what_orders_cost(gateway: GatewayClient, san
     found = {entry.id: entry for entry in gateway.requests(created_after=began)}
     assert len(found) == len(jobs) + len(cheap)
     mine = [found[job.request_id] for job in jobs]
-    assert [entry.cost_micros for entry in mine] == [500_000, 750_000, None] == [job.cost_micros for job in jobs]
+    assert [entry.cost_micros for entry in mine] == [50_000, 75_000, None] == [job.cost_micros for job in jobs]
     assert [entry.state for entry in mine] == [JobState.COMPLETED, JobState.COMPLETED, JobState.FAILED]
-    assert {entry.model for entry in mine} == {"wan-2.6"}
+    assert {entry.model for entry in mine} == {"grok-imagine-video"}
     assert list(gateway.requests(created_before=began - timedelta(days=1))) == []
 
 

@@ -56,14 +56,20 @@ def test_an_entry_tells_what_was_charged_and_the_trace_it_came_with(lumenfall: S
     answer = lumenfall.request(
         "POST",
         "/videos",
-        {"prompt": "dear [[sandbox:dearer]]", "model": "wan-2.6", "size": "1280x720", "seconds": 5, "user": "u-1"},
+        {
+            "prompt": "dear [[sandbox:dearer]]",
+            "model": "grok-imagine-video",
+            "size": "854x480",
+            "seconds": 2,
+            "user": "u-1",
+        },
         headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"},
     )
     video = lumenfall.wait(answer.json["id"])
     entry = lumenfall.request("GET", f"/requests/{answer.headers['X-Lumenfall-Request-Id']}").json
     assert (entry["status"], entry["trace_id"], entry["user"]) == ("completed", TRACE, "u-1")
-    assert entry["cost"] == video["metadata"]["cost"] == 0.75
-    assert (entry["currency"], entry["model"], entry["modality"]) == ("usd", "wan-2.6", "video")
+    assert entry["cost"] == video["metadata"]["cost"] == 0.15
+    assert (entry["currency"], entry["model"], entry["modality"]) == ("usd", "grok-imagine-video", "video")
     assert datetime.fromisoformat(entry["created_at"]).tzinfo is UTC
     assert entry["duration_ms"] >= 0
     assert lumenfall.request("GET", f"/requests/{video['id']}").json == entry
@@ -101,12 +107,12 @@ def test_statuses_are_the_logs_own_words_and_can_be_asked_for(lumenfall: Sandbox
 def test_the_summary_counts_the_whole_filter_and_not_the_page(lumenfall: SandboxServer, own: list[str]) -> None:
     since = quote(lumenfall.request("GET", f"/requests/{own[-1]}").json["created_at"])
     bought = lumenfall.request(
-        "POST", "/videos", {"prompt": "x", "model": "wan-2.6", "size": "1280x720", "seconds": 5}
+        "POST", "/videos", {"prompt": "x", "model": "grok-imagine-video", "size": "854x480", "seconds": 2}
     ).json
     lumenfall.wait(bought["id"])
     page = lumenfall.request("GET", f"/requests?limit=1&summary=true&created_after={since}").json
     assert len(page["data"]) == 1
-    assert page["summary"] == {"count": 5, "cost": 0.5, "currency": "usd"}
+    assert page["summary"] == {"count": 5, "cost": 0.1, "currency": "usd"}
     assert "summary" not in lumenfall.request("GET", "/requests").json
 
 
