@@ -22,7 +22,8 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 from storages.backends.s3 import S3Storage  # noqa: TID251
 
-from playground.media.storage import StoreUnavailable, temporary_folder
+from playground.media.parts import temporary_folder
+from playground.media.storage import StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30

@@ -5,6 +5,8 @@ outright (a playlist format would make libavformat open other files), a list of 
 of time, one thread. Call it in the worker, never in a web process.
 """
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from playground.media.boxes import BadVideo, check_mp4_boxes, container_of
 VIDEO_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d"})
 AUDIO_CODECS = frozenset({"aac", "mp3", "mp3float", "opus", "libopus", "vorbis"})
 FRAMES_BETWEEN_TICKS = 24
+NOT_THE_FILES_FAULT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ class Watch:
 
 @contextmanager
 def opened(path: Path, limits: VideoLimits = LIMITS) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its video stream, after every check that needs no decoding. Raises BadVideo."""
+    """The container and its video stream, after every check that needs no decoding. Raises BadVideo.
+
+    What the block itself writes with libav may find the disk full: then that is raised, as OSError.
+    """
     kind = container_of(path)
     if kind == "mp4":
         check_mp4_boxes(path)
@@ -84,6 +90,8 @@ def opened(path: Path, limits: VideoLimits = LIMITS) -> Iterator[tuple[InputCont
         try:
             yield container, _checked(container, limits)
         except FFmpegError as error:
+            if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
+                raise OSError(error.errno, os.strerror(error.errno)) from error
             raise BadVideo(f"the video cannot be decoded: {error}") from error
 
 

@@ -1,7 +1,8 @@
 """Where bytes live: names, temporary files, and the one way in.
 
-A file is written as a `.part` in `DATA_DIR/tmp`, checked there, and only then adopted under its key: synced, renamed,
-and its folder synced, so that a database row committed afterwards never names a file that a power cut could take away.
+A file is written as a `.part` in `DATA_DIR/tmp` (media/parts.py), checked there, and only then adopted under its key:
+synced, renamed, and its folder synced, so that a database row committed afterwards never names a file that a power cut
+could take away.
 Keys are made from the row's UUIDv7 and hold neither a person's name nor anything a person typed.
 
 The store is Django's storage named "media": a folder by default, a bucket (media/bucket.py) by MEDIA_STORAGE_URL. A
@@ -13,23 +14,24 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
+
+from playground.media.parts import FOLDER_MODE
+from playground.media.parts import clear_abandoned as clear_abandoned
+from playground.media.parts import sweep_temporary as sweep_temporary
+from playground.media.parts import temporary as temporary
+from playground.media.parts import temporary_folder as temporary_folder
 
 logger = logging.getLogger(__name__)
 
 FILE_MODE = 0o640
-FOLDER_MODE = 0o750
 FOLDERS = ("videos", "posters", "previews", "references")
 _making = threading.Lock()
 
@@ -76,24 +78,6 @@ def _key(folder: str, id: UUID, ending: str) -> str:
 def moment(id: UUID) -> datetime:
     """When a UUIDv7 was made."""
     return datetime.fromtimestamp((id.int >> 80) / 1000, tz=UTC)
-
-
-def temporary_folder() -> Path:
-    folder = Path(settings.DATA_DIR) / "tmp"
-    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    return folder
-
-
-@contextmanager
-def temporary(suffix: str = "") -> Iterator[Path]:
-    """An empty `<random><suffix>.part` for the length of the block; adopt it inside, what is left is removed."""
-    handle, name = mkstemp(prefix="", suffix=f"{suffix}.part", dir=temporary_folder())
-    os.close(handle)
-    path = Path(name)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def adopt(temporary_path: Path, key: str) -> None:
@@ -231,22 +215,6 @@ def signed_url(
     return str(remote.url(key, parameters=parameters, expire=expires))
 
 
-def sweep_temporary(older_than: timedelta) -> list[Path]:
-    """Remove `.part` files untouched for `older_than` (left by a killed process); returns what was removed."""
-    limit = time.time() - older_than.total_seconds()
-    removed = []
-    for path in temporary_folder().glob("*.part"):
-        try:
-            if path.stat().st_mtime < limit:
-                path.unlink()
-                removed.append(path)
-        except FileNotFoundError:
-            continue
-    if removed:
-        logger.info("temporary files removed: %d", len(removed))
-    return removed
-
-
 def rename(key: str, other: str) -> None:
     """Give the file another key. Raises FileNotFoundError. A bucket copies within itself and then deletes."""
     path, target, remote = local_path(key), local_path(other), cast(Any, store())
@@ -283,5 +251,11 @@ def _keys_below(folder: str) -> Iterator[str]:
 
 
 def free_bytes() -> int:
-    """Free space for new files, in bytes, where they are first written."""
-    return shutil.disk_usage(temporary_folder()).free
+    """Free space for new files, in bytes: where they are first written and, when that is ours, where they stay."""
+    places = [temporary_folder(), _nearest(local_path("videos"))]
+    return min(shutil.disk_usage(place).free for place in places if place is not None)
+
+
+def _nearest(path: Path | None) -> Path | None:
+    """The folder itself or the first one above it that is there already."""
+    return next((place for place in (path, *path.parents) if place.exists()), None) if path else None

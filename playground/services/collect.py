@@ -1,14 +1,18 @@
 """Bringing a finished video home. Only when our own checked copy is stored is it done.
 
-Streamed to a temporary file, its length and boxes checked, decoded once from end to end, poster and preview made,
-synced and renamed; then one transaction makes the video's row, settles the money and says done. A worker that dies in
-between leaves a temporary file and a claim that runs out.
+There has to be room for it. It is streamed to a temporary file, its length and boxes checked, decoded once from end to
+end, poster and preview made, synced and renamed; then one transaction makes the video's row, settles the money and says
+done. A worker that dies in between leaves a temporary file, which the next start removes, and a claim that runs out.
+What a failed try means is in services/saving.py.
 """
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 import structlog
@@ -17,22 +21,19 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import GatewayError, NotSent
+from playground.gateway.errors import GatewayError
 from playground.gateway.types import Downloaded, Job, JobState, Output
 from playground.media import probe, stills, storage
-from playground.media.boxes import BadVideo
 from playground.models import Generation, SearchDocument, Video
 from playground.models.base import new_id
-from playground.services import engine, gateways, ledger
+from playground.services import engine, gateways, ledger, saving
 from playground.services.engine import Move
+from playground.services.saving import cost_of
 
 log = structlog.get_logger(__name__)
 
-MAX_TRIES = 5
-KEEP_TRYING = timedelta(hours=24)
-"""After the link has ended, for faults on this side: then nothing is there to be fetched any more."""
-RETRY_S = (1, 2, 5, 15, 60)
-"""Pauses between tries; the last one is repeated while the fault is on this side."""
+SPARE_BYTES = 64 * 1024**2
+"""Room beside the file itself: its poster and preview, and what the database writes meanwhile."""
 SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm"}
 
 
@@ -61,6 +62,7 @@ def collect(generation_id: UUID) -> None:
         return
     # fault: save-claimed
     generation = Generation.objects.select_related("gateway", "team", "run", "model").get(id=generation_id)
+    generation.claim_id = claim_id
     try:
         with (
             engine.kept(generation_id, claim_id),
@@ -73,7 +75,7 @@ def collect(generation_id: UUID) -> None:
     except ClaimLost:
         log.warning("saving_claim_lost", generation=str(generation_id))
     except Exception as error:  # noqa: BLE001  whatever went wrong is a try, written down with the row and in the log
-        _failed(generation, claim_id, error)
+        saving.failed(generation, error)
 
 
 def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, preview: Path) -> Collected:
@@ -82,11 +84,9 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
             raise ClaimLost
 
     heartbeat = _Every(seconds=3.0, action=still_ours)
-    with gateways.client_for(generation.gateway) as client:
-        job = _job(generation, client)
-        with file.open("wb") as sink:
-            # fault: temp-open
-            downloaded = client.download(job, sink, heartbeat=heartbeat)
+    with gateways.client_for(generation.gateway) as client, file.open("wb") as sink:
+        # fault: temp-open
+        downloaded = _downloaded(generation, client, sink, heartbeat)
     still_ours()
     # fault: downloaded
     facts = probe.probe(file, tick=heartbeat)
@@ -112,17 +112,49 @@ class _Every:
             self.action()
 
 
-def _job(generation: Generation, client: GatewayClient) -> Job:
-    """What to download: the link we know, or after a failed try a fresh answer of the gateway."""
+def check_room(size_bytes: int | None) -> None:
+    """Before a download. Raises OSError (ENOSPC) when the file would hardly fit; of one whose size is not told the
+    spare room alone is asked for."""
+    if storage.free_bytes() < (size_bytes or 0) + SPARE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _downloaded(
+    generation: Generation, client: GatewayClient, sink: BinaryIO, heartbeat: Callable[[], None]
+) -> Downloaded:
+    """By the link we know; after a failed try, or where there is none, by that of a fresh answer of the gateway.
+
+    A gateway that does not answer just now does not keep a link from being tried that may work all the same. When it
+    does not, the gateway's silence is what is wrong: the link was not asked for anew.
+    """
     assert generation.upstream_id is not None
-    if generation.collect_attempts or not generation.output_url:
-        job = client.retrieve(generation.upstream_id)
-        if job.state is JobState.COMPLETED:
-            return job
-    return Job(
-        id=generation.upstream_id,
-        state=JobState.COMPLETED,
-        output=Output(url=generation.output_url or None, size_bytes=generation.output_size_bytes),
+    known = Output(url=generation.output_url or None, size_bytes=generation.output_size_bytes)
+    job = Job(id=generation.upstream_id, state=JobState.COMPLETED, output=known)
+    silent: GatewayError | None = None
+    if generation.collect_attempts or known.url is None:
+        try:
+            fresh = client.retrieve(generation.upstream_id)
+        except GatewayError as error:
+            if known.url is None:
+                raise
+            silent = error
+        else:
+            if fresh.state is JobState.COMPLETED:
+                _keep_link(generation, fresh)
+                job = fresh
+    check_room(job.output.size_bytes if job.output else None)
+    try:
+        return client.download(job, sink, heartbeat=heartbeat)
+    except GatewayError as error:
+        raise silent or error from None
+
+
+def _keep_link(generation: Generation, job: Job) -> None:
+    """A fresh link has an end of its own, by which it is put in order and tried."""
+    generation.output_expires_at = job.expires_at or generation.output_expires_at
+    generation.output_url = (job.output.url or "") if job.output else generation.output_url
+    Generation.objects.filter(id=generation.id, claim_id=generation.claim_id).update(
+        output_url=generation.output_url, output_expires_at=generation.output_expires_at
     )
 
 
@@ -142,18 +174,11 @@ def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None
             video.save(force_insert=True)
             SearchDocument.objects.create(video=video, team_id=video.team_id, text=f"{video.title}\n{video.prompt}")
             # fault: done-unsettled
-            ledger.settle(generation=generation, cost_micros=_cost(generation), at=now)
+            ledger.settle(generation=generation, cost_micros=cost_of(generation), at=now)
     # fault: done
     if not moved:
         storage.forget(video.key, video.poster_key, video.preview_key)
         raise ClaimLost
-
-
-def _cost(generation: Generation) -> int:
-    """The gateway's own figure; where it gives none, what was set aside."""
-    if generation.cost_micros is not None:
-        return generation.cost_micros
-    return generation.estimate_micros or 0
 
 
 def _video_of(generation: Generation, collected: Collected) -> Video:
@@ -177,43 +202,3 @@ def _video_of(generation: Generation, collected: Collected) -> Video:
         size_bytes=collected.downloaded.size_bytes,
         sha256=collected.downloaded.sha256,
     )
-
-
-def _failed(generation: Generation, claim_id: UUID, error: Exception) -> None:
-    """A failed try: what lies on this side or on the way may mend itself; what the other side serves gets a few."""
-    known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
-    code = str(getattr(error, "code", type(error).__name__))[:100]
-    log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
-    is_ours = isinstance(error, NotSent | OSError | gateways.GatewayNotConfigured)
-    _try_again_or_lost(generation, claim_id, code=code, message=str(error), may_mend=is_ours, now=timezone.now())
-
-
-def abandoned(generation: Generation, *, now: datetime) -> None:
-    """Whoever was saving it died or froze: one of its tries is gone."""
-    if generation.claim_id is not None:
-        _try_again_or_lost(generation, generation.claim_id, code="saver_lost", message="", may_mend=False, now=now)
-
-
-def _try_again_or_lost(
-    generation: Generation, claim_id: UUID, *, code: str, message: str, may_mend: bool, now: datetime
-) -> None:
-    """Back to be saved again, or lost for good: then its cost is what the gateway said."""
-    tries = generation.collect_attempts + 1
-    ends_at = (generation.output_expires_at or generation.completed_at or now) + KEEP_TRYING
-    is_over = now >= ends_at if may_mend else tries >= MAX_TRIES
-    fields = {"collect_attempts": tries, "error_code": code, "claim_id": None}
-    if is_over:
-        fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
-        target, event = Status.OUTPUT_LOST, "output_lost"
-    else:
-        pause = timedelta(seconds=RETRY_S[min(tries, len(RETRY_S)) - 1])
-        fields |= {"next_check_at": now + pause}
-        target, event = Status.COMPLETED, "saving_failed"
-    move = Move(generation.id, Status.STORING, target, event, claim_id, {"code": code, "try": tries}, None, fields)
-    with transaction.atomic():
-        is_lost = engine.advance(move, now=now) and is_over
-        if is_lost:
-            whole = Generation.objects.select_related("gateway", "team", "run").get(id=generation.id)
-            ledger.settle(generation=whole, cost_micros=_cost(whole), at=now)
-    if is_lost:
-        log.error("output_lost", generation=str(generation.id), code=code)

@@ -38,7 +38,7 @@ def tidy(*, now: datetime | None = None) -> None:
     now = now or timezone.now()
     purged = purge_rows(Video.objects.trashed().filter(trashed_at__lt=now - TRASH_KEPT))
     uploads = _unused_uploads(now=now)
-    files = storage.sweep_temporary(LEFTOVERS_AFTER)
+    files = storage.clear_abandoned() + storage.sweep_temporary(LEFTOVERS_AFTER)
     try:
         set_aside = _orphans(now=now)
     except storage.StoreUnavailable as error:
@@ -136,6 +136,11 @@ def _unused_uploads(*, now: datetime) -> int:
         count += 1
         storage.forget(reference.key, reference.thumb_key, reference.original_key)
     return count
+
+
+def at_start() -> None:
+    """Before a worker begins: what a crash left half-written goes, the files of living processes stay."""
+    storage.clear_abandoned()
 
 
 def try_store() -> None:

@@ -23,7 +23,7 @@ from playground.domain.status import Status
 from playground.gateway.errors import NotSent
 from playground.gateway.types import GatewayConfig
 from playground.models import Gateway, Generation
-from playground.services import engine, gateways, leases, outcomes, submit
+from playground.services import engine, gateways, leases, outcomes, saving, submit
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +48,7 @@ GATEWAY_FIELDS = (
 )
 POLL_CONCURRENCY = 64
 POLL_TOTAL_S = 8.0
-MAX_COLLECTS = 4
 SUBMIT_TIMEOUT_S = submit.TIMEOUT_S
-COLLECT_TIMEOUT_S = 900
 SWEEP_TIMEOUT_S = 30
 HANDED_OVER = timedelta(seconds=10)
 """A row given to a task comes up again after this, should the task be lost."""
@@ -88,14 +86,13 @@ def sweep_once(*, now: datetime) -> int:
     """Do what is due now; returns how many rows were due. Each kind has its own share, so none starves another."""
     sending = _due([Status.QUEUED, Status.SUBMITTING], SHARE, now=now)
     storing = _due([Status.STORING], SHARE, now=now)
-    completed = _due([Status.COMPLETED], SHARE, now=now)
     asked = _due(ASKED, BATCH, now=now)
     for generation in sending:
         _hand_to_submit(generation, now=now)
     _abandoned(storing, now=now)
-    _hand_to_collect(completed, now=now)
+    fetched = saving.hand_over(now=now)
     _poll(asked, now=now)
-    return len(sending) + len(storing) + len(completed) + len(asked)
+    return len(sending) + len(storing) + fetched + len(asked)
 
 
 def _due(statuses: Sequence[Status], limit: int, *, now: datetime) -> list[Generation]:
@@ -117,26 +114,9 @@ def _hand_to_submit(generation: Generation, *, now: datetime) -> None:
 
 
 def _abandoned(rows: Sequence[Generation], *, now: datetime) -> None:
-    """Whoever was saving it is gone. That counts as a try, lest a file that kills its saver is tried for ever."""
+    """Whoever was saving it is gone."""
     for generation in rows:
-        from playground.services import collect
-
-        collect.abandoned(generation, now=now)
-
-
-def _hand_to_collect(rows: Sequence[Generation], *, now: datetime) -> None:
-    """At most MAX_COLLECTS at once; those whose link ends first go first, the rest comes up again in a moment."""
-    if not rows:
-        return
-    room = max(0, MAX_COLLECTS - Generation.objects.filter(status=Status.STORING).count())
-    far = now + timedelta(days=365)
-    ordered = sorted(rows, key=lambda row: row.output_expires_at or far)
-    for generation in ordered[:room]:
-        if engine.push_back([generation.id], status=Status.COMPLETED, until=now + HANDED_OVER, now=now):
-            # fault: collect-due
-            queue.enqueue("collect", str(generation.id), timeout_s=COLLECT_TIMEOUT_S)
-    later = now + timedelta(seconds=1)
-    engine.push_back([row.id for row in ordered[room:]], status=Status.COMPLETED, until=later, now=now)
+        saving.abandoned(generation, now=now)
 
 
 def _poll(rows: Sequence[Generation], *, now: datetime) -> None:

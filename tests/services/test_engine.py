@@ -12,7 +12,7 @@ from playground.domain.status import IllegalMove, Status
 from playground.gateway.errors import AccountRefused, NotFound, NotSent
 from playground.gateway.types import Job, JobState
 from playground.models import Generation, Video
-from playground.services import collect, engine, outcomes, runs, submit, sweep
+from playground.services import collect, engine, outcomes, runs, saving, submit, sweep
 from playground.services.engine import Move
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 
@@ -135,7 +135,7 @@ def test_saver_killed_in_the_middle_is_succeeded(bench: Bench, queued: Generatio
 
     assert generation.state is Status.DONE
     assert [event.data for event in generation.events.filter(kind="saving_failed")] == [
-        {"code": "saver_lost", "try": 1}
+        {"code": "saver_lost", "why": "saver", "try": 1}
     ]
 
 
@@ -174,7 +174,7 @@ def test_at_most_four_are_saved_at_once(bench: Bench) -> None:  # noqa: F811
     sweep.sweep_once(now=now)
 
     assert queue.waiting_for("collect") == 0
-    assert extra.generations.filter(status=Status.COMPLETED, next_check_at__gt=now).count() == 2
+    assert extra.generations.filter(status=Status.COMPLETED, next_check_at=now).count() == 2
 
 
 def test_order_that_cannot_be_sent_before_its_deadline_ends_for_free(bench: Bench, queued: Generation) -> None:  # noqa: F811
@@ -328,13 +328,13 @@ def test_row_of_a_silent_sender_is_handed_out_once(queued: Generation) -> None:
 
 def test_file_that_kills_its_saver_is_given_up_after_some_tries(bench: Bench, queued: Generation) -> None:  # noqa: F811
     bench.drive(queued.run, until={Status.COMPLETED})
-    for _ in range(collect.MAX_TRIES):
+    for _ in range(saving.MAX_TRIES[saving.Why.SAVER]):
         engine.claim(
             queued.id, source=Status.COMPLETED, target=Status.STORING, event="saving_started", now=timezone.now()
         )
         queued.refresh_from_db()
         with structlog.testing.capture_logs() as logs:
-            collect.abandoned(queued, now=timezone.now())
+            saving.abandoned(queued, now=timezone.now())
 
     queued.refresh_from_db()
     assert queued.state is Status.OUTPUT_LOST
@@ -351,7 +351,7 @@ def test_unreachable_file_is_given_up_only_a_day_after_its_link_ended(
     ends: Status,
 ) -> None:
     bench.drive(queued.run, until={Status.COMPLETED})
-    link_ended = timezone.now() - age * (collect.KEEP_TRYING + timedelta(minutes=1))
+    link_ended = timezone.now() - age * (saving.KEEP_TRYING + timedelta(minutes=1))
     Generation.objects.filter(id=queued.id).update(output_expires_at=link_ended, collect_attempts=99)
     settings.SANDBOX_PORT = 1  # type: ignore[attr-defined]
 

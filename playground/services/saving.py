@@ -1,0 +1,184 @@
+"""Which finished videos are fetched next, and what becomes of a try that failed.
+
+What is wrong decides how long it is tried. A link that answers "gone" is asked for anew three times. A file that is no
+video, or that never ends, gets a few tries. Trouble on the way lasts as long as the link does. What lies on this side
+(a full disk, a missing key, a store that is away) is waited for until a day after the link has ended. Whoever dies
+while saving has used up a try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so
+that an hour of full disk does not use up the tries of a link.
+"""
+
+import errno
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from playground import queue
+from playground.domain.status import Status
+from playground.gateway.errors import (
+    AccountRefused,
+    Deadline,
+    GatewayError,
+    InFlight,
+    NotFound,
+    NotSent,
+    OutputGone,
+    Throttled,
+    Unclear,
+)
+from playground.media.boxes import BadVideo
+from playground.models import Event, Generation
+from playground.services import engine, gateways, ledger, notices
+from playground.services.engine import Move
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 4
+TIMEOUT_S = 900
+HANDED_OVER = timedelta(seconds=10)
+"""A row given to a task comes up again after this, should the task be lost."""
+KEEP_TRYING = timedelta(hours=24)
+"""After the link has ended, for faults on this side: then nothing is there to be fetched any more."""
+LINK_LASTS = timedelta(hours=1)
+"""Where the gateway does not say it."""
+RETRY_S = (1, 2, 5, 15, 60)
+"""Pauses between tries; the last one is repeated."""
+LONG_RETRY_AFTER, LONG_RETRY_S = 20, 240
+
+
+class Why(StrEnum):
+    GONE = "gone"
+    """The link answers 403, 404 or 410, there is none, or the gateway no longer knows the order."""
+    BAD = "bad"
+    """What is served is not the video, or does not end."""
+    WAY = "way"
+    """The media host has trouble or breaks off."""
+    OURS = "ours"
+    SAVER = "saver"
+    """Whoever was saving died or froze."""
+
+
+MAX_TRIES = {Why.GONE: 4, Why.BAD: 5, Why.SAVER: 12}
+"""Of one cause; the first GONE is that of the link we had, so the order is read again three times. A worker that is
+restarted over and over must not cost a video, hence the larger number for the last."""
+
+
+def hand_over(*, now: datetime) -> int:
+    """Put due finished videos on the queue, those first whose link ends first; returns how many.
+
+    At most AT_ONCE are under way at a time, those that wait in the queue included; the rest stay due.
+    """
+    due = Generation.objects.filter(status=Status.COMPLETED, next_check_at__lte=now)
+    if not due.exists():
+        return 0
+    room = AT_ONCE - Generation.objects.filter(status=Status.STORING).count() - queue.waiting_for("collect")
+    if room <= 0:
+        return 0
+    first = due.order_by(F("output_expires_at").asc(nulls_last=True), "completed_at", "id")
+    count = 0
+    for generation_id in list(first.values_list("id", flat=True)[:room]):
+        if engine.push_back([generation_id], status=Status.COMPLETED, until=now + HANDED_OVER, now=now):
+            # fault: collect-due
+            queue.enqueue("collect", str(generation_id), timeout_s=TIMEOUT_S)
+            count += 1
+    return count
+
+
+def failed(generation: Generation, error: Exception) -> None:
+    """Write down a failed try of the claim that `generation` was read with."""
+    why, code = why_of(error), code_of(error)
+    known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
+    log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
+    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now())
+
+
+def abandoned(generation: Generation, *, now: datetime) -> None:
+    """Whoever was saving it died or froze: one of its tries is gone."""
+    if generation.claim_id is not None:
+        again_or_lost(generation, why=Why.SAVER, code="saver_lost", message="", now=now)
+
+
+def why_of(error: Exception) -> Why:
+    match error:
+        case OutputGone() | NotFound():
+            return Why.GONE
+        case Deadline():
+            return Why.BAD
+        case Unclear() | Throttled() | InFlight():
+            return Why.WAY
+        case NotSent() | AccountRefused() | OSError() | DatabaseError() | gateways.GatewayNotConfigured():
+            return Why.OURS
+        case _:
+            return Why.BAD
+
+
+def code_of(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "disk_full"
+    return str(getattr(error, "code", "") or type(error).__name__)[:100]
+
+
+def again_or_lost(generation: Generation, *, why: Why, code: str, message: str, now: datetime) -> None:
+    """Back to be saved again, or lost for good: then its cost is what the gateway said."""
+    tries = _earlier(generation, why) + 1
+    is_over = _is_over(generation, why, tries, now=now)
+    fields = {"collect_attempts": generation.collect_attempts + 1, "error_code": code, "claim_id": None}
+    if is_over:
+        fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
+        target, event = Status.OUTPUT_LOST, "output_lost"
+    else:
+        fields |= {"next_check_at": now + timedelta(seconds=_pause_s(tries))}
+        target, event = Status.COMPLETED, "saving_failed"
+    data = {"code": code, "why": why.value, "try": tries}
+    move = Move(generation.id, Status.STORING, target, event, generation.claim_id, data, None, fields)
+    with transaction.atomic():
+        if not engine.advance(move, now=now):
+            return
+        whole = Generation.objects.select_related("gateway", "team", "run").get(id=generation.id)
+        if is_over:
+            ledger.settle(generation=whole, cost_micros=cost_of(whole), at=now)
+        _tell(whole, code, now=now)
+    if is_over:
+        log.error("output_lost", generation=str(generation.id), code=code)
+
+
+def _earlier(generation: Generation, why: Why) -> int:
+    """How many tries of this file have failed for the same cause."""
+    events = Event.objects.filter(generation_id=generation.id)
+    made = events.filter(kind="completed").order_by("-id").values_list("id", flat=True).first() or 0
+    return events.filter(kind="saving_failed", id__gt=made, data__why=why.value).count()
+
+
+def _is_over(generation: Generation, why: Why, tries: int, *, now: datetime) -> bool:
+    if why in MAX_TRIES:
+        return tries >= MAX_TRIES[why]
+    begun_at = generation.completed_at or now
+    ends_at = generation.output_expires_at or begun_at + LINK_LASTS
+    if why is Why.OURS:
+        return now >= ends_at + KEEP_TRYING
+    return tries >= MAX_TRIES[Why.BAD] and now >= ends_at
+
+
+def _pause_s(tries: int) -> int:
+    return LONG_RETRY_S if tries > LONG_RETRY_AFTER else RETRY_S[min(tries, len(RETRY_S)) - 1]
+
+
+def _tell(generation: Generation, code: str, *, now: datetime) -> None:
+    """The admins: of each video that is lost, and once a day and team of a disk that is full."""
+    data: dict[str, Any] = {"generation": str(generation.id), "run": str(generation.run_id), "code": code}
+    if generation.state is Status.OUTPUT_LOST:
+        data |= {"cost_micros": generation.cost_micros, "is_sandbox": generation.gateway.is_sandbox}
+        notices.tell("output_lost", team=generation.team, key=f"output_lost:{generation.id}", data=data, now=now)
+    elif code == "disk_full":
+        notices.tell("disk_full", team=generation.team, key=f"disk_full:{now:%Y-%m-%d}", data=data, now=now)
+
+
+def cost_of(generation: Generation) -> int:
+    """The gateway's own figure; where it gives none, what was set aside."""
+    if generation.cost_micros is not None:
+        return generation.cost_micros
+    return generation.estimate_micros or 0
