@@ -99,7 +99,9 @@ def _move(source: Path, target: Path) -> None:
     try:
         source.chmod(FILE_MODE)
         _sync(source)
+        # fault: fsynced
         source.replace(target)
+        # fault: renamed
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
