@@ -23,7 +23,7 @@ from tests.support import postgres
 from tests.support.chromium import NoChromium, ensure_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
-APART = "not contract and not journey and not browser"
+APART = "not contract and not journey and not browser and not faults"
 MOSTLY_WAITING = ["-n", "4", "--dist", "loadgroup"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
 Environment = dict[str, str]
@@ -76,6 +76,7 @@ LANES = {
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING]),
+        Lane("faults", ["-m", "faults", "-n", "2", "--dist", "loadgroup"], with_postgres),
         Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "3"], with_chromium),
     )
 }

@@ -28,6 +28,7 @@ def _range(text: str) -> tuple[float, float]:
 SANDBOX_DATA = _data_dir()
 SANDBOX_PROFILE = os.environ.get("SANDBOX_PROFILE", "lumenfall")
 SANDBOX_API_KEYS = tuple(key for key in os.environ.get("SANDBOX_API_KEYS", "").replace(" ", "").split(",") if key)
+SANDBOX_IGNORES_KEYS = os.environ.get("SANDBOX_IGNORES_KEYS", "").lower() in ("1", "true", "yes")
 SANDBOX_JOB_SECONDS = _range(os.environ.get("SANDBOX_JOB_SECONDS") or "0")
 SANDBOX_SLOW_SECONDS = float(os.environ.get("SANDBOX_SLOW_SECONDS") or 60)
 SANDBOX_SLOW_ANSWER_SECONDS = float(os.environ.get("SANDBOX_SLOW_ANSWER_SECONDS") or 20)

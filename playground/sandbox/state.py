@@ -14,7 +14,8 @@ def open_jobs() -> Jobs:
     times = Times(
         job=settings.SANDBOX_JOB_SECONDS, slow=settings.SANDBOX_SLOW_SECONDS, expires=settings.SANDBOX_EXPIRES_SECONDS
     )
-    _jobs = Jobs(settings.SANDBOX_DATA, times=times, balance=settings.SANDBOX_BALANCE, honours_keys=not is_openai())
+    honours_keys = not (is_openai() or settings.SANDBOX_IGNORES_KEYS)
+    _jobs = Jobs(settings.SANDBOX_DATA, times=times, balance=settings.SANDBOX_BALANCE, honours_keys=honours_keys)
     return _jobs
 
 
