@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from tests.environment import isolated
+from tests.lanes import PLACES, found
 
 if TYPE_CHECKING:
     from tests.support.bucket import BucketServer, TestBucket
@@ -51,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in FOLDER_MARKS:
             item.add_marker(FOLDER_MARKS[folder])
+    for mark, places in PLACES.items():
+        read = set(found(places))
+        for item in items:
+            if item.get_closest_marker(mark) and not read.intersection((item.path, *item.path.parents)):
+                raise pytest.UsageError(
+                    f"{item.nodeid} is marked {mark}, but its lane does not read it (tests/lanes.py)"
+                )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

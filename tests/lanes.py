@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,20 @@ from tests.support.chromium import NoChromium, ensure_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 APART = "not contract and not journey and not browser and not faults"
+PLACES = {
+    "contract": (
+        "tests/contract",
+        "tests/sandbox",
+        "tests/media",
+        "tests/services/test_bucket.py",
+        "tests/test_object_storage.py",
+        "tests/views/test_media_in_a_bucket.py",
+    ),
+    "journey": ("tests/journeys", "tests/management", "tests/supervisor", "tests/test_up.py"),
+    "faults": ("tests/faults",),
+    "browser": ("tests/browser", "tests/views/*_in_chromium.py"),
+}
+"""Where the tests of a marker lie: its lane reads no others; tests/conftest.py fails for one that lies elsewhere."""
 MOSTLY_WAITING = ["-n", "4", "--dist", "loadgroup"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
 Environment = dict[str, str]
@@ -62,11 +76,22 @@ def with_chromium() -> Iterator[Environment]:
     yield {"CHROMIUM": path}
 
 
+def found(places: Iterable[str]) -> list[Path]:
+    return [path for place in places for path in sorted(ROOT.glob(place))]
+
+
 @dataclass(frozen=True)
 class Lane:
     name: str
     arguments: list[str]
     needs: Callable[[], AbstractContextManager[Environment]] = nothing_more
+    places: tuple[str, ...] = ()
+
+    def paths(self, extra: list[str]) -> list[str]:
+        """The files to read: all of its places, or what `extra` names."""
+        if any((ROOT / word.split("::")[0]).exists() for word in extra):
+            return []
+        return [str(path.relative_to(ROOT)) for path in found(self.places)]
 
 
 LANES = {
@@ -74,10 +99,10 @@ LANES = {
     for lane in (
         Lane("sqlite", ["-m", APART, "-n", "2"]),
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
-        Lane("contract", ["-m", "contract", *MOSTLY_WAITING]),
-        Lane("journeys", ["-m", "journey", *MOSTLY_WAITING]),
-        Lane("faults", ["-m", "faults", "-n", "2", "--dist", "loadgroup"], with_postgres),
-        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "3"], with_chromium),
+        Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
+        Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
+        Lane("faults", ["-m", "faults", "-n", "2", "--dist", "loadgroup"], with_postgres, places=PLACES["faults"]),
+        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "3"], with_chromium, places=PLACES["browser"]),
     )
 }
 
@@ -120,7 +145,7 @@ def run_pytest(lane: Lane, extra: list[str], more: Environment, begin: float) ->
     os.environ.pop("PLAYGROUND_TEST_DATABASE_URL", None)
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
     environment = os.environ | {"PLAYGROUND_TEST_DATA": str(folder)} | more
-    command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *lane.arguments, *extra]
+    command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *lane.arguments, *lane.paths(extra), *extra]
     try:
         code = subprocess.run(command, cwd=ROOT, env=environment).returncode
         return count(lane.name, code, report, time.monotonic() - begin)

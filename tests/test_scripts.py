@@ -174,7 +174,14 @@ def test_fast_is_one_lane_on_sqlite_without_whole_orders() -> None:
 
 
 def test_no_arguments_mean_every_lane() -> None:
-    assert [lane.name for lane in lanes.parse([])[0]] == ["sqlite", "postgres", "contract", "journeys", "faults", "browser"]
+    assert [lane.name for lane in lanes.parse([])[0]] == [
+        "sqlite",
+        "postgres",
+        "contract",
+        "journeys",
+        "faults",
+        "browser",
+    ]
 
 
 def test_what_follows_the_dashes_goes_to_pytest() -> None:

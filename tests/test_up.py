@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -62,7 +63,7 @@ def test_a_second_start_keeps_the_data_and_prepares_nothing_anew(install: Callab
 
 
 def test_kill_9_of_the_parent_leaves_nothing_running(install: Callable[..., Installation]) -> None:
-    up = install().start().ready()
+    up = install().prepared().start().ready()
     assert up.process
     wait_until(lambda: len(up.processes()) > 12, what="the workers of web and cluster")
     up.process.kill()
@@ -70,16 +71,24 @@ def test_kill_9_of_the_parent_leaves_nothing_running(install: Callable[..., Inst
     wait_until(lambda: not up.processes(), within=15, what="every process gone")
 
 
-@pytest.mark.parametrize("words", ["granian wsgi", "manage.py worker", "playground.sandbox"])
-def test_a_killed_service_comes_back_by_itself(install: Callable[..., Installation], words: str) -> None:
-    up = install().start().ready()
-    old = leader(up, words)
-    os.kill(old, signal.SIGKILL)
-    wait_until(lambda: "ended with SIGKILL; starting it again" in up.text, what="the line that says so")
-    wait_until(lambda: any(words in command_line(pid) for pid in up.processes() - {old}), what="started again")
-    wait_until(lambda: _answers(up), what="answering again")
+def test_a_killed_service_comes_back_by_itself(install: Callable[..., Installation]) -> None:
+    up = install().prepared().start().ready()
+    for times, words in enumerate(("granian wsgi", "manage.py worker", "playground.sandbox"), start=1):
+        old = up.processes()
+        os.kill(leader(up, words), signal.SIGKILL)
+        wait_until(partial(_says, up, times), what=f"the line that says so of {words}")
+        wait_until(partial(_runs, up, words, old), what=f"{words} started again")
+        wait_until(partial(_answers, up), what=f"answering again after {words}")
     assert up.stop() == 0
     assert not up.processes()
+
+
+def _says(up: Installation, times: int) -> bool:
+    return up.text.count("ended with SIGKILL; starting it again") == times
+
+
+def _runs(up: Installation, words: str, old: set[int]) -> bool:
+    return any(words in command_line(pid) for pid in up.processes() - old)
 
 
 def _answers(up: Installation) -> bool:
@@ -90,7 +99,7 @@ def _answers(up: Installation) -> bool:
 
 
 def test_a_slow_client_does_not_hold_up_the_stop(install: Callable[..., Installation]) -> None:
-    up = install().start().ready()
+    up = install().prepared().start().ready()
     with socket.create_connection(("127.0.0.1", up.port)) as client:
         client.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nslow")
         assert up.stop() == 0
@@ -99,7 +108,10 @@ def test_a_slow_client_does_not_hold_up_the_stop(install: Callable[..., Installa
 
 def test_another_gateway_starts_no_sandbox(install: Callable[..., Installation]) -> None:
     up = (
-        install(GATEWAY_BASE_URL="http://127.0.0.1:9/v1", GATEWAY_API_KEY="k", GATEWAY_DIALECT="openai").start().ready()
+        install(GATEWAY_BASE_URL="http://127.0.0.1:9/v1", GATEWAY_API_KEY="k", GATEWAY_DIALECT="openai")
+        .prepared()
+        .start()
+        .ready()
     )
     assert not [pid for pid in up.processes() if "playground.sandbox" in command_line(pid)]
 

@@ -34,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(tmp_path_factory.mktemp("browser"), SANDBOX_JOB_SECONDS="2-3")
+    running.prepared()
     try:
         yield running.ready_to_order()
     finally:

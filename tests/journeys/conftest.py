@@ -63,6 +63,8 @@ def install(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     def make(**variables: str) -> Running:
         made.append(Running(tmp_path / str(len(made)), **({"SANDBOX_JOB_SECONDS": "0"} | variables)))
+        if "DATABASE_URL" not in variables:
+            made[-1].prepared()
         return made[-1]
 
     yield make

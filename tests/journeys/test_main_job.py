@@ -18,7 +18,7 @@ from tests.support import postgres
 from tests.support.processes import wait_until
 from tests.support.visitor import Answer, Visitor, charges
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300), pytest.mark.xdist_group("main job")]
 
 ENDED = {"done", "rejected", "failed", "cancelled", "expired", "lost", "output_lost", "unknown"}
 SEEN_WITHIN_S = 2.0
@@ -33,6 +33,7 @@ def picture() -> tuple[str, str, bytes]:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(tmp_path_factory.mktemp("main"), SANDBOX_JOB_SECONDS="1-2")
+    running.prepared()
     try:
         yield running.ready_to_order()
     finally:
@@ -119,6 +120,7 @@ def test_form_becomes_a_stored_video_that_is_paid_once(up: Running, ana: Visitor
     whole_job(up, ana)
 
 
+@pytest.mark.xdist_group("on postgresql")
 def test_whole_job_on_postgresql(tmp_path: Path) -> None:
     with postgres.server() as (url, _):
         running = Running(tmp_path / "pg", SANDBOX_JOB_SECONDS="1-2")

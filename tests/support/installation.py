@@ -1,7 +1,9 @@
 """A whole installation in a folder of its own: real web, worker and sandbox processes on free ports."""
 
+import fcntl
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +52,11 @@ class Installation:
             )
         return self
 
+    def prepared(self) -> "Installation":
+        """As after an earlier start: tables and static files are there, nobody has an account."""
+        shutil.copytree(prepared_data(), self.environment["PLAYGROUND_DATA"])
+        return self
+
     @property
     def text(self) -> str:
         return self.out.read_text(errors="replace")
@@ -91,3 +98,20 @@ class Installation:
                 continue
         if self.process is not None:
             self.process.wait(10)
+
+
+def prepared_data() -> Path:
+    """A data folder that `manage.py prepare` has filled, once for all workers of a lane. To be copied, never used."""
+    shared = Path(os.environ["PLAYGROUND_TEST_DATA"])
+    shared.mkdir(parents=True, exist_ok=True)
+    folder = shared / "prepared"
+    with (shared / "prepared.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = shared / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            own = {"PLAYGROUND_DATA": str(unfinished), "SECRET_KEY": secrets.token_urlsafe(48)}
+            inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+            subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=inherited | own, check=True)
+            unfinished.rename(folder)
+    return folder
