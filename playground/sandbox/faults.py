@@ -51,6 +51,14 @@ _ALL = (
 )
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
 
+HOOK_FAULTS = {
+    "lost": "No webhook is ever sent.",
+    "duplicate": "Each webhook is sent twice, under one id.",
+    "delayed": "The first try comes as late as a first retry would.",
+    "reordered": "Every other webhook is held back like that, so that later ones overtake it.",
+    "forged": "Webhooks are signed with a key that nobody knows.",
+}
+"""Of all webhooks of a sandbox, by SANDBOX_HOOK_FAULTS; not tokens of a prompt."""
 REFUSED_TRIES = {"429": 2, "429-bare": 2, "502": 1}
 """How many tries of one order a passing fault refuses."""
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from playground.domain.capabilities import parse_size
 
+from . import hooks
 from .faults import without_token
 from .http import ApiError, new_id
 from .job import Job, Times, job_ended
@@ -41,10 +42,12 @@ class Jobs:
         times: Times,
         balance: str,
         honours_keys: bool,
+        same_ids: bool = False,
         on_end: Callable[[Job], None] = job_ended,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder, self.times, self.honours_keys, self.on_end = folder, times, honours_keys, on_end
+        self.same_ids = same_ids
         self.balance_micros = int(Decimal(balance) * 1_000_000)
         self.wall, self.latest, self.clock_lock = clock, 0.0, threading.Lock()
         self.store = Store(folder / "sandbox.sqlite3")
@@ -128,14 +131,15 @@ class Jobs:
             )
 
     def _new_job(self, order: Order, account: str, request_id: str) -> Job:
-        now, job_id = round(self.now(), 6), new_id("video_")  # as exact as the log can tell it
+        now = round(self.now(), 6)  # as exact as the log can tell it
+        job_id = f"video_{request_id.removeprefix('req_')}" if self.same_ids else new_id("video_")
         low, high = self.times.job
         takes = random.Random(job_id).uniform(low, high)  # noqa: S311 - fixed by the id
         if order.fault == "slow":
             takes = self.times.slow
         reference = next((f"reference-{i}" for i, data in enumerate(order.references) if isinstance(data, bytes)), "")
         return Job(
-            id=job_id, request_id=request_id, hook_id=new_id("msg_"), account=account,
+            id=job_id, request_id=request_id, hook_id=f"msg_{request_id}", account=account,
             idempotency_key=(order.idempotency_key or None) if self.honours_keys else None,
             created_at=now, starts_at=now + takes * STARTS_AFTER, due_at=now + takes,
             model=order.model_name, slug=order.model.slug, provider=order.provider, prompt=order.prompt,
@@ -230,6 +234,7 @@ class Jobs:
                     "UPDATE charge SET micros = ?, state = ? WHERE job_id = ?",
                     (job.final_micros if charged else 0, "charged" if charged else "released", job.id),
                 )
+                hooks.queue(db, job, self.now())
         ended = Job.of(self._row(job.id))
         if changed:
             self.on_end(ended)

@@ -137,7 +137,7 @@ def serve(host: str, port: int, profile: str) -> None:
     """
     from django.core.wsgi import get_wsgi_application
 
-    from .state import open_jobs
+    from .state import open_jobs, sender
 
     application = get_wsgi_application()
     server = Server((host, port), Handler, ipv6=":" in host)
@@ -152,9 +152,11 @@ def serve(host: str, port: int, profile: str) -> None:
     signal.signal(signal.SIGINT, stop)
     _watch_parent(stop)
     jobs.resume()
-    _tick(jobs.settle_due, jobs.purge)
     shown = f"[{host}]" if ":" in host else host
-    print(f"Sandbox ready: http://{shown}:{server.server_port}/ ({profile})", flush=True)  # noqa: T201
+    address = f"http://{shown}:{server.server_port}/"
+    sender().start(address)
+    _tick(jobs.settle_due, jobs.purge)
+    print(f"Sandbox ready: {address} ({profile})", flush=True)  # noqa: T201
     server.serve_forever(poll_interval=1)
 
 
@@ -170,18 +172,18 @@ def _watch_parent(stop: Any) -> None:
 
 
 def _tick(often: Any, seldom: Any) -> None:
-    """Run `often` five times a second and `seldom` once a minute."""
+    """Run `often` twenty times a second and `seldom` once a minute."""
 
     def run() -> None:
         beat = 0
         while True:
             try:
                 often()
-                if beat % 300 == 0:
+                if beat % 1200 == 0:
                     seldom()
             except Exception:  # noqa: BLE001 - one bad tick must not end all later ones; it is reported
                 sys.excepthook(*sys.exc_info())
             beat += 1
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     threading.Thread(target=run, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What must outlive a restart: jobs, idempotency keys and the charge log, in one SQLite file.
+"""What must outlive a restart: jobs, idempotency keys, the charge log and webhooks to send, in one SQLite file.
 
 Each accepted order is one transaction that writes the job and its charge together, before the answer leaves. A process
 killed at any moment has therefore either both or neither, and an idempotency key can never name two jobs.
@@ -32,6 +32,12 @@ CREATE TABLE IF NOT EXISTS charge (
     job_id TEXT PRIMARY KEY, account TEXT NOT NULL, idempotency_key TEXT NOT NULL, prompt_sha256 TEXT NOT NULL,
     micros INTEGER NOT NULL, estimate_micros INTEGER NOT NULL, state TEXT NOT NULL, created_at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS hook (
+    job_id TEXT PRIMARY KEY, next_at REAL, busy INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0, answer TEXT NOT NULL DEFAULT '', delivered_at REAL
+);
+CREATE INDEX IF NOT EXISTS hook_due ON hook (next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS hook_secret (account TEXT PRIMARY KEY, key TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS try (name TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
 ADDED = {"trace_id": "TEXT NOT NULL DEFAULT ''"}

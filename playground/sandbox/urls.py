@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from . import api, files, native, page, requests
+from . import api, files, hooks_api, native, page, requests
 
 API = r"^(?:openai/)?v1/"
 
@@ -9,6 +9,8 @@ urlpatterns = [
     path("healthz", page.healthz),
     path("sandbox/charges", native.charges),
     path("sandbox/requests", native.request_log),
+    path("sandbox/hooks", hooks_api.hook_log),
+    path("sandbox/hooks/new-secret", hooks_api.new_secret),
     path("media/<str:token>/<str:name>", files.media),
     re_path(API + r"videos$", api.videos),
     # `generations` is a mistake that clients make; it must not be taken for an id.
@@ -19,6 +21,7 @@ urlpatterns = [
     re_path(API + r"balance$", native.balance),
     re_path(API + r"requests$", requests.index),
     re_path(API + r"requests/(?P<request_id>[^/]+)$", requests.entry),
+    re_path(API + r"webhooks/secret$", hooks_api.secret),
 ]
 
 handler400 = "playground.sandbox.http.bad_request"
