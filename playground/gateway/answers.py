@@ -31,10 +31,16 @@ MAX_ID = 255
 _SHORT_KEY = 12
 """A key shorter than this is no secret (the sandbox's is "sandbox") and its text may be an ordinary word."""
 
+_HOOK = re.compile(r"(/hooks/[^/\s\"\\]+/)[^/\s\"\\]+")
+"""Our address for webhooks; its last part lets its holder speak about an order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scrubber:
-    """Takes the key out of what a gateway sends back: some quote it in "wrong key" messages."""
+    """Takes the key, and the secret part of our own webhook address, out of what a gateway sends back.
+
+    Some quote what was wrong in their messages, and those are shown and kept.
+    """
 
     _key: str
 
@@ -42,6 +48,7 @@ class Scrubber:
         return "Scrubber()"
 
     def clean(self, text: str) -> str:
+        text = _HOOK.sub(r"\1[secret]", text)
         if len(self._key) < _SHORT_KEY:
             return text
         return text.replace(self._key, "[key]").replace(json.dumps(self._key)[1:-1], "[key]")
@@ -52,7 +59,7 @@ class Scrubber:
             value = json.loads(body)
             if b"\\u" in body:  # the key could be spelled in escapes
                 value = json.loads(self.clean(json.dumps(value, ensure_ascii=False)))
-            elif self._key.encode() in body:
+            elif self._key.encode() in body or b"/hooks/" in body:
                 value = json.loads(self.clean(body.decode("utf-8", "replace")))
         except RecursionError:
             raise ValueError("nested too deeply") from None

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import quote
 
-from playground.gateway import catalogue, dialects, request_log
+from playground.gateway import catalogue, dialects, request_log, webhooks
 from playground.gateway.calls import Calls, default_headers, is_success
 from playground.gateway.download import download
 from playground.gateway.egress import Resolver, resolve
@@ -163,6 +163,17 @@ class GatewayClient:
             raise NoRequestLog("This gateway keeps no list of requests.")
         first = request_log.first_page(self.config.native_base_url, created_after, created_before)
         return request_log.walk(first, self._logged_page, max_pages=max_pages)
+
+    def webhook_secret(self) -> str:
+        """What this gateway signs its webhooks with, `whsec_...`; made by it at the first call.
+
+        Raises Unclear for an answer without one, besides what reads raise.
+        """
+        address = f"{self.config.native_base_url}/webhooks/secret"
+        answer = self._calls.repeatable("GET", address, self.config.limits.balance)
+        if not is_success(answer):
+            raise self._calls.read_error(answer)
+        return webhooks.secret_in(self._calls.json(answer))
 
     def _logged_page(self, address: str) -> object:
         answer = self._calls.repeatable("GET", address, self.config.limits.requests)

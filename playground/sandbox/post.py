@@ -23,25 +23,41 @@ def post(url: str, body: bytes, headers: dict[str, str], *, seconds: float, loop
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    sock = _connected(host, port, seconds=seconds, loopback=loopback)
-    # A receiver that sends a byte now and then would keep each single wait short and never end.
-    held = [sock]
-    watch = threading.Timer(seconds, _cut, (held,))
-    watch.start()
+    limit = _Limit(_connected(host, port, seconds=seconds, loopback=loopback), seconds)
     try:
         if parts.scheme == "https":
-            held[0] = tls = _TLS.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            limit.sock = tls = _TLS.wrap_socket(limit.sock, server_hostname=host, do_handshake_on_connect=False)
             tls.do_handshake()
         connection = http.client.HTTPConnection(host, port, timeout=seconds)
-        connection.sock = held[0]
+        connection.sock = limit.sock
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, body, {**headers, "User-Agent": "sandbox-gateway", "Connection": "close"})
-        return connection.getresponse().status
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotPosted(type(error).__name__) from error
     finally:
-        watch.cancel()
-        held[0].close()
+        limit.end()
+    if limit.is_over:
+        raise NotPosted("too slow")  # the library takes the end of the connection for the end of the answer's head
+    return status
+
+
+class _Limit:
+    """Cuts a connection that takes too long in all: a byte now and then would keep every single wait short."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self.sock, self.is_over = sock, False
+        self.timer = threading.Timer(seconds, self._cut)
+        self.timer.start()
+
+    def _cut(self) -> None:
+        self.is_over = True
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        self.timer.cancel()
+        self.sock.close()
 
 
 def _connected(host: str, port: int, *, seconds: float, loopback: bool) -> socket.socket:
@@ -60,8 +76,3 @@ def _connected(host: str, port: int, *, seconds: float, loopback: bool) -> socke
         except OSError as error:
             problem = type(error).__name__
     raise NotPosted(problem)
-
-
-def _cut(held: list[socket.socket]) -> None:
-    with suppress(OSError):
-        held[0].shutdown(socket.SHUT_RDWR)

@@ -189,7 +189,8 @@ def test_unknown_model_suggests_a_near_one(lumenfall: SandboxServer) -> None:
 
 
 def test_webhook_url_on_a_public_name_is_stored(lumenfall: SandboxServer) -> None:
-    assert lumenfall.create(webhook_url="https://example.com:8443/hooks/1").status == 202
+    stuck = "[[sandbox:stuck]]"  # it never ends, so nothing is sent there
+    assert lumenfall.create(prompt=stuck, webhook_url="https://example.com:8443/hooks/1").status == 202
 
 
 @pytest.mark.parametrize(("body", "kind", "status"), [
