@@ -215,6 +215,8 @@ if GATEWAY_BASE_URL:
     split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
 GATEWAY_API_KEY = env.str("GATEWAY_API_KEY", "")
 GATEWAY_DIALECT = env.str("GATEWAY_DIALECT", "", validate=validate.OneOf(["", "lumenfall", "openai"]))
+# The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.
+SANDBOX_HOOK_LOOPBACK = env.bool("SANDBOX_HOOK_LOOPBACK", False)
 SANDBOX_IN_USE = not (LUMENFALL_API_KEY or GATEWAY_BASE_URL)
 
 # --- files -------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ def isolated(folder: Path) -> dict[str, str]:
         "GATEWAY_BASE_URL": "",
         "GATEWAY_API_KEY": "",
         "GATEWAY_DIALECT": "",
+        "SANDBOX_HOOK_LOOPBACK": "false",
         "MEDIA_STORAGE_URL": "",
         "DEBUG": "false",
     }

@@ -27,12 +27,12 @@ def _range(text: str) -> tuple[float, float]:
     return pair
 
 
-def _switch(name: str) -> bool:
+def _is_on(text: str) -> bool:
     """Raises ValueError for anything but a plain yes or no."""
-    text = os.environ.get(name, "").strip().lower()
-    if text not in ("", "0", "false", "no", "off", "1", "true", "yes", "on"):
-        raise ValueError(f"{name} must be true or false")
-    return text in ("1", "true", "yes", "on")
+    word = text.strip().lower()
+    if word not in ("", "0", "false", "no", "off", "1", "true", "yes", "on"):
+        raise ValueError(f"neither true nor false: {text!r}")
+    return word in ("1", "true", "yes", "on")
 
 
 def _hook_faults(text: str) -> frozenset[str]:
@@ -53,11 +53,11 @@ SANDBOX_EXPIRES_SECONDS = float(os.environ.get("SANDBOX_EXPIRES_SECONDS") or 360
 SANDBOX_MAX_BODY_MB = float(os.environ.get("SANDBOX_MAX_BODY_MB") or 64)
 SANDBOX_BALANCE = os.environ.get("SANDBOX_BALANCE") or "10000"
 """Play money in US dollars that each account starts with."""
-SANDBOX_HOOK_LOOPBACK = _switch("SANDBOX_HOOK_LOOPBACK")
+SANDBOX_HOOK_LOOPBACK = _is_on(os.environ.get("SANDBOX_HOOK_LOOPBACK", ""))
 """Webhooks may go to plain http on this machine. Off: https to public names only."""
 SANDBOX_HOOK_SCALE = float(os.environ.get("SANDBOX_HOOK_SCALE") or 1)
 """Stretches the waits of 5, 15 and 45 s between the tries of a webhook."""
-SANDBOX_HOOK_SAME_IDS = _switch("SANDBOX_HOOK_SAME_IDS")
+SANDBOX_HOOK_SAME_IDS = _is_on(os.environ.get("SANDBOX_HOOK_SAME_IDS", ""))
 """The id in a webhook ends like that of the video; off: they share nothing."""
 SANDBOX_HOOK_FAULTS = _hook_faults(os.environ.get("SANDBOX_HOOK_FAULTS", ""))
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 
 from playground.domain.status import LATE_SUCCESS, Status
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound
@@ -59,13 +59,14 @@ NEW_FOR = timedelta(minutes=2)
 """A gateway may not know a brand-new order everywhere at once."""
 
 Answer = Job | GatewayError
-Value = TypeVar("Value", int, float)
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(slots=True)
 class _Batch:
     """What one round of answers leads to."""
 
+    asked_at: datetime
     moves: list[Move] = field(default_factory=list)
     settled: dict[UUID, int | None] = field(default_factory=dict)
     """Generation to cost; None gives the money back."""
@@ -79,10 +80,15 @@ class _Batch:
     """Stopped or given-up generation, not looked for any more, to what was learnt last."""
 
 
-def record(*, gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], now: datetime) -> None:
-    """Write down what the gateway said of these rows."""
+def record(
+    *, gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], now: datetime, asked_at: datetime | None = None
+) -> None:
+    """Write down what the gateway said of these rows, which were found due at `asked_at` (`now` unless given).
+
+    A due time that was set since then stays: what set it, such as a webhook, may know more than this answer.
+    """
     # fault: polled
-    batch = _Batch()
+    batch = _Batch(asked_at=asked_at or now)
     doubtful = _is_doubtful([answer for _, answer in answers])
     if doubtful:
         log.error("gateway_answers_doubtful", gateway=gateway.slug, asked=len(answers))
@@ -127,7 +133,8 @@ def _job(batch: _Batch, generation: Generation, job: Job, *, now: datetime) -> N
             fields = known | {"ended_at": now, "next_check_at": now + timedelta(minutes=1)}
             batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         case JobState.RUNNING if generation.state is Status.SUBMITTED:
-            fields = known | {"started_at": now, "progress": job.progress, "next_check_at": _next(generation, now)}
+            fields = known | {"started_at": now, "progress": job.progress}
+            fields["next_check_at"] = _unless_set(batch, now, interval_s(generation, now=now))
             batch.moves.append(Move(generation.id, Status.SUBMITTED, Status.RUNNING, "started", fields=fields))
         case _:
             if job.progress is not None and job.progress != generation.progress:
@@ -239,8 +246,10 @@ def _fault(batch: _Batch, generation: Generation, error: GatewayError, *, now: d
     batch.failed[generation.id] = max(backoff, error.retry_after_s or 0.0)
 
 
-def _next(generation: Generation, now: datetime) -> datetime:
-    return now + timedelta(seconds=interval_s(generation, now=now))
+def _unless_set(batch: _Batch, now: datetime, seconds: float) -> Case:
+    """The next due time, but for a row that somebody else has given one since the question went out."""
+    due = Value(now + timedelta(seconds=seconds))
+    return Case(When(next_check_at__gt=batch.asked_at, then=F("next_check_at")), default=due)
 
 
 def _write(batch: _Batch, *, now: datetime) -> None:
@@ -260,7 +269,7 @@ def _write_times(batch: _Batch, *, now: datetime) -> None:
     """One UPDATE for all rows that get the same value: five hundred answers are some dozens of statements."""
     waiting = Generation.objects.filter(next_check_at__isnull=False)
     for seconds, ids in _by_value({row: round(seconds, 1) for row, seconds in batch.same.items()}):
-        next_at = now + timedelta(seconds=seconds)
+        next_at = _unless_set(batch, now, seconds)
         waiting.filter(id__in=ids).update(next_check_at=next_at, last_checked_at=now, poll_failures=0)
     for seconds, ids in _by_value(batch.failed):
         again_at = now + timedelta(seconds=seconds)
@@ -276,8 +285,8 @@ def _write_times(batch: _Batch, *, now: datetime) -> None:
         Generation.objects.filter(id__in=batch.not_found).update(not_found_count=F("not_found_count") + 1)
 
 
-def _by_value(values: Mapping[UUID, Value]) -> Iterable[tuple[Value, list[UUID]]]:
-    rows: dict[Value, list[UUID]] = defaultdict(list)
+def _by_value(values: Mapping[UUID, Number]) -> Iterable[tuple[Number, list[UUID]]]:
+    rows: dict[Number, list[UUID]] = defaultdict(list)
     for generation_id, value in values.items():
         rows[value].append(generation_id)
     return rows.items()

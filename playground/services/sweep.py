@@ -139,7 +139,7 @@ def _poll(rows: Sequence[Generation], *, now: datetime) -> None:
     with ThreadPoolExecutor(len(asked)) as pool:
         rounds = {gateway: pool.submit(_ask, config, rows) for gateway, (rows, config) in asked.items() if rows}
     for gateway, answers in rounds.items():
-        outcomes.record(gateway=gateway, answers=answers.result(), now=timezone.now())
+        outcomes.record(gateway=gateway, answers=answers.result(), now=timezone.now(), asked_at=now)
 
 
 def _ask(config: GatewayConfig, rows: Sequence[Generation]) -> list[tuple[Generation, outcomes.Answer]]:

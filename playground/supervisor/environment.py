@@ -14,6 +14,7 @@ def service_environment(base: Mapping[str, str], settings: Mapping[str, object])
     environment = dict(base)
     environment.update({name: str(value) for name, value in settings.items()})
     environment.setdefault("SANDBOX_JOB_SECONDS", JOB_SECONDS)
+    environment.setdefault("SANDBOX_HOOK_LOOPBACK", "true")
     environment["PYTHONUNBUFFERED"] = "1"
     folder = str(Path(sys.executable).parent)
     path = environment.get("PATH", os.defpath)

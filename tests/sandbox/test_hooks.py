@@ -305,6 +305,8 @@ def test_receiver_that_drips_is_cut_off() -> None:
         post(f"{server.origin}/", b"{}", {}, seconds=0.3, loopback=True)
 
 
-def test_every_switch_is_tested() -> None:
+def test_every_switch_is_documented_and_tested() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert [name for name, words in HOOK_FAULTS.items() if f"| `{name}` | {words} |" not in page] == []
     source = Path(__file__).read_text(encoding="utf-8")
     assert [name for name in HOOK_FAULTS if f'faults=frozenset({{"{name}"}})' not in source] == []
