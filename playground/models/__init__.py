@@ -7,6 +7,7 @@ from playground.models.generation import Event, Generation
 from playground.models.ledger import Budget, EntryKind, LedgerEntry
 from playground.models.notice import Notice
 from playground.models.process import Heartbeat, Lease
+from playground.models.reconciliation import Reconciliation, ReconciliationState
 from playground.models.reference import GenerationReference, Reference
 from playground.models.run import Run
 from playground.models.team import Invitation, Membership, Role, SignInLink, Team
@@ -31,6 +32,8 @@ __all__ = [
     "Lifecycle",
     "Membership",
     "Notice",
+    "Reconciliation",
+    "ReconciliationState",
     "Reference",
     "Role",
     "Run",

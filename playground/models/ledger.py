@@ -36,6 +36,7 @@ class LedgerEntry(models.Model):
             models.UniqueConstraint(fields=["generation", "kind"], name="ledger_kind_once_per_generation"),
             models.CheckConstraint(condition=models.Q(kind__in=EntryKind.values), name="ledger_kind_known"),
         ]
+        indexes = [models.Index(fields=["team", "month", "kind"], name="ledger_of_a_month")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount_micros}"

@@ -1,0 +1,59 @@
+"""The month's money: totals, who, what, when, and the same as a file."""
+
+from datetime import date
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from playground.services import spend
+from playground.views.access import MemberRequest, for_members
+from playground.views.spend_chart import chart
+
+
+@require_safe
+@for_members
+def index(request: MemberRequest) -> HttpResponse:
+    by, month = request.membership, asked_month(request)
+    report = spend.report(by, month)
+    context = _around(spend.months(by), month, spend.this_month(by)) | {
+        "report": report,
+        "chart": chart(report.by_day),
+        "days": [day for day in report.by_day if day.sums.videos],
+        "time_zone": by.team.time_zone,
+    }
+    return render(request, "spend/index.html", context)
+
+
+@require_safe
+@for_members
+def export(request: MemberRequest) -> StreamingHttpResponse:
+    """The month as CSV; the same rows that the page sums up."""
+    month = asked_month(request)
+    answer = StreamingHttpResponse(spend.csv_lines(request.membership, month), content_type="text/csv; charset=utf-8")
+    name = f"spend-{request.membership.team.slug}-{month:%Y-%m}.csv"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def asked_month(request: MemberRequest) -> date:
+    """The month of `?month=2026-11`; this month for none, one that has not begun, and what is no month."""
+    text, now = request.GET.get("month", "") or request.POST.get("month", ""), spend.this_month(request.membership)
+    try:
+        return min(date.fromisoformat(f"{text}-01"), now) if len(text) == 7 else now
+    except ValueError:
+        return now
+
+
+def _around(found: list[date], month: date, now: date) -> dict[str, Any]:
+    """The months to go to: the nearest earlier and later ones that have something, and whether this is the present."""
+    known = {*found, now}
+    return {
+        "month": month,
+        "is_this_month": month == now,
+        "earlier": max((one for one in known if one < month), default=None),
+        "later": min((one for one in known if one > month), default=None),
+        "newest": now,
+    }

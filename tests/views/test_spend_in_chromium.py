@@ -1,0 +1,42 @@
+"""The pages of money in a real browser: axe in both themes, bars that are drawn, no sideways scroll on a phone."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+
+from tests import factories
+from tests.support.money import order
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def findings(page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def look(page) -> None:
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert findings(page) == [], theme
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_spend_is_readable_for_everyone_with_long_names_too(page, admin):
+    gateway = factories.make_gateway(is_sandbox=False)
+    named = factories.make_member(team=admin.team, user=factories.make_user(name="x" * 80))
+    models = [factories.make_model(slug, gateway=gateway) for slug in ("kling-v3", f"provider/{'m' * 150}")]
+    for days in range(3):
+        at = timezone.now() - timedelta(minutes=days)
+        order(by=admin, model=models[0], price=400_000, at=at)
+        order(by=named, model=models[1], price=400_000, cost=410_000, at=at)
+    page.goto("/spend/")
+    page.locator("summary", has_text="The same as a table").click()
+    bars = page.locator("svg .chart__cost").all()
+    heights = [bar.bounding_box()["height"] for bar in bars]
+    assert max(heights) > 40
+    look(page)
