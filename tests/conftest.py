@@ -61,6 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """See tests/support/scheduling.py. None leaves it to pytest-xdist."""
+    from tests.support.scheduling import Together
+
+    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _BY_HAND and _WORKER == "one":
         shutil.rmtree(_DATA, ignore_errors=True)
@@ -78,7 +86,7 @@ def django_db_modify_db_settings() -> None:
 
 @pytest.fixture(scope="session")
 def bucket_server() -> Iterator["BucketServer"]:
-    """A server that speaks S3. One for each worker of pytest-xdist, so its tests say `xdist_group("bucket")`."""
+    """A server that speaks S3. One for each worker of pytest-xdist; see tests/support/scheduling.py."""
     from tests.support.bucket import start_bucket
 
     with start_bucket() as server:

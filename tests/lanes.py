@@ -38,7 +38,7 @@ PLACES = {
     "browser": ("tests/browser", "tests/views/*_in_chromium.py"),
 }
 """Where the tests of a marker lie: its lane reads no others; tests/conftest.py fails for one that lies elsewhere."""
-MOSTLY_WAITING = ["-n", "4", "--dist", "loadgroup"]
+MOSTLY_WAITING = ["-n", "4", "--dist", "loadscope"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
 Environment = dict[str, str]
 
@@ -101,7 +101,7 @@ LANES = {
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
-        Lane("faults", ["-m", "faults", "-n", "2", "--dist", "loadgroup"], with_postgres, places=PLACES["faults"]),
+        Lane("faults", ["-m", "faults", "-n", "2", "--dist", "loadscope"], with_postgres, places=PLACES["faults"]),
         Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "3"], with_chromium, places=PLACES["browser"]),
     )
 }

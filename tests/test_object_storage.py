@@ -139,7 +139,6 @@ TRY = "import django; django.setup(); from playground.media import storage; stor
 
 
 @pytest.mark.contract
-@pytest.mark.xdist_group("bucket")
 def test_a_working_store_is_tried_and_no_log_line_holds_a_key_or_a_signature(tmp_path: Path, bucket: TestBucket):
     more = {"MEDIA_STORAGE_URL": bucket.url, "LOG_LEVEL": "DEBUG", "DJANGO_SETTINGS_MODULE": "playground.settings"}
     done = run("-c", TRY, folder=tmp_path, **more)
@@ -149,7 +148,6 @@ def test_a_working_store_is_tried_and_no_log_line_holds_a_key_or_a_signature(tmp
 
 
 @pytest.mark.contract
-@pytest.mark.xdist_group("bucket")
 def test_a_store_without_the_bucket_stops_the_start_with_one_line(tmp_path: Path, bucket: TestBucket):
     url = bucket.url.replace(bucket.name, "not-made")
     done = run("manage.py", "prepare", folder=tmp_path, MEDIA_STORAGE_URL=url)

@@ -1,6 +1,6 @@
 """The main job through real processes and plain HTTP: a form goes in, a stored video comes out, paid once.
 
-One installation serves the whole module; it runs on SQLite, and one test of it again on PostgreSQL.
+One installation on SQLite serves the whole module; test_on_postgresql.py has the same job there.
 """
 
 import sqlite3
@@ -14,11 +14,10 @@ import pytest
 from PIL import Image
 
 from tests.journeys.conftest import Running
-from tests.support import postgres
 from tests.support.processes import wait_until
 from tests.support.visitor import Answer, Visitor, charges
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300), pytest.mark.xdist_group("main job")]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 ENDED = {"done", "rejected", "failed", "cancelled", "expired", "lost", "output_lost", "unknown"}
 SEEN_WITHIN_S = 2.0
@@ -118,20 +117,6 @@ def whole_job(up: Running, who: Visitor) -> None:
 
 def test_form_becomes_a_stored_video_that_is_paid_once(up: Running, ana: Visitor) -> None:
     whole_job(up, ana)
-
-
-@pytest.mark.xdist_group("on postgresql")
-def test_whole_job_on_postgresql(tmp_path: Path) -> None:
-    with postgres.server() as (url, _):
-        running = Running(tmp_path / "pg", SANDBOX_JOB_SECONDS="1-2")
-        running.environment["DATABASE_URL"] = url
-        try:
-            running.start().ready()
-            bo = someone(running, "bo", "studio", "admin")
-            wait_until(lambda: 'name="quoted_micros"' in bo.ask("/create/").text, what="models")
-            whole_job(running, bo)
-        finally:
-            running.remove()
 
 
 def test_same_form_sent_twice_is_one_run_and_another_prompt_is_asked_about(up: Running, ana: Visitor) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.conftest import Running
 from tests.support.processes import command_line, wait_until
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300), pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 WITHIN_S = 30
 

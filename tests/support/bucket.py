@@ -106,7 +106,7 @@ class TestBucket:
         return [line.replace(f"/{self.name}/", "/") for line in self.server.requests if self.name in line]
 
 
-marks = [pytest.mark.contract, pytest.mark.xdist_group("bucket")]
+marks = [pytest.mark.contract]
 """The lane that speaks with other programs; one worker, and so one server, for all of them."""
 
 

@@ -7,7 +7,7 @@ from tests import factories
 from tests.support.bucket import TestBucket
 from tests.views.conftest import becomes_true
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("bucket"), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HAS_METADATA = "document.querySelector('#player').readyState >= 1"
 
 
