@@ -27,7 +27,7 @@ class Bench:
     def __init__(self, sandbox: SandboxServer) -> None:
         self.sandbox = sandbox
         self.user = User.objects.create_user("ana@example.com", "a long password", name="Ana")
-        self.team = Team.objects.create(name="Studio", slug="studio")
+        self.team = Team.objects.create(name="Studio", slug="studio", limits_accepted_at=timezone.now())
         self.membership = Membership.objects.create(team=self.team, user=self.user, role=Role.ADMIN)
         catalogue.sync_default()
 

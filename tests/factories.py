@@ -47,9 +47,11 @@ def make_user(email: str = "", name: str = "", *, password: str = PASSWORD) -> U
     return User.objects.create_user(email or f"person{number}@example.com", password, name=name or f"Person {number}")
 
 
-def make_team(name: str = "") -> Team:
+def make_team(name: str = "", **fields) -> Team:
+    """A team whose limits an admin has accepted: it may order where it costs."""
     name = name or f"Team {next(_numbers)}"
-    return Team.objects.create(name=name, slug=people.free_slug(name))
+    fields = {"limits_accepted_at": timezone.now(), **fields}
+    return Team.objects.create(name=name, slug=people.free_slug(name), **fields)
 
 
 def make_member(*, team: Team | None = None, role: Role = Role.CREATOR, user: User | None = None) -> Membership:

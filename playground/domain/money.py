@@ -1,9 +1,10 @@
 """Money as integer micros: one millionth of a US dollar. No floats, no rounding surprises.
 
-Prices are rounded up to the cent when shown, so that what a person reads is never less than what is set aside.
+Prices are rounded up to the cent when shown, so that what a person reads is never less than the estimate.
 Costs are rounded half up, since they report what happened.
 """
 
+import re
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Literal
 
@@ -11,6 +12,26 @@ MICROS_PER_DOLLAR = 1_000_000
 MICROS_PER_CENT = 10_000
 MAX_MICROS = 10**15
 """A billion dollars. Anything above it in an answer is nonsense, not money."""
+SET_ASIDE = (5, 4)
+"""Numerator and denominator: what is set aside for an order is this much of its estimate, since the provider that a
+gateway falls back to may cost more than the one it priced.
+"""
+_TYPED = re.compile(r"\$?\s*(\d{1,9}(?:\.\d{1,2})?)")
+
+
+def set_aside_micros(estimate_micros: int) -> int:
+    """What is set aside for an order that was priced at `estimate_micros`, rounded up to the micro."""
+    numerator, denominator = SET_ASIDE
+    return -(-estimate_micros * numerator // denominator)
+
+
+def micros_from_text(text: str) -> int | None:
+    """Micros from an amount that a person typed: `50`, `12.50`, `$12.50`. None for anything else.
+
+    A comma is refused: to some it parts thousands, to others cents.
+    """
+    found = _TYPED.fullmatch(text.strip())
+    return int(Decimal(found[1]) * MICROS_PER_DOLLAR) if found and found[1].isascii() else None
 
 
 def micros_from_dollars(value: object) -> int | None:

@@ -12,18 +12,18 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from playground.models import Budget, Membership
-from playground.services import ledger, price_checks
+from playground.domain import money
+from playground.models import Membership
+from playground.services import budgets, price_checks
 from playground.services.price_checks import LEAST_S, QuoteState
 from playground.services.turns import turn
 from playground.services.wanted import Wanted
@@ -49,8 +49,11 @@ class Quote:
     """A price, or why there is none. `field` names the form field that would help, `message` is for a person.
 
     `gives_no_price`: the gateway has no prices to give, so waiting or other settings would not help; only then may a
-    team that allows it order without one (`may_go_unpriced`). What is left, and of how much (`cap_micros`), is that of
-    the team's or the member's own budget, whichever leaves less; None without a limit.
+    team that allows it order without one (`may_go_unpriced`).
+
+    What is left of `month`, and of how much (`cap_micros`), is that of the team's or the member's own limit, whichever
+    leaves less; None without a limit. What other orders set aside is not left. An order needs room for what it sets
+    aside itself, which is more than its price: see `set_aside_micros`. Play money has no limits at all.
     """
 
     state: QuoteState
@@ -66,6 +69,14 @@ class Quote:
     is_play_money: bool = False
     left_micros: int | None = None
     cap_micros: int | None = None
+    is_own_limit: bool = False
+    month: date | None = None
+    time_zone: str = ""
+    is_paused: bool = False
+    """An admin paused all spending of the team."""
+    lacks_limits: bool = False
+    """No admin has accepted or changed the team's limits yet."""
+    confirm_above_micros: int | None = None
 
     @property
     def total_micros(self) -> int | None:
@@ -76,9 +87,30 @@ class Quote:
         return None if self.unit_micros is None else self.unit_micros // self.seconds
 
     @property
+    def set_aside_micros(self) -> int:
+        """What all of it together sets aside; nothing where the price is not known."""
+        return 0 if self.unit_micros is None else self.count * money.set_aside_micros(self.unit_micros)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.is_paused or self.lacks_limits
+
+    @property
     def is_over_budget(self) -> bool:
-        total = self.total_micros
-        return total is not None and self.left_micros is not None and total > self.left_micros
+        """Without a price too: of a limit that is used up nothing more is ordered."""
+        return self.left_micros is not None and (self.set_aside_micros > self.left_micros or not self.left_micros)
+
+    @property
+    def one_fits(self) -> bool:
+        """Too much for the budget, and yet one video of it is not."""
+        if self.left_micros is None or self.unit_micros is None or self.count == 1:
+            return False
+        return money.set_aside_micros(self.unit_micros) <= self.left_micros and self.is_over_budget
+
+    @property
+    def needs_confirmation(self) -> bool:
+        total, above = self.total_micros, self.confirm_above_micros
+        return total is not None and above is not None and total > above
 
 
 def quote(*, by: Membership, wanted: Wanted) -> Quote:
@@ -199,15 +231,25 @@ class _Team:
         return self.by.team.allow_unpriced
 
     @cached_property
-    def left(self) -> tuple[int | None, int | None]:
-        return _left(self.by)
+    def limits(self) -> dict[str, Any]:
+        """The fields of a quote that have to do with the team's money."""
+        team, left = self.by.team, budgets.left_of(self.by, at=timezone.now())
+        return {
+            "left_micros": left.micros,
+            "cap_micros": left.cap_micros,
+            "is_own_limit": left.is_own,
+            "month": left.month,
+            "time_zone": team.time_zone,
+            "is_paused": team.spending_paused_at is not None,
+            "lacks_limits": team.limits_accepted_at is None,
+            "confirm_above_micros": team.confirm_above_micros,
+        }
 
 
 def _dressed(wanted: Wanted, answer: dict[str, Any], team: _Team) -> Quote:
     """The bare answer with what this team may do and has left."""
     checked_at = answer.get("checked_at")
     is_play = wanted.model.gateway.is_sandbox
-    left, cap = (None, None) if is_play else team.left
     gives_no_price = bool(answer.get("no_price"))
     return Quote(
         state=QuoteState(answer["state"]),
@@ -221,8 +263,7 @@ def _dressed(wanted: Wanted, answer: dict[str, Any], team: _Team) -> Quote:
         gives_no_price=gives_no_price,
         may_go_unpriced=gives_no_price and team.allows_unpriced,
         is_play_money=is_play,
-        left_micros=left,
-        cap_micros=cap,
+        **({} if is_play else team.limits),
     )
 
 
@@ -235,15 +276,3 @@ def _aged(answer: dict[str, Any]) -> str:
     if seconds < 1:
         return message
     return f"{message} {ngettext('Checked %(n)d s ago.', 'Checked %(n)d s ago.', seconds) % {'n': seconds}}"
-
-
-def _left(by: Membership) -> tuple[int | None, int | None]:
-    """What is left this month, and of how much: the tighter of the team's and the member's own limit, if any."""
-    month = ledger.month_of(by.team, timezone.now())
-    counters = Budget.objects.filter(team_id=by.team_id, month=month, cap_micros__isnull=False)
-    limits = [
-        (max(0, budget.cap_micros - budget.held_micros - budget.spent_micros), budget.cap_micros)
-        for budget in counters.filter(Q(user=None) | Q(user_id=by.user_id))
-        if budget.cap_micros is not None
-    ]
-    return min(limits, default=(None, None))

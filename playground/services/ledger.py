@@ -1,17 +1,22 @@
 """Money moves: set aside, settle, give back. Append-only rows and one counter a month, changed in one transaction.
 
 The unique constraint (generation, kind) makes each movement happen at most once, whatever is retried. The month is that
-of the hold, in the team's time zone, so a cost that arrives after midnight still lands where it was promised. Sandbox
-money is written to the ledger too (play money), but never to a budget.
+of the hold, in the team's time zone, so a cost that arrives after midnight still lands where it was promised. A cost is
+settled in full, also above what was set aside: it is said, and a month that is over its cap takes no further order.
+Sandbox money is written to the ledger too (play money), but never to a budget.
 """
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
-from playground.models import Budget, EntryKind, Generation, LedgerEntry, Team
+from playground.models import Budget, EntryKind, Event, Generation, LedgerEntry
+from playground.services import budget_levels, budgets, notices
+from playground.services.budgets import month_of
+
+__all__ = ["OverBudget", "hold", "month_of", "release", "settle"]
 
 
 class OverBudget(Exception):
@@ -22,23 +27,16 @@ class OverBudget(Exception):
         self.budget = budget
 
 
-def month_of(team: Team, at: datetime) -> date:
-    """First day of the month of `at` on the team's wall calendar."""
-    return at.astimezone(ZoneInfo(team.time_zone)).date().replace(day=1)
-
-
 def hold(*, generation: Generation, amount_micros: int, at: datetime) -> None:
     """Set the money of one order aside. Raises OverBudget; call inside the transaction that makes the order."""
     month = month_of(generation.team, at)
     _entry(generation, EntryKind.HOLD, amount_micros, month, at)
-    # fault: hold-entered
     if generation.gateway.is_sandbox:
         return
-    for budget in _budgets(generation, month):
-        room = Q(cap_micros__isnull=True) | Q(cap_micros__gte=F("held_micros") + F("spent_micros") + amount_micros)
-        moved = Budget.objects.filter(room, id=budget.id).update(held_micros=F("held_micros") + amount_micros)
-        if not moved:
+    for budget in _counters(generation, month):
+        if not budgets.take(budget, amount_micros):
             raise OverBudget(budget)
+        budget_levels.grown(budget=budget, by_micros=amount_micros, at=at)
 
 
 def settle(*, generation: Generation, cost_micros: int, at: datetime) -> None:
@@ -47,7 +45,7 @@ def settle(*, generation: Generation, cost_micros: int, at: datetime) -> None:
 
 
 def release(*, generation: Generation, at: datetime) -> None:
-    """The order cost nothing that we know of: the money set aside is free again. Does nothing when done before."""
+    """The order cost nothing that we know of: the money set aside is free again. Does nothing when that was closed."""
     _close(generation, EntryKind.RELEASE, spent_micros=0, at=at)
 
 
@@ -55,18 +53,28 @@ def _close(generation: Generation, kind: EntryKind, *, spent_micros: int, at: da
     with transaction.atomic():
         entries = {entry.kind: entry for entry in LedgerEntry.objects.filter(generation=generation)}
         held = entries.get(EntryKind.HOLD)
-        if held is None or kind in entries:
+        if held is None or kind in entries or EntryKind.SETTLE in entries:
             return
-        still_held = 0 if EntryKind.RELEASE in entries or EntryKind.SETTLE in entries else held.amount_micros
+        still_held = 0 if EntryKind.RELEASE in entries else held.amount_micros
         amount = spent_micros if kind == EntryKind.SETTLE else still_held
         _entry(generation, kind, amount, held.month, at)
-        # fault: settling
+        if spent_micros > held.amount_micros:
+            _say_dearer(generation, held.amount_micros, spent_micros, at=at)
         if generation.gateway.is_sandbox:
             return
-        for budget in _budgets(generation, held.month):
+        for budget in _counters(generation, held.month):
             Budget.objects.filter(id=budget.id).update(
                 held_micros=F("held_micros") - still_held, spent_micros=F("spent_micros") + spent_micros
             )
+            budget_levels.grown(budget=budget, by_micros=spent_micros - still_held, at=at)
+
+
+def _say_dearer(generation: Generation, held_micros: int, cost_micros: int, *, at: datetime) -> None:
+    data: dict[str, Any] = {"held_micros": held_micros, "cost_micros": cost_micros}
+    Event.objects.create(generation=generation, kind="cost_above_set_aside", data=data, at=at)
+    if not generation.gateway.is_sandbox:
+        data |= {"run": str(generation.run_id), "model": generation.model.slug}
+        notices.tell("cost_above_set_aside", team=generation.team, key=f"dearer:{generation.id}", data=data, now=at)
 
 
 def _entry(generation: Generation, kind: EntryKind, amount_micros: int, month: date, at: datetime) -> None:
@@ -82,11 +90,5 @@ def _entry(generation: Generation, kind: EntryKind, amount_micros: int, month: d
     )
 
 
-def _budgets(generation: Generation, month: date) -> list[Budget]:
-    """The team's counter of the month and the member's, made when missing."""
-    counters = Budget.objects.filter(team_id=generation.team_id, month=month)
-    team_counter, _ = counters.get_or_create(user=None, defaults={"team_id": generation.team_id, "month": month})
-    member = generation.run.created_by
-    if member is None:
-        return [team_counter]
-    return [team_counter, Budget.objects.get_or_create(team_id=generation.team_id, user=member, month=month)[0]]
+def _counters(generation: Generation, month: date) -> list[Budget]:
+    return budgets.counters(team_id=generation.team_id, user_id=generation.run.created_by_id, month=month)

@@ -18,14 +18,45 @@ from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
+from playground.domain import money
 from playground.domain.crop import CENTRE
 from playground.domain.status import STOPPABLE, Status
 from playground.media import storage
 from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
-from playground.services import catalogue, engine, estimates, ledger, uploads
+from playground.services import budget_levels, budgets, catalogue, engine, estimates, ledger, uploads
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
+from playground.services.run_errors import (
+    AlreadySent,
+    BadToken,
+    ModelGone,
+    NeedsConfirmation,
+    NotAllowed,
+    NotPriced,
+    OverBudget,
+    PriceMoved,
+    SpendingClosed,
+    StorageFull,
+)
 from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
+
+__all__ = [
+    "AlreadySent",
+    "BadToken",
+    "ModelGone",
+    "NeedsConfirmation",
+    "NotAllowed",
+    "NotPriced",
+    "OverBudget",
+    "PriceMoved",
+    "SpendingClosed",
+    "StorageFull",
+    "again",
+    "cancel",
+    "new_token",
+    "start",
+    "wanted_of",
+]
 
 CANCEL_TIMEOUT_S = 60
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -33,63 +64,6 @@ LEAST_FREE_BYTES = 2 * 1024**3
 LEAST_FREE_SHARE = 0.05
 """What ext4 keeps back for the system by default; beyond that every writer on the machine gets into trouble."""
 _TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
-
-
-class NotAllowed(Exception):
-    """This person may look, but not spend."""
-
-
-class BadToken(Exception):
-    """The submit token is none that `new_token` makes: empty, over 64 characters, or not plain visible ASCII."""
-
-
-class StorageFull(Exception):
-    """There is no room to save what would be made. Nothing was sent."""
-
-    def __init__(self, free_bytes: int) -> None:
-        super().__init__(f"{free_bytes} bytes free")
-        self.free_bytes = free_bytes
-
-
-class ModelGone(Exception):
-    """Retired, of an earlier gateway, or switched off by the team."""
-
-    def __init__(self, model: VideoModel) -> None:
-        super().__init__(model.slug)
-        self.model = model
-
-
-class AlreadySent(Exception):
-    """The token was used for something else. `run` is what it made."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(str(run.id))
-        self.run = run
-
-
-class PriceMoved(Exception):
-    """It costs more now than the button said. Nothing was sent."""
-
-    def __init__(self, quote: Quote, was_micros: int | None) -> None:
-        super().__init__("price moved")
-        self.quote = quote
-        self.was_micros = was_micros
-
-
-class NotPriced(Exception):
-    """There is no price, and none was accepted. Nothing was sent."""
-
-    def __init__(self, quote: Quote) -> None:
-        super().__init__(quote.state)
-        self.quote = quote
-
-
-class OverBudget(Exception):
-    """The month's money does not reach. Nothing was sent."""
-
-    def __init__(self, quote: Quote) -> None:
-        super().__init__("over budget")
-        self.quote = quote
 
 
 def new_token() -> str:
@@ -105,13 +79,15 @@ def start(
     token: str,
     quoted_micros: int | None,
     accept_unpriced: bool = False,
+    confirmed_micros: int | None = None,
     parent_video: Video | None = None,
     retry_of: Generation | None = None,
 ) -> Run:
-    """Order `wanted`. The same token with the same content gives the first run again, without paying again.
+    """Order `wanted`, all of it or nothing. The same token with the same content gives the first run again, unpaid.
 
-    `quoted_micros` is the total that the button showed. Raises NotAllowed, BadToken, AlreadySent, ModelGone,
-    StorageFull, NotPriced, PriceMoved, OverBudget, ImageRefused; in each case nothing was sent and nothing set aside.
+    `quoted_micros` is the total that the button showed, `confirmed_micros` the sum that was confirmed once more. Raises
+    NotAllowed, BadToken, AlreadySent, ModelGone, StorageFull, NotPriced, PriceMoved, SpendingClosed, OverBudget,
+    NeedsConfirmation, ImageRefused; in each case nothing was sent and nothing set aside.
     """
     if not by.may_create:
         raise NotAllowed
@@ -124,6 +100,7 @@ def start(
     _check_room()
     quote = estimates.quote(by=by, wanted=wanted)
     _check_price(quote, quoted_micros, accept_unpriced)
+    _check_limits(by, quote, confirmed_micros)
     pictures = [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
     run = _drawn(by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video)
     try:
@@ -133,8 +110,10 @@ def start(
             return earlier
         uploads.check_kept(pictures)
         raise
+    except budgets.Closed as error:
+        raise SpendingClosed(quote) from error
     except ledger.OverBudget as error:
-        raise OverBudget(quote) from error
+        raise _over_budget(by, quote) from error
     return run
 
 
@@ -188,8 +167,20 @@ def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool)
         raise NotPriced(quote)
     if quoted_micros is None or quote.total_micros > quoted_micros:
         raise PriceMoved(quote, quoted_micros)
+
+
+def _check_limits(by: Membership, quote: Quote, confirmed_micros: int | None) -> None:
+    if quote.is_closed:
+        raise SpendingClosed(quote)
     if quote.is_over_budget:
-        raise OverBudget(quote)
+        raise _over_budget(by, quote)
+    if quote.needs_confirmation and (confirmed_micros or 0) < (quote.total_micros or 0):
+        raise NeedsConfirmation(quote)
+
+
+def _over_budget(by: Membership, quote: Quote) -> OverBudget:
+    budget_levels.no_room(by=by, video_micros=money.set_aside_micros(quote.unit_micros or 0), at=timezone.now())
+    return OverBudget(quote)
 
 
 def _write(
@@ -203,6 +194,8 @@ def _write(
 ) -> None:
     # fault: before-insert
     with transaction.atomic():
+        if not wanted.model.gateway.is_sandbox:
+            budgets.check_open(run.team_id)
         run.save(force_insert=True)
         for position in range(wanted.count):
             generation = Generation.objects.create(
@@ -223,7 +216,7 @@ def _write(
                 for index, reference in enumerate(pictures)
             )
             # fault: inserted
-            ledger.hold(generation=generation, amount_micros=quote.unit_micros or 0, at=now)
+            ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
             # fault: held
             Event.objects.create(
                 generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now

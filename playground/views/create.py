@@ -37,6 +37,8 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     runs.AlreadySent: (409, "already_sent"),
     runs.NotPriced: (422, "not_priced"),
     runs.OverBudget: (422, "over_budget"),
+    runs.SpendingClosed: (422, "spending_closed"),
+    runs.NeedsConfirmation: (422, "needs_confirmation"),
     runs.StorageFull: (503, "storage_full"),
 }
 """Status, and the name by which the price panel says what is in the way."""

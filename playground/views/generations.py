@@ -109,7 +109,11 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
     except runs.PriceMoved as error:
         new, was = amount(error.quote.total_micros), amount(error.was_micros)
         return _to_create(request, generation, _price_moved(new, was))
-    except (runs.NotPriced, runs.OverBudget, runs.AlreadySent, runs.BadToken):
+    except runs.NeedsConfirmation as error:
+        sum_of = {"price": amount(error.quote.total_micros)}
+        words = _("It is about %(price)s. Nothing was sent: press and confirm the sum here.")
+        return _to_create(request, generation, words % sum_of)
+    except (runs.NotPriced, runs.OverBudget, runs.SpendingClosed, runs.AlreadySent, runs.BadToken):
         return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
     except ImageRefused as error:
         return _to_create(request, generation, f"{error.message} {_('Nothing was sent.')}")

@@ -31,6 +31,7 @@ WORDS: dict[str, str | Promise] = {
     "cancelled": _("Stopped before it was sent"),
     "given_up": _("Past its time"),
     "lost": _("The gateway no longer knows it"),
+    "cost_above_set_aside": _("It cost more than was set aside for it"),
     "output_lost": _("The file ended at the provider before it was saved"),
 }
 

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.domain.money import dollars, is_tiny, micros_from_dollars, micros_from_json, unit_dollars
+from playground.domain.money import (
+    dollars,
+    is_tiny,
+    micros_from_dollars,
+    micros_from_json,
+    micros_from_text,
+    set_aside_micros,
+    unit_dollars,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,24 @@ def test_unit_prices_keep_the_decimals_they_need(micros: int, text: str) -> None
 
 
 @given(st.integers(min_value=0, max_value=10**14))
-def test_a_shown_price_is_never_less_than_what_is_set_aside(micros: int) -> None:
+def test_a_shown_price_is_never_less_than_the_estimate(micros: int) -> None:
     shown = micros_from_dollars(dollars(micros, rounding="up").replace("$", "").replace(",", ""))
     assert shown is not None
     assert micros <= shown < micros + 10_000
+
+
+@pytest.mark.parametrize(("estimate", "aside"), [(0, 0), (1, 2), (4, 5), (840_000, 1_050_000), (840_001, 1_050_002)])
+def test_a_quarter_more_than_the_estimate_is_set_aside_rounded_up(estimate: int, aside: int) -> None:
+    assert set_aside_micros(estimate) == aside
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"), [("50", 50_000_000), (" $12.50 ", 12_500_000), ("0", 0), ("0.05", 50_000), ("$ 7.5", 7_500_000)]
+)
+def test_typed_amounts_are_read(text: str, micros: int) -> None:
+    assert micros_from_text(text) == micros
+
+
+@pytest.mark.parametrize("text", ["", "1,000", "12,50", "-5", "1e3", "5.005", "fifty", "1" * 10, "٥", "nan", "$"])
+def test_typed_amounts_that_could_mean_something_else_are_refused(text: str) -> None:
+    assert micros_from_text(text) is None

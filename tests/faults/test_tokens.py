@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from playground.domain.money import set_aside_micros
 from playground.domain.status import Status
 from playground.sandbox.faults import FAULTS
 from playground.services import runs
@@ -63,7 +64,7 @@ def test_fault_ends_as_it_should_and_is_paid_at_most_once(bench: Bench, token: s
     assert (generation.state, generation.error_kind) == (expected.status, expected.kind)
     assert len(bench.charges(generation)) == expected.charges
     ledger = money(generation)
-    assert ledger.pop("hold") == generation.estimate_micros
+    assert ledger.pop("hold") == set_aside_micros(generation.estimate_micros or 0)
     assert list(ledger) == ([expected.closed] if expected.closed else [])
     assert hasattr(generation, "video") == (expected.status is Status.DONE)
 
@@ -73,7 +74,7 @@ def test_dearer_job_is_settled_at_what_the_gateway_says(bench: Bench) -> None:  
 
     assert generation.estimate_micros
     assert generation.cost_micros == generation.estimate_micros * 3 // 2
-    assert money(generation) == {"hold": generation.estimate_micros, "settle": generation.cost_micros}
+    assert money(generation) == {"hold": set_aside_micros(generation.estimate_micros), "settle": generation.cost_micros}
 
 
 def test_smaller_file_is_kept_with_its_real_measures(bench: Bench) -> None:  # noqa: F811

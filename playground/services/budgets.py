@@ -1,0 +1,120 @@
+"""What a month may cost: standing limits, the month's counters, and what they leave.
+
+Limits stand on the team and on its members. A month's counter takes its cap from them when it is made, and whenever an
+admin changes them (`services/limits.py`), so that an order is accepted or refused by one row alone. Both lock the row
+of the team first: a counter that is made while a limit changes cannot keep the old one.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from playground.domain import months
+from playground.models import Budget, Membership, Team, User
+
+SUGGESTED_CAP_MICROS = 50_000_000
+"""$50 a month, offered where no admin has set a limit yet: some sixty videos of 8 s at $0.10 a second."""
+SUGGESTED_CONFIRM_MICROS = 5_000_000
+"""$5 a run: four such videos at once cost $3.20, so usual runs are not asked about and a slip of the finger is."""
+
+
+class Closed(Exception):
+    """The team orders nothing that costs: paused, or no admin has accepted its limits yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What the tighter one of the team's and the member's own limit leaves of a month; None without any limit."""
+
+    month: date
+    micros: int | None = None
+    cap_micros: int | None = None
+    is_own: bool = False
+    """The member's own limit is the tighter one."""
+
+
+def month_of(team: Team, at: datetime) -> date:
+    """First day of the month of `at` on the team's wall calendar."""
+    return months.month_of(at, team.time_zone)
+
+
+def member_cap(team: Team, membership: Membership | None) -> int | None:
+    """A member's own limit, else the team's for members. Who left the team counts like a member without their own."""
+    own = membership.monthly_cap_micros if membership else None
+    return team.member_cap_micros if own is None else own
+
+
+def counters(*, team_id: UUID, user_id: UUID | None, month: date) -> list[Budget]:
+    """The counter of the team and then that of `user_id`, if given; made when missing. Call inside a transaction.
+
+    Always in this order, so that two orders that wait for each other's counters cannot block one another.
+    """
+    wanted = [None] if user_id is None else [None, user_id]
+    found = _found(team_id, user_id, month)
+    if any(user not in found for user in wanted):
+        _make(team_id, [user for user in wanted if user not in found], month)
+        found = _found(team_id, user_id, month)
+    return [found[user] for user in wanted]
+
+
+def take(budget: Budget, amount_micros: int) -> bool:
+    """Set `amount_micros` aside if the cap leaves room for it. One conditional UPDATE; False when there was none."""
+    room = Q(cap_micros__isnull=True) | Q(cap_micros__gte=F("held_micros") + F("spent_micros") + amount_micros)
+    rows = Budget.objects.filter(room, id=budget.id)
+    return bool(rows.update(held_micros=F("held_micros") + amount_micros))
+
+
+def left_of(by: Membership, *, at: datetime) -> Left:
+    """What the month of `at` leaves this member. A month without a counter has its whole limit left."""
+    month = month_of(by.team, at)
+    found = _found(by.team_id, by.user_id, month)
+    limits = [
+        (max(0, cap - used), cap, is_own)
+        for user, standing, is_own in (
+            (None, by.team.monthly_cap_micros, False),
+            (by.user_id, member_cap(by.team, by), True),
+        )
+        for cap, used in [_cap_and_used(found.get(user), standing)]
+        if cap is not None
+    ]
+    return Left(month, *min(limits)) if limits else Left(month)
+
+
+def lock(team_id: UUID) -> Team:
+    """The team's row, nobody else's to change before the end of the transaction: limits and counters are made under it.
+
+    Not the strongest lock: rows that merely name the team are made meanwhile.
+    """
+    return Team.objects.select_for_update(no_key=True).get(id=team_id)
+
+
+def check_open(team_id: UUID) -> None:
+    """Raise Closed while the team may order nothing that costs. Reads the row anew, so call it where money is moved."""
+    opened = Team.objects.filter(id=team_id, spending_paused_at=None, limits_accepted_at__isnull=False)
+    if not opened.exists():
+        raise Closed
+
+
+def _cap_and_used(budget: Budget | None, standing_cap: int | None) -> tuple[int | None, int]:
+    return (budget.cap_micros, budget.held_micros + budget.spent_micros) if budget else (standing_cap, 0)
+
+
+def _found(team_id: UUID, user_id: UUID | None, month: date) -> dict[UUID | None, Budget]:
+    whose = Q(user=None) if user_id is None else Q(user=None) | Q(user_id=user_id)
+    return {row.user_id: row for row in Budget.objects.filter(whose, team_id=team_id, month=month)}
+
+
+def _make(team_id: UUID, users: list[UUID | None], month: date) -> None:
+    with transaction.atomic():
+        team = lock(team_id)
+        for user_id in users:
+            cap = team.monthly_cap_micros if user_id is None else member_cap(team, _membership(team_id, user_id))
+            user = User.objects.get(id=user_id) if user_id else None
+            Budget.objects.get_or_create(team=team, user=user, month=month, defaults={"cap_micros": cap})
+
+
+def _membership(team_id: UUID, user_id: UUID) -> Membership | None:
+    return Membership.objects.filter(team_id=team_id, user_id=user_id).first()
