@@ -21,10 +21,6 @@ SUGGESTED_CONFIRM_MICROS = 5_000_000
 """$5 a run: four such videos at once cost $3.20, so usual runs are not asked about and a slip of the finger is."""
 
 
-class Closed(Exception):
-    """The team orders nothing that costs: paused, or no admin has accepted its limits yet."""
-
-
 @dataclass(frozen=True, slots=True)
 class Left:
     """What the tighter one of the team's and the member's own limit leaves of a month; None without any limit."""
@@ -91,11 +87,12 @@ def lock(team_id: UUID) -> Team:
     return Team.objects.select_for_update(no_key=True).get(id=team_id)
 
 
-def check_open(team_id: UUID) -> None:
-    """Raise Closed while the team may order nothing that costs. Reads the row anew, so call it where money is moved."""
-    opened = Team.objects.filter(id=team_id, spending_paused_at=None, limits_accepted_at__isnull=False)
-    if not opened.exists():
-        raise Closed
+def is_open(team_id: UUID) -> bool:
+    """False while the team orders nothing that costs: paused, or no admin has accepted its limits yet.
+
+    Reads the row anew, so ask where money is moved.
+    """
+    return Team.objects.filter(id=team_id, spending_paused_at=None, limits_accepted_at__isnull=False).exists()
 
 
 def _cap_and_used(budget: Budget | None, standing_cap: int | None) -> tuple[int | None, int]:

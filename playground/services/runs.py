@@ -89,10 +89,7 @@ def start(
     NotAllowed, BadToken, AlreadySent, ModelGone, StorageFull, NotPriced, PriceMoved, SpendingClosed, OverBudget,
     NeedsConfirmation, ImageRefused; in each case nothing was sent and nothing set aside.
     """
-    if not by.may_create:
-        raise NotAllowed
-    if not _TOKEN.fullmatch(token):
-        raise BadToken
+    _check_press(by, token)
     body_hash = _hash(wanted, prompt)
     if earlier := _earlier(by, token, body_hash):
         return earlier
@@ -110,11 +107,16 @@ def start(
             return earlier
         uploads.check_kept(pictures)
         raise
-    except budgets.Closed as error:
-        raise SpendingClosed(quote) from error
     except ledger.OverBudget as error:
         raise _over_budget(by, quote) from error
     return run
+
+
+def _check_press(by: Membership, token: str) -> None:
+    if not by.may_create:
+        raise NotAllowed
+    if not _TOKEN.fullmatch(token):
+        raise BadToken
 
 
 def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
@@ -194,8 +196,8 @@ def _write(
 ) -> None:
     # fault: before-insert
     with transaction.atomic():
-        if not wanted.model.gateway.is_sandbox:
-            budgets.check_open(run.team_id)
+        if not wanted.model.gateway.is_sandbox and not budgets.is_open(run.team_id):
+            raise SpendingClosed(quote)
         run.save(force_insert=True)
         for position in range(wanted.count):
             generation = Generation.objects.create(

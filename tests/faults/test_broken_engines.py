@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from playground.domain.money import set_aside_micros
 from tests.faults.stage.database import Sqlite
 from tests.faults.stage.stage import Stage, staged
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 PRICE = 50_000
-CAP = 3 * PRICE
+CAP = 3 * set_aside_micros(PRICE)
 
 
 def die_after_sending(stage: Stage) -> None:

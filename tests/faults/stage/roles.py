@@ -44,6 +44,7 @@ def _allow(team: Any, cap_micros: int | None) -> None:
     from playground.models import Budget
     from playground.services import ledger
 
+    type(team).objects.filter(id=team.id).update(limits_accepted_at=timezone.now())
     if cap_micros is not None:
         Budget.objects.create(team=team, user=None, month=ledger.month_of(team, timezone.now()), cap_micros=cap_micros)
 
