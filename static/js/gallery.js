@@ -93,5 +93,13 @@ if (bar) {
   count();
 }
 
+// The tile that was opened lends its poster to the player (a view transition in CSS); coming back it is still marked.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-tile-link]");
+  if (!link || event.defaultPrevented) return;
+  for (const stage of document.querySelectorAll(".stage.is-opened")) stage.classList.remove("is-opened");
+  link.querySelector(".stage").classList.add("is-opened");
+});
+
 const newer = document.querySelector("[data-newer]");
 if (newer) setInterval(() => document.hidden || newer.dispatchEvent(new CustomEvent("calm")), CALM);

@@ -42,6 +42,32 @@ def test_keys_move_choose_and_open(page, admin):
     page.wait_for_url(f"**/videos/{older.id}/")
 
 
+LEAVING = """
+addEventListener("pageswap", (event) => {
+  const named = [...document.querySelectorAll("[data-tile-link]")].filter(
+    (link) => getComputedStyle(link.querySelector(".stage")).viewTransitionName === "poster");
+  sessionStorage.setItem("left", JSON.stringify([!!event.viewTransition, named.map((link) => link.pathname)]));
+});
+"""
+"""What a gallery says as it is left: whether the change is animated, and which posters have the player's name."""
+PLAYER = "getComputedStyle(document.querySelector('.player__stage')).viewTransitionName"
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_poster_of_the_tile_opened_last_grows_into_the_player_unless_motion_is_reduced(page, admin, motion):
+    videos = [factories.make_video(by=admin) for _ in range(3)][::-1]
+    page.emulate_media(reduced_motion=motion)
+    page.add_init_script(LEAVING)
+    for number in (2, 1):
+        page.goto("/gallery/")
+        page.locator("[data-tile-link]").nth(number).click()
+        page.wait_for_url(f"**/videos/{videos[number].id}/")
+        moves = motion == "no-preference"
+        named = [f"/videos/{videos[number].id}/"] if moves else []
+        assert page.evaluate("JSON.parse(sessionStorage.getItem('left'))") == [moves, named]
+        assert page.evaluate(PLAYER) == ("poster" if moves else "none")
+
+
 def test_chosen_videos_go_to_the_trash_and_undo_brings_them_back(page, admin):
     for _ in range(2):
         factories.make_video(by=admin)
