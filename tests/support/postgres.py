@@ -16,9 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from tests.support.chromium import apt_install
 
-OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=200"
+FORGETFUL = "-c synchronous_commit=off"
+"""Faster; a server that crashes forgets what it said it had written a moment ago."""
 
 
 class NoPostgres(Exception):
@@ -61,7 +65,7 @@ def find_programs() -> Programs:
 
 
 @contextmanager
-def server() -> Iterator[tuple[str, str]]:
+def server(*, forgetful: bool = True) -> Iterator[tuple[str, str]]:
     """Yields (database URL, where the server came from) and removes the server afterwards."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
@@ -76,9 +80,19 @@ def server() -> Iterator[tuple[str, str]]:
                 programs = _readable_copy(programs, folder)
             shutil.chown(folder, user.pw_name)
         try:
-            yield _start(programs, folder, user), programs.of
+            yield _start(programs, folder, user, FORGETFUL if forgetful else ""), programs.of
         finally:
             _run(programs, user, folder, "pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "-w", "stop", check=False)
+
+
+def restart(url: str) -> None:
+    """End the server at once, as a crash would, and start it again on its data and port. Only one of `server`."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("SHOW data_directory").fetchone()
+    assert found is not None
+    data = Path(found[0])
+    user = _unprivileged() if os.geteuid() == 0 else None
+    _run(find_programs(), user, data.parent, "pg_ctl", "-D", str(data), "-m", "immediate", "-w", "restart")
 
 
 def _unprivileged() -> pwd.struct_passwd:
@@ -106,13 +120,13 @@ def _readable_copy(programs: Programs, folder: Path) -> Programs:
     return Programs(bin_folder, programs.of)
 
 
-def _start(programs: Programs, folder: Path, user: pwd.struct_passwd | None) -> str:
+def _start(programs: Programs, folder: Path, user: pwd.struct_passwd | None, more: str) -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data = f"{folder}/data"
     _run(programs, user, folder, "initdb", "-D", data, "-U", "playground", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 {OPTIONS}"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 {OPTIONS} {more}"
     _run(programs, user, folder, "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
     return f"postgres://playground@127.0.0.1:{port}/postgres"
 

@@ -2,9 +2,10 @@
 
     ./scripts/faults --runs 600 --seed 1 --database sqlite
     ./scripts/faults --runs 600 --seed 1 --database postgres --folder /tmp/bench   # goes on where it was stopped
-    ./scripts/faults --seed 1 --only 37                                            # one round alone
+    ./scripts/faults --seed 1.0 --only 37                                          # one round alone
 
 A run is one death: of a process at a named point, of the whole process group at a random moment, or of the gateway.
+Several installations play side by side, each with its own seed (`1.0`, `1.1`, ...), since a round is mostly waiting.
 `--ignore-keys` lets the gateway make an order twice that is sent twice. Exits with 1 when any invariant was broken.
 """
 
@@ -13,11 +14,12 @@ import json
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,8 @@ from tests.faults.stage.database import Database, Postgres, Sqlite
 from tests.faults.stage.stage import Stage, Verdict, staged
 from tests.support import postgres
 
-JUDGED_EVERY = 20
-"""Rounds between two judgements: whoever is wrong is told within a minute, and by the round."""
+JUDGED_EVERY = 10
+"""Rounds between two judgements: whoever is wrong is told soon, and little is played again by a bench that goes on."""
 KINDS = {
     "charged twice": ("charged twice", "charge of another order", "charge without an order", "charged and told free"),
     "lost": ("lost", "promised and gone", "file missing", "file damaged"),
@@ -36,6 +38,7 @@ KINDS = {
     "books wrong": ("counter differs", "over the cap", "cost differs", "no money set aside", "money closed too early"),
     "history broken": ("history broken",),
 }
+_saying = threading.Lock()
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -43,105 +46,139 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=600, help="deaths to see")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--at-once", type=int, default=3, help="installations side by side")
     parser.add_argument("--ignore-keys", action="store_true", help="the gateway ignores idempotency keys")
     parser.add_argument("--folder", type=Path, help="kept, and taken up again when it is given again")
-    parser.add_argument("--only", type=int, help="play this round alone")
+    parser.add_argument("--only", type=int, help="play this round alone, of the seed as it is given")
     return parser.parse_args(arguments)
 
 
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[Database]:
-    """PostgreSQL's is thrown away with its server; with TEST_DATABASE_URL it is kept beside the folder's name."""
-    if kind == "sqlite":
-        yield Sqlite(folder)
-        return
-    with postgres.server() as (url, _origin):
-        yield Postgres(url, name=f"faults_{folder.name}".replace("-", "_").lower())
+class Tally:
+    """What one installation has seen and what was judged of it, in a file, so that a bench that was stopped goes on.
 
+    A bench that goes on does so on a new installation. Only judged rounds count; the others are played again.
+    """
 
-class State:
-    """What was played so far, in a file, so that a bench that was stopped goes on."""
-
-    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
-        self.path = folder / "state.json"
-        self.values: dict[str, Any] = {"next": 0, "kills": 0, "freezes": 0, "orders": 0, "seconds": 0.0}
-        self.values |= {"seed": options.seed, "database": options.database, "ignore_keys": options.ignore_keys}
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "tally.json"
+        self.next, self.seconds = 0, 0.0
+        self.counts: Counter[str] = Counter()
+        self.points: Counter[str] = Counter()
+        self.figures: Counter[str] = Counter()
+        self.problems: Counter[str] = Counter()
         if self.path.exists():
-            self.values |= json.loads(self.path.read_text())
+            kept = json.loads(self.path.read_text())
+            self.next, self.seconds = kept.pop("next"), kept.pop("seconds")
+            for name, values in kept.items():
+                getattr(self, name).update(values)
+        self._base = self._values()
 
-    def add(self, played: rounds.Played, seconds: float) -> None:
-        for name, value in asdict(played).items():
-            self.values[name] += value
-        self.values["next"] += 1
-        self.values["seconds"] += seconds
-        self.path.write_text(json.dumps(self.values))
+    def _values(self) -> dict[str, Counter[str]]:
+        return {name: Counter(getattr(self, name)) for name in ("counts", "points", "figures", "problems")}
+
+    def judged(self, stage: Stage, verdict: Verdict, number: int, seconds: float) -> None:
+        """Everything this installation has done since it was made, added to what earlier ones did."""
+        killed = Counter(point for _pid, point, what in stage.hits() if what == "kill")
+        seen = {
+            "counts": {"kills": stage.kills, "freezes": stage.freezes, "rounds": stage.rounds},
+            "points": killed,
+            "figures": verdict["figures"],
+            "problems": verdict["problems"],
+        }
+        for name, values in seen.items():
+            setattr(self, name, self._base[name] + Counter(values))
+        self.next, self.seconds = number + 1, self.seconds + seconds
+        kept = {name: dict(values) for name, values in self._values().items()}
+        self.path.write_text(json.dumps(kept | {"next": self.next, "seconds": self.seconds}))
 
 
-def table(state: State, verdict: Verdict, hits: list[list[str]]) -> str:
-    values, problems = state.values, verdict["problems"]
-    figures = verdict["figures"]
-    parked = figures.get("unknown", 0)
-    killed = Counter(point for _pid, point, what in hits if what == "kill")
+def play(options: argparse.Namespace, seed: str, folder: Path, chosen: Database, runs: int) -> Tally:
+    """Rounds on one installation until `runs` have died, or something is found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tally = Tally(folder)
+    before, number = tally.counts["kills"], tally.next if options.only is None else options.only
+    if before >= runs and options.only is None:
+        return tally
+    with staged(folder / f"from-{number}", chosen, honours_keys=not options.ignore_keys) as stage:
+        begin = time.monotonic()
+        while True:
+            played = rounds.play(stage, seed=seed, number=number)
+            is_last = options.only is not None or before + stage.kills >= runs
+            say(f"{seed} round {number}: {played.orders} orders, {before + stage.kills} kills")
+            if is_last or number % JUDGED_EVERY == JUDGED_EVERY - 1:
+                verdict = stage.judge()
+                tally.judged(stage, verdict, number, time.monotonic() - begin)
+                begin = time.monotonic()
+                if verdict["problems"]:
+                    say(f"seed {seed}, round {number} or before: {json.dumps(verdict, indent=1)}\n{stage.log()}")
+                if is_last or verdict["problems"]:
+                    stage.kill_engines()
+                    return tally
+            number += 1
+
+
+def table(options: argparse.Namespace, tallies: list[Tally]) -> str:
+    def total(name: str) -> Counter[str]:
+        return sum((getattr(tally, name) for tally in tallies), Counter())
+
+    counts, figures, problems = total("counts"), total("figures"), total("problems")
+    orders, parked = figures["orders"], figures["unknown"]
+    ends = sorted(name for name in figures if name not in ("orders", "charges"))
     lines = {
-        "database": values["database"],
-        "gateway": "ignores keys" if values["ignore_keys"] else "honours keys",
-        "seed": values["seed"],
-        "rounds": values["next"],
-        "kills": values["kills"],
-        "of these at named points": f"{sum(killed.values())} at {len(killed)} points",
-        "freezes": values["freezes"],
-        "orders": figures["orders"],
+        "database": options.database,
+        "gateway": "ignores keys" if options.ignore_keys else "honours keys",
+        "seed": options.seed,
+        "rounds": counts["rounds"],
+        "kills": counts["kills"],
+        "at named points": f"{total('points').total()} at {len(total('points'))} points",
+        "freezes": counts["freezes"],
+        "orders": orders,
         "charges": figures["charges"],
-        **{kind: sum(problems.get(name, 0) for name in names) for kind, names in KINDS.items()},
-        "parked as unclear": f"{parked} ({100 * parked / max(1, figures['orders']):.1f} %)",
-        "ends": ", ".join(
-            f"{count} {end}" for end, count in sorted(figures.items()) if end not in ("orders", "charges")
-        ),
-        "minutes": f"{values['seconds'] / 60:.0f}",
+        **{kind: sum(problems[name] for name in names) for kind, names in KINDS.items()},
+        "parked as unclear": f"{parked} ({100 * parked / max(1, orders):.1f} %)",
+        "ends": ", ".join(f"{figures[end]} {end}" for end in ends),
+        "minutes": f"{max((tally.seconds for tally in tallies), default=0) / 60:.0f}",
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
 
 
-def run(stage: Stage, state: State, options: argparse.Namespace) -> Verdict:
-    numbers = [options.only] if options.only is not None else range(state.values["next"], 10**6)
-    for number in numbers:
-        if options.only is None and state.values["kills"] >= options.runs:
-            break
-        begin = time.monotonic()
-        played = rounds.play(stage, seed=options.seed, number=number)
-        state.add(played, time.monotonic() - begin)
-        say(f"round {number}: {played.orders} orders, {state.values['kills']} kills")
-        if number % JUDGED_EVERY == JUDGED_EVERY - 1 and (verdict := stage.judge())["problems"]:
-            say(f"after round {number}, seed {options.seed}: {json.dumps(verdict['examples'], indent=1)}")
-            return verdict
-    return stage.judge()
+def say(text: str) -> None:
+    with _saying:
+        sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        sys.stdout.flush()
 
 
-def say(line: str) -> None:
-    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-    sys.stdout.flush()
+@contextmanager
+def databases(kind: str) -> Iterator[Any]:
+    """A function from a folder to a new database."""
+    if kind == "sqlite":
+        yield Sqlite
+        return
+    with postgres.server() as (url, _origin):
+        yield lambda _folder: Postgres(url)
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="faults-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    state = State(folder, options)
+    at_once = 1 if options.only is not None else options.at_once
+    seeds = [options.seed] if options.only is not None else [f"{options.seed}.{each}" for each in range(at_once)]
+    share = -(-options.runs // at_once)
+
+    def one(seed: str) -> Tally:
+        place = folder / f"{options.database}-{seed}"
+        number = Tally(place).next if options.only is None else options.only
+        return play(options, seed, place, made(place / f"from-{number}"), share)
+
     try:
-        with (
-            database(options.database, folder) as chosen,
-            staged(folder, chosen, honours_keys=not options.ignore_keys) as stage,
-        ):
-            verdict = run(stage, state, options)
-            stage.kill_engines()
-            sys.stdout.write(f"\n{table(state, verdict, stage.hits())}\n")
-            if verdict["problems"]:
-                sys.stdout.write(f"\n{json.dumps(verdict, indent=1)}\n{stage.log()}\nSeed {options.seed}\n")
+        with databases(options.database) as made, ThreadPoolExecutor(at_once) as pool:
+            tallies = list(pool.map(one, seeds))
     finally:
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
-    return 1 if verdict["problems"] else 0
+    sys.stdout.write(f"\n{table(options, tallies)}\n")
+    return 1 if any(tally.problems for tally in tallies) else 0
 
 
 if __name__ == "__main__":

@@ -23,19 +23,32 @@ class Relay:
         self.target, self.share, self.mishap = target, 0.0, ""
         self.chance = random.Random(0)
         self.met: dict[str, int] = {}
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
-        self.port: int = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, name="relay", daemon=True).start()
+        self.port = port
+        self.up()
 
-    def _accept(self) -> None:
-        while True:
+    def up(self) -> None:
+        """Listen, on the same port as before."""
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        listener.settimeout(0.1)
+        self.port, self.ended = listener.getsockname()[1], threading.Event()
+        self.thread = threading.Thread(target=self._accept, args=(listener, self.ended), name="relay", daemon=True)
+        self.thread.start()
+
+    def down(self) -> None:
+        """From now on every connection is refused, as by a machine that is off."""
+        self.ended.set()
+        self.thread.join()
+
+    def _accept(self, listener: socket.socket, ended: threading.Event) -> None:
+        while not ended.is_set():
             try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+                client, _ = listener.accept()
+            except TimeoutError:
+                continue
             mishap = self.mishap or (self.chance.choice(MISHAPS) if self.chance.random() < self.share else "")
             self.met[mishap] = self.met.get(mishap, 0) + 1
             threading.Thread(target=self._serve, args=(client, mishap), daemon=True).start()
+        listener.close()
 
     def _serve(self, client: socket.socket, mishap: str) -> None:
         with client:
@@ -66,9 +79,6 @@ class Relay:
                 left[ready] -= len(data)
                 other[ready].sendall(data)
 
-    def close(self) -> None:
-        self.listener.close()
-
 
 @contextmanager
 def relayed(target: int, *, port: int = 0) -> Iterator[Relay]:
@@ -76,4 +86,4 @@ def relayed(target: int, *, port: int = 0) -> Iterator[Relay]:
     try:
         yield relay
     finally:
-        relay.close()
+        relay.down()

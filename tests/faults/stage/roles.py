@@ -71,10 +71,11 @@ def place(*, orders: list[dict[str, str]], acks: str, at: float = 0.0) -> None:
             os.write(out, f"{order['token']} {run.id}\n".encode())
 
 
-def engine(*, seed: str, clock_s: float = 0.0, seconds: float = 0.0) -> None:
+def engine(*, seed: str, clock_s: float = 0.0, seconds: float = 0.0, lock_s: float = 0.0) -> None:
     """One process of the cluster: takes tasks and runs them; seeds the sweep as the watcher would. Never returns.
 
-    `clock_s` sets its clock wrong by so many seconds. With `seconds` it ends by itself.
+    `clock_s` sets its clock wrong by so many seconds. With `seconds` it ends by itself. `lock_s` is how long it waits
+    for a locked SQLite database.
     """
     from django.db import DatabaseError, connection
     from django.utils import timezone
@@ -83,6 +84,8 @@ def engine(*, seed: str, clock_s: float = 0.0, seconds: float = 0.0) -> None:
     if clock_s:
         real_now = timezone.now
         timezone.now = lambda: real_now() + timedelta(seconds=clock_s)
+    if lock_s:
+        connection.settings_dict["OPTIONS"]["timeout"] = lock_s
     ends_at = time.monotonic() + (seconds or 1e9)
     while time.monotonic() < ends_at:
         try:
@@ -117,6 +120,16 @@ def _step(chance: random.Random) -> bool:
     return True
 
 
+def hurry() -> None:
+    """As if the clock had gone on: every row that waits for a moment far away is due."""
+    from django.utils import timezone
+
+    from playground.models import Generation
+
+    now = timezone.now()
+    Generation.objects.filter(next_check_at__gt=now + timedelta(minutes=10)).update(next_check_at=now)
+
+
 def judge(*, charges: str, acks: str, answer: str) -> None:
     """Run the checker over everything and write its verdict as JSON."""
     from tests.faults.stage import checker
@@ -127,4 +140,4 @@ def judge(*, charges: str, acks: str, answer: str) -> None:
     part.rename(answer)
 
 
-ROLES = {role.__name__: role for role in (setup, place, engine, judge)}
+ROLES = {role.__name__: role for role in (setup, place, engine, hurry, judge)}

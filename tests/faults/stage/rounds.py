@@ -61,6 +61,7 @@ def play(stage: Stage, *, seed: object, number: int) -> Played:
     stage.relay.share = 0.0
     stage.place(orders)
     stage.settle(within=SETTLE_S)
+    stage.rounds += 1
     return Played(len(orders), stage.kills - kills, stage.freezes - freezes)
 
 

@@ -79,7 +79,7 @@ class Stage:
         self.hits_file.touch()
         self.engines: list[int] = []
         self.group = 0
-        self.kills = self.freezes = 0
+        self.kills = self.freezes = self.rounds = 0
         self.number = 0
 
     # Processes

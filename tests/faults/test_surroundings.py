@@ -1,0 +1,121 @@
+"""What happens around the engine: the gateway is away, the database is locked or restarted, a clock is wrong.
+
+Real processes, sockets and databases; times are scaled (stage/scaled.py), so seconds here stand for minutes there.
+"""
+
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.stage.database import Postgres, Sqlite
+from tests.faults.stage.stage import Stage, staged
+from tests.support import postgres
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300), pytest.mark.xdist_group("surroundings")]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One installation for all tests here; each leaves nothing on its way."""
+    folder = tmp_path_factory.mktemp("stage")
+    with staged(folder, Sqlite(folder)) as made:
+        yield made
+        made.kill_engines()
+
+
+def order(stage: Stage, count: int = 3) -> list[dict[str, str]]:
+    orders = [stage.order("Boats at dawn") for _ in range(count)]
+    stage.place(orders)
+    return orders
+
+
+def statuses(stage: Stage) -> list[str]:
+    return [row[0] for row in stage.database.rows("SELECT status FROM playground_generation ORDER BY id")]
+
+
+def test_frozen_process_is_succeeded_and_changes_nothing_when_it_wakes(stage: Stage) -> None:
+    """It has the answer to its order in hand while another sends the same order again."""
+    plan = stage.plan("answer-read", how="freeze")
+    stage.kill_engines()
+    stage.keep_engines([plan])
+    order(stage, 1)
+    stage.wait(lambda: stage.struck(plan), within=30, what="the freeze")
+    stage.settle()
+    before = stage.database.rows("SELECT status, version, upstream_id FROM playground_generation ORDER BY id")
+    assert before[-1][0] == "done"
+
+    stage.signal_engines(signal.SIGCONT)
+    frozen = int(next(pid for pid, _point, what in stage.hits() if what == "freeze"))
+    hits = len(stage.hits())
+    stage.wait(lambda: any(int(hit[0]) == frozen for hit in stage.hits()[hits:]), within=30, what="its next step")
+
+    assert stage.database.rows("SELECT status, version, upstream_id FROM playground_generation ORDER BY id") == before
+    stage.assert_sound()
+
+
+def test_gateway_that_is_away_fails_no_order_and_all_are_done_when_it_is_back(stage: Stage) -> None:
+    """Orders wait at every stage: to be sent, to be asked after, to be saved."""
+    stage.keep_engines()
+    order(stage, 4)
+    stage.relay.down()
+    time.sleep(3)
+    assert stage.active()
+    stage.relay.up()
+    stage.settle()
+
+    assert set(statuses(stage)) == {"done"}
+    stage.assert_sound()
+
+
+def test_locked_database_loses_nothing(stage: Stage) -> None:
+    """BEGIN EXCLUSIVE is held six times as long as anybody waits for it."""
+    stage.kill_engines()
+    stage.keep_engines(lock_s=0.5)
+    order(stage, 4)
+    lock = sqlite3.connect(stage.database.path, timeout=20, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    time.sleep(3)
+    lock.execute("ROLLBACK")
+    lock.close()
+    stage.settle()
+
+    assert set(statuses(stage)) == {"done"}
+    stage.assert_sound()
+
+
+@pytest.mark.parametrize("clock_s", [3600, -3600])
+def test_process_whose_clock_is_an_hour_wrong_makes_nobody_pay_twice(stage: Stage, clock_s: int) -> None:
+    """It may give up what still waits for free, and put off what it has looked at by as much as its clock is wrong."""
+    stage.kill_engines()
+    wrong = stage.spawn("engine", seed="wrong", clock_s=clock_s, seconds=5)
+    stage.keep_engines(count=2)
+    order(stage, 4)
+    stage.wait(lambda: stage.host.has_ended(wrong), within=60, what="the end of the wrong clock")
+    deadline = time.monotonic() + 40
+    while set(statuses(stage)) - {"done", "cancelled"} and time.monotonic() < deadline:
+        stage.run("hurry")
+        stage.keep_engines()
+        time.sleep(0.2)
+
+    stage.assert_sound()
+    assert set(statuses(stage)) <= {"done", "cancelled"}
+
+
+def test_restarted_postgres_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, as by a crash, and twice: while orders are sent and while they are saved."""
+    monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
+    with postgres.server(forgetful=False) as (url, _origin):
+        database = Postgres(url)
+        with staged(tmp_path, database) as stage:
+            stage.keep_engines()
+            for _ in range(2):
+                order(stage, 3)
+                postgres.restart(url)
+            stage.settle()
+            assert set(statuses(stage)) == {"done"}
+            stage.assert_sound()
+            stage.kill_engines()
