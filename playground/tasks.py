@@ -48,11 +48,18 @@ def cancel(generation_id: str) -> None:
 
 def sync_catalogue() -> None:
     from playground.services import slots
-    from playground.services.catalogue import sync_default
+    from playground.services.catalogue import default_gateway, sync_default
+    from playground.services.hooks import fetch_ahead
 
     with slots.taken("work", slots.WORK) as free:
-        if free:
-            sync_default()
+        if free and sync_default():
+            fetch_ahead(default_gateway())
+
+
+def webhook_secret(gateway_id: str) -> None:
+    from playground.services.hooks import fetch_secret
+
+    fetch_secret(UUID(gateway_id))
 
 
 def housekeeping() -> None:

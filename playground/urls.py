@@ -9,6 +9,7 @@ from playground.views import (
     generations,
     health,
     home,
+    hooks,
     media,
     metrics,
     references,
@@ -56,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("trash/", trash.index, name="trash.index"),
     path("gateway/", gateway.connect, name="gateway.connect"),
     path("gateway/check/", gateway.check, name="gateway.check"),
+    path("hooks/<slug:gateway>/<str:hook_token>/", hooks.receive, name="hooks.receive"),
     path("metrics", metrics.index, name="metrics.index"),
 ]
 

@@ -39,6 +39,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "httpx": ("gateway/",),
     "httpx_aiohttp": ("gateway/",),
     "aiohttp": ("gateway/",),
+    "cryptography": ("services/sealing.py",),
     "django_q": ("queue.py", "management/commands/worker.py"),
     "boto3": ("media/bucket.py",),
     "botocore": ("media/bucket.py",),

@@ -57,7 +57,7 @@ class Scrubber:
         """The JSON value of a body, without the key in it. Raises ValueError when it is not JSON."""
         try:
             value = json.loads(body)
-            if b"\\u" in body:  # the key could be spelled in escapes
+            if b"\\u" in body or b"\\/" in body:  # the key or our address could be spelled in escapes
                 value = json.loads(self.clean(json.dumps(value, ensure_ascii=False)))
             elif self._key.encode() in body or b"/hooks/" in body:
                 value = json.loads(self.clean(body.decode("utf-8", "replace")))

@@ -14,6 +14,7 @@ from playground import queue
 from playground.domain.status import Status
 from playground.media import orphans, storage
 from playground.models import Event, Reference, SignInLink, Video
+from playground.services import hooks
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -46,9 +47,17 @@ def tidy(*, now: datetime | None = None) -> None:
         set_aside = 0
     links, _ = SignInLink.objects.filter(expires_at__lt=now - LEFTOVERS_AFTER).delete()
     failures = queue.prune_failures(older_than=timedelta(days=7))
+    webhooks = hooks.prune(now=now)
     call_command("clearsessions")
     log.info(
-        "tidied", videos=purged, uploads=uploads, files=len(files), orphans=set_aside, links=links, failures=failures
+        "tidied",
+        videos=purged,
+        uploads=uploads,
+        files=len(files),
+        orphans=set_aside,
+        links=links,
+        failures=failures,
+        webhooks=webhooks,
     )
 
 

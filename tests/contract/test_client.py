@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from playground.domain.webhooks import key_of
 from playground.gateway.client import GatewayClient
 from playground.gateway.declared import dialect_defaults
 from playground.gateway.errors import (
@@ -261,3 +262,14 @@ def test_a_gateway_that_ignores_the_flag_is_caught_at_the_first_price_check(
     assert caught.value.code == "estimate_made_a_job"
     assert caught.value.job_id
     assert len(openai_sandbox.charges()) == before + 1
+
+
+def test_webhook_secret_is_what_the_gateway_signs_with(gateway: GatewayClient) -> None:
+    secret = gateway.webhook_secret()
+    assert secret == gateway.webhook_secret()
+    assert len(key_of(secret)) == 32
+
+
+def test_gateway_without_webhooks_has_no_secret(openai_gateway: GatewayClient) -> None:
+    with pytest.raises(GatewayError):
+        openai_gateway.webhook_secret()

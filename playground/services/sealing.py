@@ -1,0 +1,57 @@
+"""Secrets that have to be stored: sealed with keys that are not in the database.
+
+Fernet (AES-128-CBC with HMAC-SHA256) by the cryptography library. The first of `keys()` seals, all of them open: a key of
+its own can be put before the one derived from SECRET_KEY, and what the older ones sealed can be sealed anew.
+"""
+
+import base64
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+PURPOSE = b"playground sealed secrets 1"
+
+
+class Unreadable(Exception):
+    """Not sealed by us, changed since, or sealed with a key that is not there any more."""
+
+
+def keys() -> list[str]:
+    """What secrets are sealed with, the newest first."""
+    return [_derived(settings.SECRET_KEY)]
+
+
+def seal(secret: str) -> str:
+    """Another text each time."""
+    return _box(tuple(keys())).encrypt(secret.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """Raises Unreadable."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return _box(tuple(keys())).decrypt(sealed.encode()).decode()
+    except (InvalidToken, ValueError) as error:
+        raise Unreadable from error
+
+
+@cache
+def _derived(secret: str) -> str:
+    """A key for this purpose alone: it tells nothing of `secret` nor of what else is derived from it."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    raw = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret.encode())
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+@cache
+def _box(keys: tuple[str, ...]) -> "MultiFernet":
+    from cryptography.fernet import Fernet, MultiFernet
+
+    return MultiFernet([Fernet(key) for key in keys])
