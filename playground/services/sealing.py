@@ -1,6 +1,6 @@
 """Secrets that have to be stored: sealed with keys that are not in the database.
 
-Fernet (AES-128-CBC with HMAC-SHA256) by the cryptography library. The first of `keys()` seals, all of them open: a key of
+Fernet (AES-128-CBC, HMAC-SHA256) by the cryptography library. The first of `keys()` seals, all of them open: a key of
 its own can be put before the one derived from SECRET_KEY, and what the older ones sealed can be sealed anew.
 """
 
