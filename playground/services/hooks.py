@@ -25,6 +25,7 @@ from playground.domain.webhooks import why_not_sent_to
 from playground.gateway import webhooks
 from playground.gateway.errors import GatewayError
 from playground.models import Gateway, Generation, WebhookDelivery
+from playground.models.generation import new_hook_token
 from playground.services import gateways, leases, sealing, sweep
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,12 @@ def address_of(gateway: Gateway, hook_token: str) -> str:
     url = settings.PUBLIC_URL + reverse("hooks.receive", args=[gateway.slug, hook_token])
     loopback = gateway.is_sandbox and settings.SANDBOX_HOOK_LOOPBACK
     return "" if why_not_sent_to(url, loopback=loopback) else url
+
+
+def fields_of(body: dict[str, Any], *, gateway: Gateway) -> dict[str, Any]:
+    """What a new generation's row holds of its order: `body` as it will be sent, and `hook_token`."""
+    hook_token = new_hook_token()
+    return {"hook_token": hook_token, "body": with_address(body, gateway=gateway, hook_token=hook_token)}
 
 
 def with_address(body: dict[str, Any], *, gateway: Gateway, hook_token: str) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from playground.domain.crop import CENTRE
 from playground.domain.status import STOPPABLE, Status
 from playground.media import storage
 from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
-from playground.models.generation import new_hook_token
 from playground.services import budget_levels, budgets, catalogue, engine, estimates, hooks, ledger, uploads
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
@@ -201,8 +200,6 @@ def _write(
             raise SpendingClosed(quote)
         run.save(force_insert=True)
         for position in range(wanted.count):
-            hook_token = new_hook_token()
-            body = hooks.with_address(wanted.body(run.prompt), gateway=wanted.model.gateway, hook_token=hook_token)
             generation = Generation.objects.create(
                 run=run,
                 team_id=run.team_id,
@@ -210,8 +207,7 @@ def _write(
                 model=wanted.model,
                 position=position,
                 retry_of=retry_of,
-                body=body,
-                hook_token=hook_token,
+                **hooks.fields_of(wanted.body(run.prompt), gateway=wanted.model.gateway),
                 estimate_micros=quote.unit_micros,
                 next_check_at=now + HANDED_OVER,
                 deadline_at=now + engine.DEADLINE,
