@@ -90,6 +90,15 @@ def test_address_is_part_of_the_stored_order_so_that_a_retry_is_the_same(setting
     assert first["webhook_url"] == generation.body["webhook_url"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_each_order_of_a_run_has_an_address_of_its_own(bench: Bench, settings: Any) -> None:  # noqa: F811
+    settings.PUBLIC_URL = "https://videos.example.com"
+    generations = bench.start("Two boats", wanted=bench.wanted(count=2)).generations.all()
+    tokens = {generation.body["webhook_url"].split("/")[-2] for generation in generations}
+    assert tokens == {generation.hook_token for generation in generations}
+    assert len(tokens) == 2
+
+
 def test_refusal_that_quotes_the_address_does_not_show_its_secret() -> None:
     address = "https://videos.example.com/hooks/lumenfall/s3cr3t-t0ken/"
     told = json.dumps({"error": {"code": "INVALID_REQUEST", "message": f"webhook_url {address} is refused"}}).encode()
