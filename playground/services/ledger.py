@@ -31,6 +31,7 @@ def hold(*, generation: Generation, amount_micros: int, at: datetime) -> None:
     """Set the money of one order aside. Raises OverBudget; call inside the transaction that makes the order."""
     month = month_of(generation.team, at)
     _entry(generation, EntryKind.HOLD, amount_micros, month, at)
+    # fault: hold-entered
     if generation.gateway.is_sandbox:
         return
     for budget in _counters(generation, month):
@@ -58,6 +59,7 @@ def _close(generation: Generation, kind: EntryKind, *, spent_micros: int, at: da
         still_held = 0 if EntryKind.RELEASE in entries else held.amount_micros
         amount = spent_micros if kind == EntryKind.SETTLE else still_held
         _entry(generation, kind, amount, held.month, at)
+        # fault: settling
         if spent_micros > held.amount_micros:
             _say_dearer(generation, held.amount_micros, spent_micros, at=at)
         if generation.gateway.is_sandbox:

@@ -48,32 +48,25 @@ def sum_budget() -> None:
     from django.db.models import F, Sum
 
     from playground.models import Budget, EntryKind, LedgerEntry
-    from playground.services import ledger, runs
+    from playground.services import budgets, runs
 
     real_write: Callable[..., None] = runs._write
-    real_hold: Callable[..., Any] = ledger.hold
 
     def write(run: Any, **values: Any) -> None:
         quote = values["quote"]
         held = LedgerEntry.objects.filter(team_id=run.team_id, kind=EntryKind.HOLD)
         total = held.aggregate(total=Sum("amount_micros"))["total"] or 0
-        caps = Budget.objects.filter(team_id=run.team_id, cap_micros__isnull=False)
-        if any(total + (quote.total_micros or 0) > budget.cap_micros for budget in caps):
+        cap = run.team.monthly_cap_micros
+        if cap is not None and total + (quote.total_micros or 0) > cap:
             raise runs.OverBudget(quote)
         time.sleep(0.2)  # so that the others read the same sum
         real_write(run, **values)
 
-    def hold(**values: Any) -> Any:
-        caps = {budget.id: budget.cap_micros for budget in Budget.objects.filter(cap_micros__isnull=False)}
-        Budget.objects.filter(id__in=caps).update(cap_micros=F("cap_micros") + 10**12)
-        try:
-            return real_hold(**values)
-        finally:
-            for id, cap in caps.items():
-                Budget.objects.filter(id=id).update(cap_micros=cap)
+    def take(budget: Budget, amount_micros: int) -> bool:
+        return bool(Budget.objects.filter(id=budget.id).update(held_micros=F("held_micros") + amount_micros))
 
     runs._write = write
-    ledger.hold = hold
+    budgets.take = take
 
 
 def fresh_key() -> None:

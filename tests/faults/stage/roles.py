@@ -22,6 +22,7 @@ REDELIVERED = 0.05
 def setup(*, honours_keys: bool, cap_micros: int | None) -> None:
     """Tables, one admin in one team, the gateway's models, and what the gateway is said to honour."""
     from django.core.management import call_command
+    from django.utils import timezone
 
     from playground.models import Gateway, Role, Team, User
     from playground.models.team import Membership
@@ -30,23 +31,12 @@ def setup(*, honours_keys: bool, cap_micros: int | None) -> None:
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     user = User.objects.create_user(EMAIL, "a long password", name="Bench")
-    team = Team.objects.create(name="Bench", slug=TEAM)
+    now = timezone.now()
+    team = Team.objects.create(name="Bench", slug=TEAM, monthly_cap_micros=cap_micros, limits_accepted_at=now)
     Membership.objects.create(team=team, user=user, role=Role.ADMIN)
     if catalogue.sync_default() is None:
         raise RuntimeError("the sandbox gives no models")
     Gateway.objects.update(honours_idempotency_key=honours_keys, rate_cap=1000)
-    _allow(team, cap_micros)
-
-
-def _allow(team: Any, cap_micros: int | None) -> None:
-    from django.utils import timezone
-
-    from playground.models import Budget
-    from playground.services import ledger
-
-    type(team).objects.filter(id=team.id).update(limits_accepted_at=timezone.now())
-    if cap_micros is not None:
-        Budget.objects.create(team=team, user=None, month=ledger.month_of(team, timezone.now()), cap_micros=cap_micros)
 
 
 def place(*, orders: list[dict[str, str]], acks: str, at: float = 0.0) -> None:
