@@ -11,7 +11,6 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 EMAIL, TEAM = "bench@example.com", "bench"
 MODEL, SIZE, SECONDS = "grok-imagine-video", "854x480", 1
