@@ -24,6 +24,7 @@ WORDS: dict[str, str | Promise] = {
     "saving_failed": _("Saving did not work; tried again"),
     "stored": _("Saved and checked"),
     "failed": _("Failed at the provider"),
+    "restored": _("Restored from a backup; it may have been sent since"),
     "stop_requested": _("Stop was asked for"),
     "stop_delivered": _("The gateway was told to stop"),
     "stop_not_delivered": _("The gateway could not be told to stop"),

@@ -12,7 +12,7 @@ from playground.domain.status import Status
 from playground.media import storage
 from playground.models import Reference, Video
 from playground.models.base import new_id
-from playground.services import housekeeping, uploads
+from playground.services import housekeeping, orphan_files, uploads
 from playground.services.uploads import ImageRefused
 from playground.services.videos import purge
 from tests import factories
@@ -114,7 +114,7 @@ def test_tidying_sets_files_without_a_row_aside_and_keeps_the_others(bucket: Tes
     monkeypatch.setattr(housekeeping, "LEFTOVERS_AFTER", timedelta(seconds=-60))
     housekeeping.tidy()
     assert set(bucket.keys()) == {*own, f"orphans/{lost}"}
-    monkeypatch.setattr(housekeeping, "ORPHANS_KEPT", timedelta(seconds=-60))
+    monkeypatch.setattr(orphan_files, "KEPT", timedelta(seconds=-60))
     housekeeping.tidy()
     assert set(bucket.keys()) == own
 

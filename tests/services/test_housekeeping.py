@@ -14,7 +14,7 @@ from playground.domain.status import Status
 from playground.media import orphans, storage
 from playground.models import Event, GenerationReference, Membership, Reference, Video
 from playground.models.base import new_id
-from playground.services import housekeeping
+from playground.services import housekeeping, orphan_files
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -161,8 +161,8 @@ def test_what_was_set_aside_is_deleted_thirty_days_after_that(member: Membership
     year = timedelta(days=365)
     just_now, young, old = (orphan(year, written=year) for _ in range(3))
     housekeeping.tidy()
-    waiting_since(young, housekeeping.ORPHANS_KEPT - HOUR)
-    waiting_since(old, housekeeping.ORPHANS_KEPT + HOUR)
+    waiting_since(young, orphan_files.KEPT - HOUR)
+    waiting_since(old, orphan_files.KEPT + HOUR)
 
     logs = tidy_and_read()
 
@@ -174,7 +174,7 @@ def test_what_a_row_names_again_comes_back_however_long_it_waited(member: Member
     video = factories.make_video(by=member)
     key = orphan(DAY, written=DAY)
     housekeeping.tidy()
-    waiting_since(key, housekeeping.ORPHANS_KEPT + HOUR)
+    waiting_since(key, orphan_files.KEPT + HOUR)
     Video.objects.filter(id=video.id).update(poster_key=key)
 
     housekeeping.tidy()
@@ -225,7 +225,7 @@ def test_empty_database_sets_nothing_aside_and_deletes_nothing(member: Membershi
     key = orphan(DAY, written=DAY)
     if already_aside:
         housekeeping.tidy()
-        waiting_since(key, housekeeping.ORPHANS_KEPT + HOUR)
+        waiting_since(key, orphan_files.KEPT + HOUR)
     video.delete()
 
     logs = tidy_and_read()
@@ -250,7 +250,7 @@ def test_more_orphans_than_a_few_are_left_where_they_are(member: Membership, orp
 
 
 def test_a_tenth_of_many_files_is_not_too_many(member: Membership, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping, "FEW_ORPHANS", 0)
+    monkeypatch.setattr(orphan_files, "FEW", 0)
     named = [orphan(DAY, written=DAY) for _ in range(9)]
     for key in named:
         Video.objects.filter(id=factories.make_video(by=member).id).update(key=key)
