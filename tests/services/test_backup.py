@@ -40,7 +40,6 @@ from playground.services.restore import Refused
 from tests import factories
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 from tests.support import postgres
-from tests.support.bucket import TestBucket, marks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -381,21 +380,3 @@ def test_database_of_a_backup_that_was_put_in_place_by_hand_is_made_safe_when_a_
 
     assert [row.state for row in work(bench, run, until={Status.DONE})] == [Status.DONE]
     assert len(bench.charges()) == charged
-
-
-# --- media in a bucket -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("param", [pytest.param(None, marks=marks)])
-def test_media_of_a_bucket_are_listed_and_copied_only_when_told(
-    bucket: TestBucket, member: Membership, tmp_path: Path, param: None
-) -> None:
-    video = factories.make_video(by=member)
-    listed = written(tmp_path / "listed").manifest
-    written(tmp_path / "copied", with_bucket=True)
-    storage.delete(video.key)
-
-    assert (sorted(listed.listed), listed.media) == (sorted([video.key, video.poster_key, video.preview_key]), {})
-    assert put_back(tmp_path / "listed").absent == [video.key]
-    assert put_back(tmp_path / "copied").absent == []
-    assert storage.size(video.key) == video.size_bytes

@@ -1,5 +1,6 @@
 """Orders, pictures and tidying with the media in a bucket."""
 
+import shutil
 from datetime import timedelta
 from io import BytesIO
 
@@ -12,7 +13,7 @@ from playground.domain.status import Status
 from playground.media import storage
 from playground.models import Reference, Video
 from playground.models.base import new_id
-from playground.services import housekeeping, orphan_files, uploads
+from playground.services import backup, database_copy, housekeeping, orphan_files, restore, uploads
 from playground.services.uploads import ImageRefused
 from playground.services.videos import purge
 from tests import factories
@@ -111,7 +112,7 @@ def test_tidying_sets_files_without_a_row_aside_and_keeps_the_others(bucket: Tes
         storage.adopt(path, lost)
     housekeeping.tidy()
     assert set(bucket.keys()) == {*own, lost}  # too young
-    monkeypatch.setattr(housekeeping, "LEFTOVERS_AFTER", timedelta(seconds=-60))
+    monkeypatch.setattr(orphan_files, "OLD_ENOUGH", timedelta(seconds=-60))
     housekeeping.tidy()
     assert set(bucket.keys()) == {*own, f"orphans/{lost}"}
     monkeypatch.setattr(orphan_files, "KEPT", timedelta(seconds=-60))
@@ -134,3 +135,20 @@ def test_tidying_goes_on_while_the_bucket_is_away(away: None):
     Reference.objects.update(created_at=timezone.now() - housekeeping.UPLOADS_KEPT - timedelta(minutes=1))
     housekeeping.tidy()
     assert not Reference.objects.filter(id=reference.id).exists()
+
+
+def test_media_of_a_bucket_are_listed_in_a_backup_and_copied_only_when_told(bucket: TestBucket, tmp_path):
+    video = factories.make_video(by=factories.make_member())
+    now = timezone.now()
+    listed = backup.write(tmp_path / "listed", now=now).manifest
+    backup.write(tmp_path / "copied", now=now, with_bucket=True)
+    storage.delete(video.key)
+
+    assert (sorted(listed.listed), listed.media) == (sorted([video.key, video.poster_key, video.preview_key]), {})
+    try:
+        assert restore.restore(tmp_path / "listed", now=now, force=True).absent == [video.key]
+        assert restore.restore(tmp_path / "copied", now=now, force=True).absent == []
+    finally:
+        for aside in database_copy.place().parent.glob("before-restore-*"):
+            shutil.rmtree(aside)
+    assert storage.size(video.key) == video.size_bytes
