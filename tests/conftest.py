@@ -43,6 +43,15 @@ def cheap_passwords() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def no_prices_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages leave their lists, and no thread works them off behind a test's back: `ahead.work_off()` does."""
+    from playground.services import ahead
+
+    monkeypatch.setattr(ahead, "start", lambda: None)
+    monkeypatch.setattr(ahead, "_lists", {})
+
+
 FOLDER_MARKS = {"sandbox": "contract", "faults": "engine", "services": "engine", "gateway": "pure", "domain": "pure"}
 
 

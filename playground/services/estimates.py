@@ -28,7 +28,7 @@ from playground.services.price_checks import LEAST_S, QuoteState
 from playground.services.turns import turn
 from playground.services.wanted import Wanted
 
-__all__ = ["Quote", "QuoteState", "Wanted", "cached_quote", "cached_quotes", "quote"]
+__all__ = ["Quote", "QuoteState", "Wanted", "ask_ahead", "cached_quote", "cached_quotes", "quote", "remembered"]
 
 FRESH_S = 60
 """How long stands what the gateway said."""
@@ -134,13 +134,53 @@ def cached_quotes(*, by: Membership, wanted: Sequence[Wanted]) -> list[Quote | N
     return [_dressed(one, answer, team) if answer else None for one, answer in zip(wanted, _known(wanted), strict=True)]
 
 
+def remembered(*, by: Membership, wanted: Sequence[Wanted]) -> list[tuple[Quote | None, bool]]:
+    """The last price that was checked of each, KEPT_S old at most, and whether `quote` would ask anew; no gateway call.
+
+    For prices beside the one that a button is about: they do not vanish while they are asked for again.
+    """
+    team, found = _Team(by), _found(wanted)
+    return [
+        (_dressed(one, last, team) if last else None, answer is None)
+        for one, (answer, last) in zip(wanted, found, strict=True)
+    ]
+
+
+def ask_ahead(wanted: Wanted) -> QuoteState | None:
+    """As `quote`, for nobody who waits: it never stands in line, and leaves one of the two places to those who do.
+
+    None when there is no room just now, or somebody else asks the same.
+    """
+    if answer := _known([wanted])[0]:
+        return QuoteState(answer["state"])
+    now = time.monotonic()
+    with (
+        turn(SLOTS[-1:], holds_s=TURN_S, ends_at=now) as may_ask,
+        turn([f"{_key(wanted)}:asking"], holds_s=TURN_S, ends_at=now) as is_first,
+    ):
+        if not (may_ask and is_first):
+            return None
+        return QuoteState(_kept(wanted, _dry_run(wanted, ends_at=now + WAIT_S))["state"])
+
+
 def _known(wanted: Sequence[Wanted]) -> list[dict[str, Any] | None]:
     """What can be said of each without asking a gateway, with one look at the cache."""
-    found = [_unasked(one) for one in wanted]
-    keys = [() if answer else _keys(one) for one, answer in zip(wanted, found, strict=True)]
+    return [answer for answer, _last in _found(wanted)]
+
+
+def _found(wanted: Sequence[Wanted]) -> list[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
+    """The answer that stands, and the last one that was a price, whether it stands or not."""
+    own = [_unasked(one) for one in wanted]
+    keys = [() if answer else _keys(one) for one, answer in zip(wanted, own, strict=True)]
     every = {key for both in keys for key in both}
     kept = cache.get_many(every) if every else {}
-    return [answer or _newest(kept, both) for answer, both in zip(found, keys, strict=True)]
+    return [(answer or _newest(kept, both), _last_price(kept, both)) for answer, both in zip(own, keys, strict=True)]
+
+
+def _last_price(kept: dict[str, dict[str, Any]], keys: Iterable[str]) -> dict[str, Any] | None:
+    """None where the newest word is that there is no price."""
+    found = max((kept[key] for key in keys if key in kept), key=_checked_at, default=None)
+    return found if found and found["state"] == QuoteState.ESTIMATED else None
 
 
 def _unasked(wanted: Wanted) -> dict[str, Any] | None:
@@ -149,6 +189,10 @@ def _unasked(wanted: Wanted) -> dict[str, Any] | None:
         message = _("This model needs a reference image. Add one to see the price.")
         return {"state": QuoteState.NEEDS_INPUT, "field": "reference", "message": message}
     return None if wanted.model.gateway.has_dry_run else price_checks.no_price(wanted.model)
+
+
+def _checked_at(answer: dict[str, Any]) -> float:
+    return float(answer.get("checked_at", 0))
 
 
 def _newest(kept: dict[str, dict[str, Any]], keys: Iterable[str]) -> dict[str, Any] | None:

@@ -18,14 +18,13 @@ from playground.services.estimates import Wanted
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
-from playground.views.create_input import draft_of_link, reference_of, with_parent, with_route, with_upload
+from playground.views.create_input import draft_of_link, reference_of, with_choice, with_parent, with_route, with_upload
 from playground.views.create_page import (
     EXAMPLES,
     Page,
     draw,
     fieldless,
     latest_generations,
-    picker_rows,
     sentence,
     takes_route,
     wanted_for,
@@ -48,7 +47,8 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
 @for_members
 def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
-        return _order(request)
+        # A button that only changes the form never orders, by whatever way its press arrives here.
+        return _price(request) if "cheaper" in request.POST else _order(request)
     draft = draft_of_link(request)
     page = _drawn(request.membership, draft)
     if page is None:
@@ -64,19 +64,29 @@ def price(request: MemberRequest) -> HttpResponse:
     When another model was chosen its settings come along, and its price follows in a second request, so that a slow
     gateway does not hold up the choice.
     """
+    return _price(request)
+
+
+def _price(request: MemberRequest) -> HttpResponse:
     draft = with_route(request.membership, Draft.from_data(request.POST))
     if "remove_reference" in request.POST:
         draft = draft.without_image()
+    draft = with_choice(draft, request.POST.get("cheaper", ""))
     draft, image_error = with_upload(request, draft)
     changed = request.POST.get("model_shown", draft.model) != draft.model
     page = _drawn(request.membership, draft, ask=not (changed and is_htmx(request)), name_changes=changed)
     if page is None:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
     if not is_htmx(request):
-        return _whole(request, page, errors={"reference": image_error} if image_error else {})
-    context = page.context(oob=True, model_changed=changed, token=request.POST.get("token") or runs.new_token())
-    if changed:
-        context["picker"] = picker_rows(catalogue.offered(by=request.membership), page.model)
+        # Without scripts nobody tells that the list of models was opened.
+        return _whole(request, page, picker_is_open=True, errors={"reference": image_error} if image_error else {})
+    context = page.context(
+        with_picker=changed,
+        picker_is_open=request.POST.get("picker") == "open",
+        oob=True,
+        model_changed=changed,
+        token=request.POST.get("token") or runs.new_token(),
+    )
     return render(request, "create/_priced.html", context)
 
 
@@ -184,7 +194,7 @@ def _refused(
 
 def _redrawn(request: MemberRequest, page: Page, status: int, more: dict[str, Any]) -> HttpResponse:
     if is_htmx(request):
-        context = page.context(picker=picker_rows(catalogue.offered(by=request.membership), page.model), **more)
+        context = page.context(with_picker=True, **more)
         response = render(request, "create/_form.html", context, status=status)
         response.headers["HX-Retarget"] = "#create"
         return response
@@ -196,7 +206,7 @@ def _redrawn(request: MemberRequest, page: Page, status: int, more: dict[str, An
 def _whole(request: MemberRequest, page: Page, **more: Any) -> HttpResponse:
     membership = request.membership
     context = page.context(
-        picker=picker_rows(catalogue.offered(by=membership), page.model),
+        with_picker=True,
         cards=cards_of(latest_generations(membership), by=membership),
         examples=list(enumerate(EXAMPLES, start=1)),
         **more,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from playground.forms.create import Draft
 from playground.htmx import DRAFT_IN_SESSION
 from playground.models import Generation, Membership, Reference, Video
-from playground.services import catalogue, uploads
+from playground.services import catalogue, cheaper, uploads
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
@@ -44,6 +44,15 @@ def with_route(membership: Membership, draft: Draft) -> Draft:
     if not separator or catalogue.find(by=membership, slug=draft.model) or not catalogue.find(by=membership, slug=slug):
         return draft
     return dataclasses.replace(draft, model=slug, route=draft.route or provider)
+
+
+def with_choice(draft: Draft, choice: str) -> Draft:
+    """The form after a cheaper choice, `seconds=4`, was pressed; what names no field of such stays without effect."""
+    name, _separator, value = choice.partition("=")
+    if name not in cheaper.FIELDS or not value:
+        return draft
+    values: dict[str, str] = {name: value} | ({"seconds_other": ""} if name == "seconds" else {})
+    return dataclasses.replace(draft, **values)
 
 
 def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:

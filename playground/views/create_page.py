@@ -7,20 +7,20 @@ refused order are drawn by the same code and cannot differ.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from playground.domain.capabilities import Capabilities
 from playground.domain.crop import crop_for
 from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
-from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, wrong_extras
+from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, tidy, wrong_extras
 from playground.models import Dialect, Generation, Membership, Reference, VideoModel
 from playground.services import catalogue, estimates
-from playground.services.catalogue import Record
 from playground.services.estimates import Quote, Wanted
 from playground.services.runs import new_token
+from playground.views.create_prices import Chip, Present, around, picker_rows
 
+Offered = tuple[VideoModel, Wanted | None]
 LATEST = 12
 SHOWN_WIDTH = 216
 SHOWN_HEIGHT = 140
@@ -31,32 +31,6 @@ EXAMPLES = (
     "A lighthouse on a cliff in a storm, waves breaking below, aerial shot circling the lamp",
     "A tiny astronaut waters a single flower on a grey moon, Earth rising behind, warm light",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    value: str
-    label: str
-    checked: bool = False
-    disabled_because: str = ""
-    micros: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cheaper:
-    """A cheaper choice: pressing its label checks the chip with id `target`."""
-
-    target: str
-    label: str
-    micros: int
-
-
-@dataclass(frozen=True, slots=True)
-class PickerRow:
-    model: VideoModel
-    takes: Capabilities
-    record: Record | None
-    chosen: bool
 
 
 def picture_context(reference: Reference | None, draft: Draft, takes: Capabilities | None) -> dict[str, Any]:
@@ -130,36 +104,6 @@ def size_chips(takes: Capabilities, fitted: Fitted) -> tuple[list[Chip], list[Ch
     return shapes, qualities
 
 
-def length_chips(takes: Capabilities, wanted: Wanted, by: Membership) -> list[Chip]:
-    """Lengths with their price where it is already known: no gateway is asked for a chip."""
-    steps = list(takes.lengths.steps())
-    known = estimates.cached_quotes(by=by, wanted=[replace(wanted, seconds=seconds) for seconds in steps])
-    return [
-        Chip(
-            str(seconds),
-            _("%(n)d s") % {"n": seconds},
-            seconds == wanted.seconds,
-            micros=quote.total_micros if quote else None,
-        )
-        for seconds, quote in zip(steps, known, strict=True)
-    ]
-
-
-def cheaper_choices(lengths: Sequence[Chip], quote: Quote) -> list[Cheaper]:
-    """At most three lengths that cost less, by prices that are already known; fewer videos where more are asked for."""
-    total = quote.total_micros
-    if total is None:
-        return []
-    found = [
-        Cheaper(f"seconds-{chip.value}", chip.label, chip.micros)
-        for chip in lengths
-        if chip.micros is not None and chip.micros < total
-    ]
-    if quote.count > 1 and quote.unit_micros:
-        found.append(Cheaper("count-1", _("1 video"), quote.unit_micros))
-    return sorted(found, key=lambda choice: -choice.micros)[:3]
-
-
 def left_after(quote: Quote | None) -> int | None:
     """What would be left this month after the order."""
     if quote is None or quote.left_micros is None or quote.total_micros is None:
@@ -177,9 +121,16 @@ def per_second_micros(quote: Quote | None) -> int | None:
     return each if each and not over and each % UNIT_STEP_MICROS == 0 else None
 
 
-def picker_rows(models: Sequence[VideoModel], chosen: VideoModel) -> list[PickerRow]:
-    records: dict[UUID, Record] = catalogue.track_record(models=models)
-    return [PickerRow(model, model.takes, records.get(model.id), model.id == chosen.id) for model in models]
+def offered_as(models: Sequence[VideoModel], draft: Draft, reference: Reference | None) -> list[Offered]:
+    """Each model with what would be ordered of it, once it was chosen."""
+    return [
+        (model, None if reference and not model.takes.image_to_video else _wanted_of(model, draft, reference))
+        for model in models
+    ]
+
+
+def _wanted_of(model: VideoModel, draft: Draft, reference: Reference | None) -> Wanted:
+    return wanted_for(model, draft, fit(draft, model.takes), reference)
 
 
 def latest_generations(by: Membership) -> list[Generation]:
@@ -221,11 +172,33 @@ class Page:
     note: str = ""
     """What changed, or what is gone: said above the settings."""
 
-    def context(self, **more: Any) -> dict[str, Any]:
+    def present(self, models: Sequence[VideoModel], *, picker_is_open: bool) -> Present:
+        # What the form holds, from which another model would start.
+        draft = replace(
+            self.draft,
+            seconds=str(self.fitted.seconds),
+            seconds_other="",
+            shape=self.fitted.shape,
+            quality=self.fitted.quality,
+            audio="" if self.fitted.audio is None else str(self.fitted.audio).lower(),
+        )
+        return Present(
+            by=self.by,
+            wanted=self.wanted,
+            quote=self.quote,
+            offered=offered_as(models, draft, self.reference),
+            prompt_characters=len(tidy(self.draft.prompt)),
+            has_picture=self.reference is not None,
+            picker_is_open=picker_is_open,
+        )
+
+    def context(self, *, with_picker: bool = False, picker_is_open: bool = False, **more: Any) -> dict[str, Any]:
+        """`with_picker`: the list of models is drawn too, which looks up how each did; else only its prices."""
         takes = self.model.takes
         shapes, qualities = size_chips(takes, self.fitted)
-        lengths = length_chips(takes, self.wanted, self.by)
-        offers_length = any(chip.checked for chip in lengths)
+        models = catalogue.offered(by=self.by)
+        prices = around(self.present(models, picker_is_open=picker_is_open))
+        offers_length = any(chip.checked for chip in prices.lengths)
         return {
             "page": self,
             "draft": self.draft,
@@ -234,14 +207,18 @@ class Page:
             "fitted": self.fitted,
             "shapes": shapes,
             "qualities": qualities,
-            "lengths": lengths,
+            "lengths": prices.lengths,
+            "more_prices": prices.more,
+            "picker": picker_rows(models, self.model, prices.models) if with_picker else [],
+            "picker_is_open": picker_is_open,
+            "model_prices": [(model, prices.models.get(model.id, "")) for model in models],
             "other_length": "" if offers_length else str(self.fitted.seconds),
             "counts": [Chip(str(n), str(n), n == self.fitted.count) for n in range(1, MAX_COUNT + 1)],
             "quote": self.quote,
             "quote_state": self.quote.state.value if self.quote else "checking",
             "per_second_micros": per_second_micros(self.quote),
             "left_after": left_after(self.quote),
-            "cheaper": cheaper_choices(lengths, self.quote) if self.quote else [],
+            "cheaper": prices.cheaper,
             **picture_context(self.reference, self.draft, takes),
             "token": new_token(),
             "note": self.note,

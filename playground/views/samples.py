@@ -9,9 +9,12 @@ from django.utils import timezone
 from playground.domain.capabilities import Capabilities
 from playground.domain.status import Status
 from playground.models import Gateway, Generation, Membership, Run, Video, VideoModel
+from playground.services.catalogue import Record
+from playground.services.cheaper import Cheaper
 from playground.services.estimates import Quote, QuoteState
 from playground.views.cards import Card, card_of
-from playground.views.create_page import Chip, per_second_micros
+from playground.views.create_page import per_second_micros
+from playground.views.create_prices import Chip, PickerRow
 from playground.views.suggestions import Suggestion
 
 S = Status
@@ -107,9 +110,14 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
     needs = "This model needs a reference image. Add one to see the price."
     none = "This gateway gives no price for wan-2.6."
     capped: dict[str, Any] = {"left_micros": 41_200_000, "cap_micros": 50_000_000}
+    less = cheaper_samples()
     tight: dict[str, Any] = {"left_micros": 1_200_000, "cap_micros": 50_000_000}
     quotes: list[tuple[str, Quote | None, dict[str, Any]]] = [
-        ("fine", Quote(QuoteState.ESTIMATED, **fine, **capped), {"left_after": 40_360_000}),
+        (
+            "fine",
+            Quote(QuoteState.ESTIMATED, **fine, **capped),
+            {"left_after": 40_360_000, "cheaper": less},
+        ),
         ("play money", Quote(QuoteState.ESTIMATED, **fine, is_play_money=True), {}),
         ("tiny", Quote(QuoteState.ESTIMATED, **(fine | {"unit_micros": 3_000})), {}),
         ("moved", Quote(QuoteState.ESTIMATED, **fine), {"problem": "price_moved", "was_micros": 700_000}),
@@ -136,9 +144,43 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
     ]
 
 
+def cheaper_samples() -> list[Cheaper]:
+    """One of each kind that needs room, the greatest saving first."""
+    return [
+        Cheaper("model", "seedance-2.0", "Seedance 2.0 Lite", 240_000, 600_000),
+        Cheaper("seconds", "4", "4 s", 420_000, 420_000),
+        Cheaper("audio", "false", "silent", 560_000, 280_000),
+    ]
+
+
+def picker_samples() -> dict[str, Any]:
+    """The context of create/_picker.html: a price, none yet, none at all, and one that always fails."""
+    gateway, takes = Gateway(name="Lumenfall", slug="lumenfall"), Capabilities(image_to_video=True)
+    rows = [
+        ("Kling 3", {"price_note": "from $0.084 per second"}, None, "about $0.84 for these settings"),
+        ("Wan 2.6", {"price_note": "from $0.10 per second"}, Record(7, 10, 60, 180), "about $0.50 for 5 s"),
+        ("Sora 2", {"price_note": "from $0.10 per second", "lifecycle": "retiring"}, None, ""),
+        ("x" * 60, {}, Record(0, 5), ""),
+    ]
+    models = [
+        VideoModel(gateway=gateway, slug=name, name=name, owner="maker", capabilities=takes.to_json(), **fields)
+        for name, fields, _record, _price in rows
+    ]
+    picker = [
+        PickerRow(model, takes, record, chosen=model is models[0], price=price)
+        for model, (_name, _fields, record, price) in zip(models, rows, strict=True)
+    ]
+    return {"model": models[0], "picker": picker}
+
+
 def chip_samples() -> dict[str, list[Chip]]:
     return {
         "shape": [Chip(shape, shape, shape == "16:9") for shape in ("16:9", "9:16", "1:1", "21:9")],
         "quality": [Chip("720p", "720p", True), Chip("1080p", "1080p", disabled_because="with 16:9 only")],
-        "seconds": [Chip("4", "4 s", micros=420_000), Chip("8", "8 s", True, micros=840_000), Chip("12", "12 s")],
+        "seconds": [
+            Chip("4", "4 s", micros=420_000, room=5),
+            Chip("8", "8 s", True, micros=840_000, room=5),
+            Chip("12", "12 s", room=5),
+            Chip("20", "20 s"),
+        ],
     }

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from playground.views.access import MemberRequest, for_members
-from playground.views.samples import card_samples, chip_samples, price_samples
+from playground.views.samples import card_samples, chip_samples, picker_samples, price_samples
 
 
 @require_safe
@@ -18,6 +18,7 @@ def index(request: MemberRequest) -> HttpResponse:
         "cards": card_samples(request.membership),
         "prices": price_samples(request.membership),
         "chips": chip_samples(),
+        "models": picker_samples(),
         "tones": ["accent", "good", "warn", "bad", "unclear"],
     }
     return render(request, "styleguide/index.html", context)

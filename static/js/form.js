@@ -1,6 +1,7 @@
 // The Create form: price checks while choosing, a draft that survives everything, the count of characters, the key that sends.
 // Elements inside the form are replaced by answers, so everything is looked up when needed and events are caught on document.
 const DEBOUNCE = 300;
+const LOOKS = [600, 900, 1500, 2500, 4000];
 const PRICED = new Set(["model", "size", "shape", "quality", "seconds", "seconds_other", "count", "audio", "route", "parameters"]);
 const CLEARED = new Set(["seconds_other", "route", "parameters"]); // an empty one says something too
 const form = () => document.getElementById("create");
@@ -11,18 +12,41 @@ let timer = 0;
 let composing = false;
 let byKey = false;
 let picking = false;
+let looks = 0; // how often prices that are still to come were looked for since something was chosen
+let later = 0;
 let outdated = false; // what the price check on its way will answer: something was chosen or sent since
 
 // --- price
 function check() {
-  clearTimeout(timer);
-  outdated = false;
+  looks = 0;
   document.getElementById("order")?.classList.add("is-checking");
+  ask();
+}
+
+function ask() {
+  clearTimeout(timer);
+  clearTimeout(later);
+  outdated = false;
+  const picker = form().querySelector("[name=picker]");
+  if (picker) picker.value = form().querySelector(".picker").open ? "open" : "";
   document.getElementById("price-check")?.dispatchEvent(new CustomEvent("check"));
+}
+
+// Prices of other choices are being asked for: look again in a while, with nothing on the page saying so, and not while
+// something half typed would be sent along.
+function lookLater() {
+  clearTimeout(later);
+  if (!document.getElementById("lengths")?.hasAttribute("data-more") || looks >= LOOKS.length) return;
+  later = setTimeout(() => {
+    if (outdated || document.hidden || document.activeElement?.matches("#route, #parameters")) return;
+    looks += 1;
+    ask();
+  }, LOOKS[looks]);
 }
 
 function checkSoon() {
   clearTimeout(timer);
+  clearTimeout(later);
   outdated = true;
   document.getElementById("order")?.classList.add("is-checking");
   timer = setTimeout(check, DEBOUNCE);
@@ -67,7 +91,7 @@ function save() {
   try {
     const values = {};
     for (const [name, value] of new FormData(form())) {
-      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "person", "accept_unpriced", "model_shown", "parent"].includes(name)) values[name] = value;
+      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "person", "accept_unpriced", "model_shown", "parent", "picker"].includes(name)) values[name] = value;
     }
     keptIn().setItem(key(), JSON.stringify(values));
   } catch {
@@ -191,14 +215,33 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("pointerdown", () => (byKey = false));
 
-// Buttons that only ask for the price never order.
+// Buttons that only ask for the price, or change the form, never order.
 document.addEventListener(
   "submit",
   (event) => {
-    if (event.target !== form() || !event.submitter?.hasAttribute("data-check")) return;
+    const { submitter } = event;
+    if (event.target !== form() || !(submitter?.hasAttribute("data-check") || submitter?.name === "cheaper")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    if (submitter.name === "cheaper") payLess(submitter);
     check();
+  },
+  true,
+);
+
+// A cheaper choice is a press on the chip of that name and value. The keyboard stays in the panel that will change.
+function payLess(button) {
+  const [name, ...rest] = button.value.split("=");
+  const value = rest.join("=");
+  [...form().elements].find((field) => field.name === name && field.value === value && field.type === "radio")?.click();
+  if (document.activeElement === button) document.getElementById("cheaper").focus({ preventScroll: true });
+}
+
+// The prices of all models are asked for once their list is opened. The event does not bubble.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (form()?.contains(event.target) && event.target.matches(".picker[open]") && !outdated && !picking) ask();
   },
   true,
 );
@@ -252,6 +295,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   }
   if (document.querySelector(".job")) document.querySelector(".create__empty")?.replaceChildren();
   document.querySelector("#create [autofocus]")?.focus();
+  lookLater();
 });
 
 // Before a press is sent: nothing is asked about prices any more.
@@ -272,4 +316,5 @@ if (form()) {
   if (form().hasAttribute("data-htmx-powered")) restore();
   else document.addEventListener("htmx:after:process", restore, { once: true });
   count();
+  lookLater();
 }
