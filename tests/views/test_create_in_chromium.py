@@ -1,13 +1,17 @@
 """The Create form in a real browser, with prices from the test: what stands in it is what would be sent."""
 
+from dataclasses import replace
+
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities, Lengths
-from playground.services import estimates
+from playground.models import Run
+from playground.services import ahead, estimates
 from tests import factories
 from tests.browser.conftest import jpeg, picture
+from tests.services.test_ahead import really_start
 from tests.views.conftest import becomes_true
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -156,3 +160,47 @@ def test_wrong_parameters_are_said_as_they_are_left_and_a_cleared_provider_stays
     page.locator("#prompt").focus()
     becomes_true(page, "document.querySelector('#parameters').getAttribute('aria-invalid') === 'false'")
     assert page.locator("#parameters-said").inner_text() == ""
+
+
+def test_cheaper_choice_pressed_lowers_the_price_keeps_what_was_typed_and_orders_nothing(page, admin, monkeypatch):
+    """Prices are 5 cents a second, twice that with sound, and come one after the other as the gateway gives them."""
+    cache.clear()
+    monkeypatch.setattr(ahead, "start", really_start)
+    asked = []
+
+    def dry_run(wanted, *, ends_at):
+        asked.append((wanted.model.slug, wanted.seconds, wanted.audio))
+        micros = 50_000 * wanted.seconds * (2 if wanted.audio else 1)
+        return {"state": "estimated", "unit_micros": micros, "provider": "fal"}
+
+    monkeypatch.setattr(estimates, "_dry_run", dry_run)
+    gateway = factories.make_gateway(slug="sandbox", is_default=True)
+    takes = Capabilities(sizes=("1280x720",), lengths=Lengths(choices=(4, 8)), audio_switch=True)
+    factories.make_model("m", gateway=gateway, takes=takes)
+    factories.make_model("other", gateway=gateway, takes=replace(takes, audio_switch=False))
+    page.goto("/create/?model=m&seconds=8")
+    page.fill("#prompt", "A long idea of mine")
+    becomes_true(page, "document.querySelectorAll('.cheaper__choice').length === 2")
+    assert page.locator("#lengths .money").all_inner_texts() == ["$0.40", "$0.80"]
+    assert page.locator(".cheaper__choice").all_inner_texts() == [
+        "4 s\n$0.40\n, saves $0.40",
+        "silent\n$0.40\n, saves $0.40",
+    ]
+    assert ("other", 8, None) not in asked  # it would lose the sound, and its list is closed
+
+    page.locator("#cheaper-audio").focus()
+    page.keyboard.press("Enter")
+    becomes_true(page, "document.querySelector('#generate').textContent.includes('$0.40')")
+    assert page.evaluate("document.activeElement.id") == "cheaper"
+    assert page.locator("[name=audio][value=false]").is_checked()
+    assert page.input_value("#prompt") == "A long idea of mine"
+    becomes_true(page, "document.querySelector('.cheaper').textContent.includes('$0.20')")
+    page.locator("#cheaper-seconds").click()
+    becomes_true(page, "document.querySelector('#generate').textContent.includes('$0.20')")
+    assert page.locator("#seconds-4").is_checked()
+
+    page.locator(".picker__face").click()
+    becomes_true(page, "document.querySelectorAll('.picker__price').length === 2")
+    becomes_true(page, "!document.querySelector('#lengths').hasAttribute('data-more')")
+    assert not Run.objects.exists()
+    assert len(asked) == len(set(asked))
