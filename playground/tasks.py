@@ -69,3 +69,14 @@ def housekeeping() -> None:
     with slots.taken("work", slots.WORK) as free:
         if free:
             tidy()
+
+
+def reconcile(reconciliation_id: str) -> None:
+    from playground.services import slots
+    from playground.services.reconcile import put_off, run_stored
+
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            run_stored(UUID(reconciliation_id))
+        else:
+            put_off(reconciliation_id)

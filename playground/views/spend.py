@@ -3,12 +3,16 @@
 from datetime import date
 from typing import Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST, require_safe
 
+from playground.services import reconcile as comparing
 from playground.services import spend
-from playground.views.access import MemberRequest, for_members
+from playground.views import spend_reconcile
+from playground.views.access import MemberRequest, for_admins, for_members
 from playground.views.spend_chart import chart
 
 
@@ -36,6 +40,37 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     answer["Cache-Control"] = "private, no-store"
     return answer
+
+
+@require_safe
+@for_admins
+def reconcile(request: MemberRequest) -> HttpResponse:
+    """The last comparison with the gateway; while one is under way, htmx asks again for the part that changes."""
+    context = _compared(request)
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "spend/_result.html", context)
+    return render(request, "spend/reconcile.html", context)
+
+
+@require_POST
+@for_admins
+def compare(request: MemberRequest) -> HttpResponse:
+    """Have the worker compare now. Starts nothing while a comparison is under way."""
+    context = _compared(request)
+    if context["gateway"] is None:
+        raise Http404
+    comparing.start(gateway=context["gateway"], month=context["month"], by=request.membership.user)
+    query = urlencode({"month": f"{context['month']:%Y-%m}", "gateway": context["gateway"].slug})
+    return HttpResponseRedirect(f"{reverse('spend.reconcile')}?{query}", status=303)
+
+
+def _compared(request: MemberRequest) -> dict[str, Any]:
+    by, month = request.membership, asked_month(request)
+    choices = spend_reconcile.gateways_of(by)
+    slug = request.GET.get("gateway", "") or request.POST.get("gateway", "")
+    gateway = next((one for one in choices if one.slug == slug), choices[0] if choices else None)
+    context = _around(spend.months(by), month, spend.this_month(by)) | {"gateway": gateway, "gateways": choices}
+    return context | (spend_reconcile.result(by, gateway, month) if gateway else {})
 
 
 def asked_month(request: MemberRequest) -> date:

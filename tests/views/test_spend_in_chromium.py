@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from tests import factories
 from tests.support.money import order
+from tests.views.test_spend_reconcile import difference, month_of, stored
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,4 +40,22 @@ def test_spend_is_readable_for_everyone_with_long_names_too(page, admin):
     bars = page.locator("svg .chart__cost").all()
     heights = [bar.bounding_box()["height"] for bar in bars]
     assert max(heights) > 40
+    look(page)
+
+
+def test_comparison_is_readable_for_everyone_and_asks_by_itself_until_it_is_done(page, admin):
+    gateway = factories.make_gateway(is_sandbox=False, is_default=True, name="gateway.example", has_request_log=True)
+    generation = order(by=admin, model=factories.make_model(gateway=gateway), cost=105_000)
+    page.goto("/spend/reconcile/")
+    page.click("text=Compare now")
+    page.wait_for_selector("text=Comparing.")
+    page.evaluate("window.isTheSamePage = true")
+    mine = difference(order_id=str(generation.id), team_id=str(admin.team_id), request_id="req_" + "x" * 200)
+    rows = [mine, difference("unknown_there", ours=None, model="m" * 150)]
+    tally = {"orders": 1, "ours": 105_000, "theirs": 105_001, "aside": 7_000_000}
+    tallies = {str(admin.team_id): tally}
+    stored(gateway, month_of(admin), differences=rows, difference_count=2, tallies=tallies, balance_micros=5_000_000)
+    page.wait_for_selector("text=2 differences.")
+    assert page.evaluate("window.isTheSamePage")
+    assert page.locator("text=Comparing.").count() == 0
     look(page)
