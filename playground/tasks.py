@@ -80,3 +80,21 @@ def reconcile(reconciliation_id: str) -> None:
             run_stored(UUID(reconciliation_id))
         else:
             put_off(reconciliation_id)
+
+
+def look_up(generation_id: str, claim_id: str) -> None:
+    from playground.services import slots
+    from playground.services.lookups import look_up as look
+
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            look(UUID(generation_id), UUID(claim_id))
+
+
+def probe_gateways() -> None:
+    from playground.services import slots
+    from playground.services.pauses import probe_due
+
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            probe_due()

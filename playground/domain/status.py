@@ -37,7 +37,7 @@ class Status(StrEnum):
 S = Status
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    S.QUEUED: frozenset({S.SUBMITTING, S.CANCELLED}),
+    S.QUEUED: frozenset({S.SUBMITTING, S.SUBMITTED, S.CANCELLED}),
     S.SUBMITTING: frozenset({S.SUBMITTED, S.RUNNING, S.QUEUED, S.REJECTED, S.UNKNOWN}),
     S.SUBMITTED: frozenset({S.RUNNING, S.COMPLETED, S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST}),
     S.RUNNING: frozenset({S.SUBMITTED, S.COMPLETED, S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST}),
@@ -47,7 +47,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.CANCELLED: frozenset({S.COMPLETED}),
     S.EXPIRED: frozenset({S.COMPLETED}),
     S.DONE: frozenset(),
-    S.REJECTED: frozenset(),
+    S.REJECTED: frozenset({S.SUBMITTED}),
     S.FAILED: frozenset(),
     S.LOST: frozenset(),
     S.OUTPUT_LOST: frozenset(),

@@ -87,17 +87,25 @@ def note(generation_id: UUID, kind: str, *, now: datetime, data: dict[str, Any] 
 
 
 def claim(
-    generation_id: UUID, *, source: Status, target: Status, event: str, now: datetime, **fields: Any
+    generation_id: UUID,
+    *,
+    source: Status,
+    target: Status,
+    event: str,
+    now: datetime,
+    data: dict[str, Any] | None = None,
+    **fields: Any,
 ) -> UUID | None:
     """Take the row for CLAIM_FOR by moving it. None when somebody else was first.
 
-    Whether a row is due is the caller's question: a fresh one is claimed before its due time, which only says when the
-    sweep would look after it.
+    `fields` are written with the row, `data` goes into the event. Whether a row is due is the caller's question: a
+    fresh one is claimed before its due time, which only says when the sweep would look after it.
     """
     claim_id = uuid4()
     fields |= {"claim_id": claim_id, "next_check_at": now + CLAIM_FOR}
     taken = advance(
-        Move(generation_id=generation_id, source=source, target=target, event=event, fields=fields), now=now
+        Move(generation_id=generation_id, source=source, target=target, event=event, data=data or {}, fields=fields),
+        now=now,
     )
     return claim_id if taken else None
 
@@ -108,6 +116,11 @@ def reclaim(generation_id: UUID, *, status: Status, now: datetime, **fields: Any
     rows = Generation.objects.filter(id=generation_id, status=status, next_check_at__lte=now)
     taken = rows.update(claim_id=claim_id, next_check_at=now + CLAIM_FOR, **fields)
     return claim_id if taken else None
+
+
+def holds(generation_id: UUID, claim_id: UUID) -> bool:
+    """Whether the claim is still the row's, locked until the end of the transaction."""
+    return Generation.objects.select_for_update().filter(id=generation_id, claim_id=claim_id).exists()
 
 
 def renew(generation_id: UUID, claim_id: UUID, *, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from playground.models import Membership
-from playground.services import budgets, price_checks
+from playground.services import budgets, pauses, price_checks
 from playground.services.price_checks import LEAST_S, QuoteState
 from playground.services.quotes import Quote
 from playground.services.turns import turn
@@ -115,10 +115,14 @@ def _last_price(kept: dict[str, dict[str, Any]], keys: Iterable[str]) -> dict[st
 
 def _unasked(wanted: Wanted) -> dict[str, Any] | None:
     """What holds without any gateway's word."""
+    gateway = wanted.model.gateway
+    if gateway.paused_at:
+        state = QuoteState.ACCOUNT_EMPTY if gateway.paused_reason == pauses.BALANCE else QuoteState.UNAVAILABLE
+        return {"state": state, "message": pauses.words(gateway)}
     if wanted.model.takes.needs_reference and not wanted.references:
         message = _("This model needs a reference image. Add one to see the price.")
         return {"state": QuoteState.NEEDS_INPUT, "field": "reference", "message": message}
-    return None if wanted.model.gateway.has_dry_run else price_checks.no_price(wanted.model)
+    return None if gateway.has_dry_run else price_checks.no_price(wanted.model)
 
 
 def _checked_at(answer: dict[str, Any]) -> float:

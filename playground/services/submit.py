@@ -17,29 +17,27 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import STOPPABLE, Status
-from playground.gateway.errors import (
-    AccountRefused,
-    GatewayError,
-    InFlight,
-    NotSent,
-    Outcome,
-    Refused,
-    Throttled,
-)
+from playground.gateway.errors import GatewayError, NotSent
 from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import engine, gateways, ledger
+from playground.services import engine, gateways, ledger, pauses, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
+from playground.services.parking import LOOKED_FOR, give_up_sending, park
+from playground.services.replies import may_send_again, put_back, refused_or_unclear
 
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 150
 AGAIN_S = 1.0
 CANCEL_TIMEOUT_S = 60
-MAX_TRIES = 6
-BACKOFF_S = (1, 2, 5, 15, 60, 120)
 POLL_AFTER = timedelta(seconds=1)
+PAUSED_LOOK = timedelta(seconds=30)
+"""How often the deadline of an order of a paused gateway is looked at."""
+AT_ONCE = 3
+"""Orders on their way to one gateway from one machine."""
+ANSWERED_LATE = (Status.UNKNOWN, Status.QUEUED, Status.REJECTED)
+"""Where an admin may have put an order whose answer comes after all: from a sender that was frozen."""
 
 
 def submit_queued(generation_id: UUID) -> None:
@@ -47,38 +45,83 @@ def submit_queued(generation_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.attempts:
         return
-    # fault: before-claim
-    claim_id = claim_queued(generation, now=timezone.now())
-    if claim_id is not None:
-        generation.refresh_from_db()
-        _send(generation, claim_id)
+    with slots.taken(*_lane(generation)) as free:
+        if not free:
+            put_off(str(generation_id), "")
+            return
+        # fault: before-claim
+        claim_id = claim_queued(generation, now=timezone.now())
+        if claim_id is not None:
+            generation.refresh_from_db()
+            _send(generation, claim_id)
+
+
+def _lane(generation: Generation) -> tuple[str, int]:
+    """Few orders at once to one gateway: when it refuses the account, so many more at most are on their way."""
+    return f"send-{generation.gateway_id}", AT_ONCE
 
 
 def claim_queued(generation: Generation, *, now: datetime) -> UUID | None:
-    """Claim a queued row for sending. Past its deadline it is ended for free instead."""
+    """Claim a queued row for sending. Past its deadline it is ended for free; while its gateway is paused it waits."""
     if generation.deadline_at and now >= generation.deadline_at:
         give_up_waiting(generation, now=now)
         return None
-    fields = {"attempts": generation.attempts + 1, "sent_at": generation.sent_at or now}
+    if generation.gateway.paused_at:
+        engine.push_back([generation.id], status=Status.QUEUED, until=_after_pause(generation, now), now=now)
+        return None
+    number = generation.attempts + 1
+    fields = {"attempts": number, "sent_at": generation.sent_at or now}
     return engine.claim(
-        generation.id, source=Status.QUEUED, target=Status.SUBMITTING, event="sending", now=now, **fields
+        generation.id,
+        source=Status.QUEUED,
+        target=Status.SUBMITTING,
+        event="sending",
+        now=now,
+        data={"try": number},
+        **fields,
     )
 
 
-def take_over(generation: Generation, *, now: datetime) -> UUID | None:
-    """Claim a row whose sender went silent, to send the same order again; park it where that might pay twice.
+def _after_pause(generation: Generation, now: datetime) -> datetime:
+    """When a row of a paused gateway is looked at again, should nobody make it due before: at its deadline at last."""
+    return min(now + PAUSED_LOOK, generation.deadline_at or now + PAUSED_LOOK)
 
-    The silent sender may have been heard by the gateway, so from now on nothing but an answer proves otherwise.
+
+def take_over(generation: Generation, *, now: datetime) -> UUID | None:
+    """Claim a row that is due while it is being sent, to send the same order again; None when that is not to be done.
+
+    Its sender went silent, or its last answer was unclear. A silent sender may have been heard by the gateway, so from
+    now on nothing but an answer proves otherwise.
     """
-    if not may_send_again(generation, now=now):
-        park(generation, code=generation.error_code or "sender_lost", message="", now=now)
+    if generation.error_code == LOOKED_FOR:
+        _look_up(generation, now=now)
         return None
-    fields = {
-        "attempts": generation.attempts + 1,
-        "unclear_at": generation.unclear_at or now,
-        "version": F("version") + 1,
-    }
-    return engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
+    is_counted = generation.claim_id is None
+    again = may_send_again(generation, now=now, is_counted=is_counted)
+    if again and generation.gateway.paused_at:
+        engine.push_back([generation.id], status=Status.SUBMITTING, until=now + PAUSED_LOOK, now=now)
+        return None
+    fields = {"unclear_at": generation.unclear_at or now, "version": F("version") + 1}
+    if again:
+        fields["attempts"] = generation.attempts + 1
+    with transaction.atomic():
+        claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
+        if claim_id is None:
+            return None
+        if not is_counted:
+            engine.note(generation.id, "sender_lost", now=now, data={"try": generation.attempts})
+        if again:
+            engine.note(generation.id, "sent_again", now=now, data={"try": generation.attempts + 1})
+            return claim_id
+        code = generation.error_code or "sender_lost"
+        give_up_sending(generation, code=code, message=generation.error_message, now=now, claim_id=claim_id)
+    return None
+
+
+def _look_up(generation: Generation, *, now: datetime) -> None:
+    claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now)
+    if claim_id is not None:
+        queue.enqueue("look_up", str(generation.id), str(claim_id), timeout_s=TIMEOUT_S)
 
 
 def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
@@ -86,8 +129,11 @@ def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.state is not Status.SUBMITTING or generation.claim_id != claim_id:
         return
-    if engine.renew(generation_id, claim_id, now=timezone.now()):
-        _send(generation, claim_id)
+    with slots.taken(*_lane(generation)) as free:
+        if not free:
+            put_off(str(generation_id), str(claim_id))
+        elif engine.renew(generation_id, claim_id, now=timezone.now()):
+            _send(generation, claim_id)
 
 
 def put_off(generation_id: str, claim_id: str) -> None:
@@ -106,6 +152,10 @@ def _read(generation_id: UUID) -> Generation | None:
 
 
 def _send(generation: Generation, claim_id: UUID) -> None:
+    """One try. A pause that came since the claim is kept too: nothing is sent."""
+    if pauses.is_paused(generation.gateway_id):
+        _wait_for_gateway(generation, claim_id)
+        return
     # fault: intent-committed
     try:
         with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
@@ -113,20 +163,22 @@ def _send(generation: Generation, claim_id: UUID) -> None:
     except gateways.GatewayNotConfigured as error:
         not_configured = NotSent(str(error), code="not_configured")
         not_configured.retry_after_s = 60.0
-        _refused_or_unclear(generation, claim_id, not_configured)
+        refused_or_unclear(generation, claim_id, not_configured)
     except GatewayError as error:
-        _refused_or_unclear(generation, claim_id, error)
+        refused_or_unclear(generation, claim_id, error)
     else:
         # fault: answer-read
         _accepted(generation, claim_id, job)
 
 
-def may_send_again(generation: Generation, *, now: datetime) -> bool:
-    """After an unclear answer: only with a key that the gateway honours and still remembers, a few times."""
-    if not generation.gateway.honours_idempotency_key or generation.attempts >= MAX_TRIES:
-        return False
-    trusted = timedelta(seconds=generation.gateway.key_trusted_seconds)
-    return generation.sent_at is not None and now < generation.sent_at + trusted
+def _wait_for_gateway(generation: Generation, claim_id: UUID) -> None:
+    now = timezone.now()
+    told = {"try": generation.attempts, "code": "paused"}
+    if generation.unclear_at is None:
+        put_back(generation, claim_id, due=_after_pause(generation, now), now=now, told=told)
+        return
+    rows = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id)
+    rows.update(claim_id=None, next_check_at=now + PAUSED_LOOK)
 
 
 def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
@@ -147,7 +199,7 @@ def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
     }
     if target is Status.RUNNING:
         fields["started_at"] = now
-    ways = ((Status.SUBMITTING, target), (Status.UNKNOWN, Status.SUBMITTED))
+    ways = ((Status.SUBMITTING, target), *((late, Status.SUBMITTED) for late in ANSWERED_LATE))
     try:
         for source, reached in ways:
             move = Move(generation.id, source, reached, "submitted", data={"try": generation.attempts}, fields=fields)
@@ -158,111 +210,14 @@ def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
         log.error("upstream_id_taken", generation=str(generation.id), upstream_id=job.id)
         park(generation, code="id_taken", message="", now=now)
         return
-    log.warning("answer_came_too_late", generation=str(generation.id), upstream_id=job.id, claim=str(claim_id))
+    _answered_otherwise(generation, job, now=now)
 
 
-def _refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayError) -> None:
-    """What an error means for the order. After an unclear try a later "no" proves nothing: the first may be made."""
-    now = timezone.now()
-    is_clear = error.outcome is not Outcome.UNCLEAR
-    may_pass = isinstance(error, NotSent | Throttled | InFlight)
-    if generation.unclear_at is not None and is_clear and not may_pass:
-        park(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
-    elif generation.unclear_at is not None or not is_clear:
-        _unclear(generation, claim_id, error, now=now)
-    elif isinstance(error, NotSent) or (isinstance(error, Throttled) and generation.attempts < MAX_TRIES):
-        _wait(generation, claim_id, code=error.code, message=error.message, after_s=error.retry_after_s)
-    else:
-        _reject(generation, claim_id, kind=_kind_of(error), error=error, now=now)
-
-
-def _kind_of(error: GatewayError) -> str:
-    if isinstance(error, Throttled):
-        return "busy"
-    if isinstance(error, AccountRefused):
-        return "balance" if error.reason == "balance" else "key"
-    return error.kind.value if isinstance(error, Refused) else "other"
-
-
-def _unclear(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
-    if isinstance(error, InFlight) or may_send_again(generation, now=now):
-        _same_key_later(generation, claim_id, error, now=now)
-    else:
-        park(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
-
-
-def _pause_s(generation: Generation, after_s: float | None) -> float:
-    step = BACKOFF_S[min(generation.attempts, len(BACKOFF_S)) - 1]
-    return min(max(after_s or 0.0, step), 300.0)
-
-
-def _wait(generation: Generation, claim_id: UUID, *, code: str, message: str, after_s: float | None) -> None:
-    """Nothing was taken: back to the queue, to be sent again later with the same key."""
-    now = timezone.now()
-    due = now + timedelta(seconds=_pause_s(generation, after_s))
-    engine.advance(
-        Move(
-            generation.id,
-            Status.SUBMITTING,
-            Status.QUEUED,
-            "put_back",
-            claim=claim_id,
-            data={"code": code},
-            fields={"next_check_at": due, "claim_id": None, "error_code": code[:100], "error_message": message},
-        ),
-        now=now,
-    )
-
-
-def _same_key_later(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
-    """Unclear, but the gateway honours the key: stay in `submitting`, the sweep sends the same order again."""
-    due = now + timedelta(seconds=_pause_s(generation, error.retry_after_s))
-    with transaction.atomic():
-        kept = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id).update(
-            next_check_at=due,
-            error_code=error.code[:100],
-            unclear_at=generation.unclear_at or now,
-            version=F("version") + 1,
-        )
-        if kept:
-            engine.note(generation.id, "answer_unclear", now=now, data={"code": error.code, "try": generation.attempts})
-
-
-def _reject(generation: Generation, claim_id: UUID, *, kind: str, error: GatewayError, now: datetime) -> None:
-    fields = {
-        "error_kind": kind,
-        "error_code": (error.gateway_code or error.code)[:100],
-        "error_message": error.message,
-        "request_id": error.request_id[:255],
-        "next_check_at": None,
-        "claim_id": None,
-        "ended_at": now,
-    }
-    with transaction.atomic():
-        move = Move(
-            generation.id,
-            Status.SUBMITTING,
-            Status.REJECTED,
-            "refused",
-            claim=claim_id,
-            data={"kind": kind, "code": error.code, "http_status": error.status},
-            fields=fields,
-        )
-        if engine.advance(move, now=now):
-            ledger.release(generation=generation, at=now)
-
-
-def park(generation: Generation, *, code: str, message: str, now: datetime, claim_id: UUID | None = None) -> None:
-    """It may have been taken and nobody can tell: a person decides, the money stays set aside, nothing is sent."""
-    fields = {
-        "error_code": code[:100],
-        "error_message": message,
-        "next_check_at": None,
-        "claim_id": None,
-    }
-    move = Move(generation.id, Status.SUBMITTING, Status.UNKNOWN, "answer_lost", claim_id, {"code": code}, None, fields)
-    if engine.advance(move, now=now):
-        log.error("order_unclear", generation=str(generation.id), code=code)
+def _answered_otherwise(generation: Generation, job: Job, *, now: datetime) -> None:
+    """An answer for an order that has one already: usually the same. Another id may be a second charge."""
+    if not Generation.objects.filter(id=generation.id, upstream_id=job.id[:255]).exists():
+        engine.note(generation.id, "other_id_told", now=now, data={"upstream_id": job.id[:255]})
+        log.error("order_answered_with_another_id", generation=str(generation.id), upstream_id=job.id)
 
 
 def give_up_waiting(generation: Generation, *, now: datetime) -> None:
@@ -292,7 +247,8 @@ def ask_to_stop(generation_id: UUID) -> None:
         with transaction.atomic():
             engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
             # The button comes back: the request may be made again.
-            Generation.objects.filter(id=generation.id).update(stop_requested_at=None, version=F("version") + 1)
+            still = Generation.objects.filter(id=generation.id, status__in=STOPPABLE)
+            still.update(stop_requested_at=None, version=F("version") + 1)
         return
     engine.note(generation.id, "stop_delivered", now=now)
     Generation.objects.filter(id=generation.id, status__in=STOPPABLE).update(next_check_at=now)

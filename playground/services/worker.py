@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from playground import queue
-from playground.services import catalogue, leases, sweep, warmup
+from playground.services import catalogue, leases, pauses, sweep, warmup
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,7 @@ ASLEEP_S = 3.0
 """Two looks further apart than this: this process was held up, so it cannot judge the cluster by the clock."""
 STOP_GRACE_S = 4.0
 CATALOGUE_LOOK_S = 5.0
+PROBE_LOOK_S = 5.0
 TIDY_EVERY = timedelta(hours=1)
 PR_SET_PDEATHSIG = 1
 
@@ -109,6 +110,7 @@ class Watcher:
             sweep.seed()
         self._every("beat", BEAT_EVERY_S, self._beat)
         self._every("catalogue", CATALOGUE_LOOK_S, self._sync)
+        self._every("probe", PROBE_LOOK_S, self._probe)
         self._every("tidy", TIDY_EVERY.total_seconds(), self._tidy)
 
     def _every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
@@ -123,6 +125,10 @@ class Watcher:
     def _sync(self) -> None:
         if catalogue.is_due(now=timezone.now()):
             queue.enqueue("sync_catalogue", timeout_s=120)
+
+    def _probe(self) -> None:
+        if pauses.is_due(now=timezone.now()):
+            queue.enqueue("probe_gateways", timeout_s=pauses.PROBE_TIMEOUT_S)
 
     def _tidy(self) -> None:
         queue.enqueue("housekeeping", timeout_s=600, delay_s=60)

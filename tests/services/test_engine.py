@@ -10,10 +10,10 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.money import set_aside_micros
 from playground.domain.status import IllegalMove, Status
-from playground.gateway.errors import AccountRefused, NotFound, NotSent
+from playground.gateway.errors import AccountRefused, NotFound, NotSent, Refused
 from playground.gateway.types import Job, JobState
-from playground.models import Generation, Video
-from playground.services import collect, engine, outcomes, runs, saving, submit, sweep
+from playground.models import Gateway, Generation, Video
+from playground.services import collect, doubts, engine, outcomes, parking, replies, runs, saving, submit, sweep
 from playground.services.engine import Move
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 
@@ -125,7 +125,7 @@ def test_key_older_than_the_gateway_is_trusted_is_not_sent_again(queued: Generat
     now = timezone.now()
     queued.sent_at, queued.attempts = now - timedelta(seconds=queued.gateway.key_trusted_seconds), 1
 
-    assert not submit.may_send_again(queued, now=now)
+    assert not replies.may_send_again(queued, now=now)
 
 
 def test_saver_killed_in_the_middle_is_succeeded(bench: Bench, queued: Generation) -> None:  # noqa: F811
@@ -287,6 +287,7 @@ def test_order_that_never_comes_is_forgotten_after_a_day_and_its_money_freed(ben
     ("error", "ends"),
     [
         (AccountRefused("empty", reason="balance", status=402), Status.UNKNOWN),
+        (Refused("no such model", status=404), Status.UNKNOWN),
         (NotSent("no connection"), Status.SUBMITTING),
     ],
 )
@@ -294,9 +295,10 @@ def test_a_clear_no_after_an_unclear_try_is_no_proof(queued: Generation, error: 
     claim = submit.claim_queued(queued, now=timezone.now())
     assert claim is not None
     Generation.objects.filter(id=queued.id).update(unclear_at=timezone.now())
+    Gateway.objects.update(has_request_log=False)
     queued.refresh_from_db()
 
-    submit._refused_or_unclear(queued, claim, error)  # type: ignore[arg-type]
+    replies.refused_or_unclear(queued, claim, error)  # type: ignore[arg-type]
 
     queued.refresh_from_db()
     assert queued.state is ends
@@ -307,7 +309,7 @@ def test_a_clear_no_after_an_unclear_try_is_no_proof(queued: Generation, error: 
 def test_id_that_comes_after_an_order_was_parked_is_kept(queued: Generation, state: JobState) -> None:
     claim = submit.claim_queued(queued, now=timezone.now())
     assert claim is not None
-    submit.park(queued, code="sender_lost", message="", now=timezone.now())
+    parking.park(queued, code="sender_lost", message="", now=timezone.now())
 
     submit._accepted(queued, claim, Job(id="paid-1", state=state))
 
@@ -368,8 +370,9 @@ def seen_running(bench: Bench, run: object) -> Generation:  # noqa: F811
 
 def test_order_is_lost_only_while_the_gateway_knows_our_key(bench: Bench, settings: object) -> None:  # noqa: F811
     generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
-    old = timezone.now() - outcomes.LOST_AFTER - timedelta(minutes=1)
+    old = timezone.now() - doubts.LOST_AFTER - timedelta(minutes=1)
     Generation.objects.filter(id=generation.id).update(submitted_at=old, not_found_count=4)
+    engine.note(generation.id, "not_found", now=old)
     generation.refresh_from_db()
     port, settings.SANDBOX_PORT = settings.SANDBOX_PORT, 1  # type: ignore[attr-defined]
     answers = [(generation, NotFound("not found", status=404))]

@@ -1,0 +1,103 @@
+"""What one round of a gateway's answers leads to, written in one transaction with few statements."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+
+from playground.domain.status import LATE_SUCCESS, STOPPABLE
+from playground.models import Generation
+from playground.services import engine, ledger
+from playground.services.engine import Move
+
+STILL_ASKED = STOPPABLE | LATE_SUCCESS
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(slots=True)
+class Batch:
+    asked_at: datetime
+    moves: list[Move] = field(default_factory=list)
+    settled: dict[UUID, int | None] = field(default_factory=dict)
+    """Generation to cost; None gives the money back."""
+    same: dict[UUID, float] = field(default_factory=dict)
+    """Unchanged generation to seconds until the next question."""
+    progress: dict[UUID, int] = field(default_factory=dict)
+    failed: dict[UUID, float] = field(default_factory=dict)
+    missing: dict[UUID, float] = field(default_factory=dict)
+    """Unknown at the gateway, which counts, to seconds until the next question."""
+    first_missing: list[UUID] = field(default_factory=list)
+    found_again: list[UUID] = field(default_factory=list)
+    closed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    """Stopped or given-up generation, not looked for any more, to what was learnt last."""
+
+    def unless_set(self, now: datetime, seconds: float) -> Case:
+        """The next due time, but for a row that somebody else has given one since the question went out."""
+        due = Value(now + timedelta(seconds=seconds))
+        return Case(When(next_check_at__gt=self.asked_at, then=F("next_check_at")), default=due)
+
+
+def write(batch: Batch, *, now: datetime) -> None:
+    with transaction.atomic():
+        changed = set(engine.advance_many(batch.moves, now=now))
+        _write_times(batch, now=now)
+        changed |= _write_closed(batch)
+        # fault: before-settle
+        for generation_id, cost in batch.settled.items():
+            if generation_id in changed:
+                _close_money(generation_id, cost, now=now)
+    # fault: poll-written
+
+
+def _write_times(batch: Batch, *, now: datetime) -> None:
+    """One UPDATE for all rows that get the same value: five hundred answers are some dozens of statements.
+
+    Of rows that somebody else moved on meanwhile nothing is written: their due time is that of a claim.
+    """
+    asked = Generation.objects.filter(status__in=STILL_ASKED)
+    waiting = asked.filter(next_check_at__isnull=False)
+    for seconds, ids in _by_value({row: round(seconds, 1) for row, seconds in batch.same.items()}):
+        next_at = batch.unless_set(now, seconds)
+        waiting.filter(id__in=ids).update(next_check_at=next_at, last_checked_at=now, poll_failures=0)
+    for seconds, ids in _by_value(batch.failed):
+        again_at = now + timedelta(seconds=seconds)
+        waiting.filter(id__in=ids).update(next_check_at=again_at, poll_failures=F("poll_failures") + 1)
+    for seconds, ids in _by_value(batch.missing):
+        again_at = now + timedelta(seconds=seconds)
+        waiting.filter(id__in=ids).update(next_check_at=again_at, not_found_count=F("not_found_count") + 1)
+    for progress, ids in _by_value(batch.progress):
+        asked.filter(id__in=ids).update(progress=progress, version=F("version") + 1)
+    if batch.found_again:
+        asked.filter(id__in=batch.found_again).update(not_found_count=0)
+    for generation_id in batch.first_missing:
+        engine.note(generation_id, "not_found", now=now)
+
+
+def _write_closed(batch: Batch) -> set[UUID]:
+    """Those that were still as they were when the gateway was asked."""
+    closed = set()
+    for generation_id, fields in batch.closed.items():
+        rows = Generation.objects.filter(id=generation_id, status__in=LATE_SUCCESS, next_check_at__isnull=False)
+        if rows.update(next_check_at=None, version=F("version") + 1, **fields):
+            closed.add(generation_id)
+    return closed
+
+
+def _by_value(values: Mapping[UUID, Number]) -> Iterable[tuple[Number, list[UUID]]]:
+    rows: dict[Number, list[UUID]] = defaultdict(list)
+    for generation_id, value in values.items():
+        rows[value].append(generation_id)
+    return rows.items()
+
+
+def _close_money(generation_id: UUID, cost: int | None, *, now: datetime) -> None:
+    generation = Generation.objects.select_related("gateway", "team", "run").get(id=generation_id)
+    if cost is None:
+        ledger.release(generation=generation, at=now)
+    else:
+        ledger.settle(generation=generation, cost_micros=cost, at=now)

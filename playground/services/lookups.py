@@ -1,0 +1,168 @@
+"""Looking for an order in the gateway's own log, after its answer was lost and before a person is asked.
+
+The order went out with its id as trace id, so an entry with that trace is ours. Only an entry that leads to a video we
+can read, or one that was refused and cost nothing, decides by itself. That nothing is found proves nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.gateway.client import GatewayClient
+from playground.gateway.errors import GatewayError, NoRequestLog, NotFound
+from playground.gateway.request_log import LoggedRequest
+from playground.gateway.trace import trace_id_of
+from playground.gateway.types import Job, JobState
+from playground.models import Generation
+from playground.services import engine, gateways, ledger, parking
+from playground.services.engine import Move
+
+log = structlog.get_logger(__name__)
+
+AGAIN_AFTER = timedelta(seconds=60)
+LOOK_FOR = timedelta(minutes=10)
+"""A log that cannot be read is tried so long after the last unclear try; then a person is asked without it."""
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""How far the gateway's clock may be behind ours."""
+MAX_PAGES = 20
+ENTRIES_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the log says of one order: its entries, newest first, and the video one of them leads to."""
+
+    entries: list[LoggedRequest]
+    job: Job | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Every entry is one that was refused and cost nothing."""
+        return bool(self.entries) and all(
+            entry.status == "rejected" and entry.cost_micros == 0 for entry in self.entries
+        )
+
+    def evidence(self) -> dict[str, Any]:
+        """As an event keeps it for an admin."""
+        return {"log": [_told(entry) for entry in self.entries[:ENTRIES_KEPT]]}
+
+
+def _told(entry: LoggedRequest) -> dict[str, Any]:
+    at = entry.created_at.isoformat() if entry.created_at else ""
+    told = {"id": entry.id, "at": at, "status": entry.status, "model": entry.model, "cost_micros": entry.cost_micros}
+    return told | {"error": f"{entry.error_code} {entry.error_message}".strip()[:300]}
+
+
+def look_up(generation_id: UUID, claim_id: UUID) -> None:
+    """Look for an order that the sweep claimed for it. Nothing happens when the claim is lost."""
+    rows = Generation.objects.select_related("gateway", "team", "run").filter(id=generation_id, claim_id=claim_id)
+    generation = rows.filter(status=Status.SUBMITTING).first()
+    if generation is None:
+        return
+    try:
+        with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
+            found = _find(generation, client)
+    except NoRequestLog as error:
+        _park(generation, claim_id, "no_request_log", str(error), {"log": None})
+    except (GatewayError, gateways.GatewayNotConfigured) as error:
+        _unread(generation, claim_id, error, now=timezone.now())
+    else:
+        _decide(generation, claim_id, found, now=timezone.now())
+
+
+def _find(generation: Generation, client: GatewayClient) -> Found:
+    """Raises GatewayError when the log, or the video that it leads to, cannot be read."""
+    trace = trace_id_of(str(generation.id))
+    since = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER
+    logged = client.requests(created_after=since, max_pages=MAX_PAGES)
+    entries = [entry for entry in logged if entry.trace_id == trace]
+    for entry in entries:
+        try:
+            return Found(entries, client.retrieve(entry.id))
+        except NotFound:
+            continue  # of a refused try there is no video, and its id need not be the video's
+    return Found(entries)
+
+
+def _decide(generation: Generation, claim_id: UUID, found: Found, *, now: datetime) -> None:
+    if found.job is not None:
+        _adopt(generation, claim_id, found, found.job, now=now)
+    elif found.is_refused:
+        _close(generation, claim_id, found, now=now)
+    else:
+        code = "log_unclear" if found.entries else "not_in_log"
+        _park(generation, claim_id, code, "", found.evidence())
+
+
+def _adopt(generation: Generation, claim_id: UUID, found: Found, job: Job, *, now: datetime) -> None:
+    fields = {
+        "upstream_id": job.id[:255],
+        "provider": job.provider[:100],
+        "executed_model": job.executed_model[:200],
+        "submitted_at": now,
+        "next_check_at": now,
+        "claim_id": None,
+        "error_code": "",
+        "error_message": "",
+    }
+    target = Status.SUBMITTED
+    if job.state is JobState.RUNNING:
+        target, fields["started_at"] = Status.RUNNING, now
+    data = {"upstream_id": job.id[:255]} | found.evidence()
+    try:
+        engine.advance(
+            Move(generation.id, Status.SUBMITTING, target, "found_in_log", claim_id, data, None, fields), now=now
+        )
+    except IntegrityError:
+        log.error("upstream_id_taken", generation=str(generation.id), upstream_id=job.id)
+        _park(generation, claim_id, "id_taken", "", found.evidence())
+
+
+def _close(generation: Generation, claim_id: UUID, found: Found, *, now: datetime) -> None:
+    entry = found.entries[0]
+    fields = {
+        "error_kind": "other",
+        "error_code": entry.error_code[:100],
+        "error_message": entry.error_message,
+        "request_id": entry.id[:255],
+        "cost_micros": 0,
+        "next_check_at": None,
+        "claim_id": None,
+        "ended_at": now,
+    }
+    with transaction.atomic():
+        data = found.evidence()
+        move = Move(generation.id, Status.SUBMITTING, Status.REJECTED, "log_says_refused", claim_id, data, None, fields)
+        if engine.advance(move, now=now):
+            ledger.release(generation=generation, at=now)
+
+
+def _unread(generation: Generation, claim_id: UUID, error: Exception, *, now: datetime) -> None:
+    """The log cannot be read now: once more in a minute, for some minutes."""
+    message = str(error)[:300]
+    code = str(getattr(error, "code", "not_configured"))
+    if now >= (generation.unclear_at or now) + _patience(generation):
+        _park(generation, claim_id, "log_unreadable", message, {"log": None, "log_error": message})
+        return
+    rows = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id)
+    with transaction.atomic():
+        if rows.update(claim_id=None, next_check_at=now + AGAIN_AFTER):
+            engine.note(generation.id, "log_not_read", now=now, data={"code": code, "message": message})
+
+
+def _patience(generation: Generation) -> timedelta:
+    """From the first unclear try to the end of looking: LOOK_FOR after the look was planned."""
+    planned = generation.events.filter(kind="look_up_planned").order_by("-id").first()
+    if planned is None or generation.unclear_at is None:
+        return LOOK_FOR
+    return planned.at - generation.unclear_at + LOOK_FOR
+
+
+def _park(generation: Generation, claim_id: UUID, code: str, message: str, evidence: dict[str, Any]) -> None:
+    parking.park(generation, code=code, message=message, now=timezone.now(), claim_id=claim_id, evidence=evidence)

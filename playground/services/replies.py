@@ -1,0 +1,164 @@
+"""What a gateway's error means for the order that was being sent.
+
+Not sent, or asked to wait: back to the queue, to be sent later. A clear refusal ends it and gives its money back; one
+that speaks of the account pauses the gateway for all. Unclear: the same order with the same key, at most MAX_TRIES
+unclear ones within UNCLEAR_FOR, and while the gateway remembers the key; then it is looked for, then a person decides.
+After an unclear try a later "no" proves nothing: the first may have been made.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.gateway.errors import AccountRefused, GatewayError, InFlight, NotSent, Outcome, Refused, Throttled
+from playground.models import Event, Generation
+from playground.services import engine, ledger, parking, pauses
+from playground.services.engine import Move
+
+MAX_TRIES = 6
+UNCLEAR_FOR = timedelta(minutes=30)
+WAIT_S = (1, 2, 5, 15, 60, 120)
+"""Between two tries of which surely nothing was taken."""
+UNCLEAR_S = (1, 5, 30, 300, 1200)
+"""Between two unclear tries: six fit into half an hour."""
+LONGEST_WAIT_S = 300.0
+
+
+def refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayError) -> None:
+    """Write down what `error` means. Of a claim that was lost only what it says of the account counts."""
+    now = timezone.now()
+    was_unclear = generation.unclear_at is not None
+    is_clear = error.outcome is not Outcome.UNCLEAR
+    may_pass = isinstance(error, NotSent | Throttled | InFlight)
+    with transaction.atomic():
+        if reason := _account_trouble(error):
+            pauses.pause(generation.gateway, reason=reason, now=now)
+        if not engine.holds(generation.id, claim_id):
+            return
+        if was_unclear and is_clear and not may_pass:
+            _noted(generation, error, now=now)
+            parking.give_up_sending(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
+        elif was_unclear or not is_clear:
+            _unclear(generation, claim_id, error, now=now)
+        elif isinstance(error, NotSent) or (isinstance(error, Throttled) and generation.attempts < MAX_TRIES):
+            _put_back(generation, claim_id, error, now=now)
+        else:
+            _reject(generation, claim_id, error, now=now)
+
+
+def _account_trouble(error: GatewayError) -> str:
+    """Why the whole gateway is to be left alone. 403 may be about one model or place, so it ends its order alone."""
+    if not isinstance(error, AccountRefused):
+        return ""
+    if error.reason == "balance":
+        return pauses.BALANCE
+    return pauses.KEY if error.status == 401 else ""
+
+
+def told_of(error: GatewayError, *, attempt: int) -> dict[str, Any]:
+    """What came back, as an event keeps it."""
+    told: dict[str, Any] = {"try": attempt, "code": error.code, "message": error.message[:300]}
+    if error.status is not None:
+        told["http_status"] = error.status
+    if error.request_id:
+        told["request_id"] = error.request_id[:255]
+    return told
+
+
+def may_send_again(generation: Generation, *, now: datetime, is_counted: bool = False) -> bool:
+    """Whether the same order with the same key may go out once more after an unclear try.
+
+    `is_counted`: that try is among the events already.
+    """
+    gateway = generation.gateway
+    if not gateway.honours_idempotency_key or generation.sent_at is None:
+        return False
+    ends_at = min(
+        generation.sent_at + timedelta(seconds=gateway.key_trusted_seconds),
+        (generation.unclear_at or now) + UNCLEAR_FOR,
+        generation.deadline_at or now + UNCLEAR_FOR,
+    )
+    return now < ends_at and unclear_tries(generation) + (not is_counted) < MAX_TRIES
+
+
+def unclear_tries(generation: Generation) -> int:
+    """How many tries since it was first sent ended without a clear answer."""
+    events = Event.objects.filter(generation_id=generation.id, kind__in=("answer_unclear", "sender_lost"))
+    return events.filter(at__gte=generation.sent_at).count() if generation.sent_at else events.count()
+
+
+def _unclear(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+    again = may_send_again(generation, now=now)
+    _noted(generation, error, now=now)
+    if again:
+        _same_key_later(generation, claim_id, error, now=now)
+    else:
+        parking.give_up_sending(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
+
+
+def _noted(generation: Generation, error: GatewayError, *, now: datetime) -> None:
+    engine.note(generation.id, "answer_unclear", now=now, data=told_of(error, attempt=generation.attempts))
+
+
+def _pause_s(steps: tuple[int, ...], number: int, after_s: float | None) -> float:
+    """The `number`-th pause, from 1; longer when the gateway asked for it, within reason."""
+    step = steps[min(max(number, 1), len(steps)) - 1]
+    return max(float(step), min(after_s or 0.0, LONGEST_WAIT_S))
+
+
+def _put_back(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+    due = now + timedelta(seconds=_pause_s(WAIT_S, generation.attempts, error.retry_after_s))
+    put_back(generation, claim_id, due=due, now=now, told=told_of(error, attempt=generation.attempts))
+
+
+def put_back(generation: Generation, claim_id: UUID, *, due: datetime, now: datetime, told: dict[str, Any]) -> None:
+    """Nothing was taken: back to the queue, to be sent again later with the same key."""
+    code, message = str(told.get("code", "")), str(told.get("message", ""))
+    fields = {"next_check_at": due, "claim_id": None, "error_code": code[:100], "error_message": message}
+    engine.advance(
+        Move(generation.id, Status.SUBMITTING, Status.QUEUED, "put_back", claim=claim_id, data=told, fields=fields),
+        now=now,
+    )
+
+
+def _same_key_later(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+    """Stay in `submitting`, held by nobody: the sweep sends the same order again when it is due."""
+    pause = _pause_s(UNCLEAR_S, unclear_tries(generation), error.retry_after_s)
+    Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id).update(
+        next_check_at=now + timedelta(seconds=pause),
+        claim_id=None,
+        error_code=error.code[:100],
+        error_message=error.message,
+        unclear_at=generation.unclear_at or now,
+        version=F("version") + 1,
+    )
+
+
+def _kind_of(error: GatewayError) -> str:
+    if isinstance(error, Throttled):
+        return "busy"
+    if isinstance(error, AccountRefused):
+        return "balance" if error.reason == "balance" else "key"
+    return error.kind.value if isinstance(error, Refused) else "other"
+
+
+def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+    kind = _kind_of(error)
+    fields = {
+        "error_kind": kind,
+        "error_code": (error.gateway_code or error.code)[:100],
+        "error_message": error.message,
+        "request_id": error.request_id[:255],
+        "next_check_at": None,
+        "claim_id": None,
+        "ended_at": now,
+    }
+    data = told_of(error, attempt=generation.attempts) | {"kind": kind}
+    move = Move(generation.id, Status.SUBMITTING, Status.REJECTED, "refused", claim=claim_id, data=data, fields=fields)
+    if engine.advance(move, now=now):
+        ledger.release(generation=generation, at=now)
