@@ -226,7 +226,7 @@ def give_up_waiting(generation: Generation, *, now: datetime) -> None:
         "next_check_at": None,
         "ended_at": now,
         "error_kind": "busy",
-        "error_code": generation.error_code or "deadline",
+        "error_code": "paused" if generation.gateway.paused_at else generation.error_code or "deadline",
     }
     with transaction.atomic():
         move = Move(generation.id, Status.QUEUED, Status.CANCELLED, "given_up", fields=fields)

@@ -1,5 +1,5 @@
-"""What an admin decides of an order whose answer got lost: it never ran and is sent again, it never ran and is closed, or
-it ran and this is its id. Each decision takes effect once, whoever presses first, and is written to the audit."""
+"""What an admin decides of an order whose answer got lost: it never ran and is sent again, it never ran and is closed,
+or it ran and this is its id. Each decision takes effect once, whoever presses first, and is written to the audit."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

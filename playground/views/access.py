@@ -31,6 +31,7 @@ OBJECTS: dict[str, type[Model]] = {
     "videos.": Video,
     "generations.": Generation,
     "runs.": Run,
+    "unclear.": Generation,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 

@@ -66,6 +66,8 @@ def _in_the_way(generation: Generation) -> str:
             return _("The gateway is still taking it, asking again.")
         case "bad_request" | "reference_unreadable":
             return _("It could not be put together, trying again.")
+        case "looked_for":
+            return _("The answer got lost. We look for it in the gateway's log.")
         case "":
             return _("No answer came, trying again.")
         case _:
@@ -78,6 +80,8 @@ def not_sent(generation: Generation) -> tuple[str, str]:
         return N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
     if generation.error_kind == "not_configured" or generation.error_code == "not_configured":
         return N_("Not sent"), _("Not sent. The key of the gateway is not set. Not charged.")
+    if generation.error_code == "paused":
+        return N_("Not sent"), _("Not sent. The gateway was paused for too long. Not charged.")
     if generation.attempts:
         return N_("Not sent"), _("Not sent. The gateway took no order in time. Not charged.")
     return N_("Not sent"), _("Not sent. It waited too long for its turn. Not charged.")
@@ -97,6 +101,8 @@ def failure(generation: Generation) -> tuple[str, str]:
             what = _("The gateway did not accept the key. An admin can put it right; your prompt is kept.")
         case "busy":
             what = _("The gateway had no room for it.")
+        case "never_ran":
+            return N_("Closed"), f"{_('An admin looked into it: it never ran.')} {charge(generation)}"
         case "provider":
             what = _broke_off(generation)
         case _:

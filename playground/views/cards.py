@@ -17,6 +17,7 @@ from playground.domain.capabilities import parse_size, quality_of, shape_of
 from playground.domain.status import ACTIVE, STOPPABLE, Status, Step
 from playground.models import Generation, Membership, Reference, Video, Visibility
 from playground.services.catalogue import usual_seconds
+from playground.services.pauses import why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
 from playground.views.card_words import (
@@ -212,9 +213,7 @@ def said(
     word, tone = WORDS[generation.state]
     match generation.state:
         case S.QUEUED:
-            reason = generation.gateway.paused_reason
-            paused = _("The gateway is paused: %(reason)s") % {"reason": reason} if reason else ""
-            sentence = paused or trying_again(generation)
+            sentence = _paused(generation) or trying_again(generation)
         case S.SUBMITTING:
             sentence = trying_again(generation)
         case S.SUBMITTED | S.RUNNING:
@@ -248,6 +247,14 @@ def said(
 
 def _time(moment: datetime | None) -> str:
     return f"{timezone.localtime(moment):%H:%M}" if moment else "-"
+
+
+def _paused(generation: Generation) -> str:
+    reason = generation.gateway.paused_reason
+    if not reason:
+        return ""
+    words = _("The gateway is paused: %(reason)s. It waits until %(time)s. Not charged.")
+    return words % {"reason": why(reason), "time": _time(generation.deadline_at)}
 
 
 def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:

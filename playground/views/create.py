@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -29,6 +31,8 @@ from playground.views.create_page import (
     takes_route,
     wanted_for,
 )
+from playground.views.errors import with_toast
+from playground.views.generations import repeated_words
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
 """What the strict form decides; the rest is read off the draft."""
@@ -117,6 +121,7 @@ def _order(request: MemberRequest) -> HttpResponse:
 
 
 def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
+    pressed_at = timezone.now()
     try:
         run = runs.start(
             by=request.membership,
@@ -136,12 +141,17 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
         return _refused(request, draft.without_image(), status=422, errors={"reference": error.message})
     except (runs.ModelGone, runs.BadToken):
         return _refused(request, draft, status=422)
-    return _sent(request, draft, run)
+    return _sent(request, draft, run, repeated_words(run, pressed_at))
 
 
-def _sent(request: MemberRequest, draft: Draft, run: Run) -> HttpResponse:
-    """303 to the page that still holds the prompt; with htmx the new cards and a panel for the next press."""
+def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> HttpResponse:
+    """303 to the page that still holds the prompt; with htmx the new cards and a panel for the next press.
+
+    `repeated` is what to say of a press that gave an earlier run again.
+    """
     if not is_htmx(request):
+        if repeated:
+            messages.info(request, repeated)
         keep = {name: value for name, value in dataclasses.asdict(draft).items() if value and name != "parent"}
         request.session[DRAFT_IN_SESSION] = keep
         return HttpResponseRedirect(f"{reverse('create.index')}#jobs", status=303)
@@ -150,7 +160,8 @@ def _sent(request: MemberRequest, draft: Draft, run: Run) -> HttpResponse:
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
     context = page.context(oob=True, cards=cards_of(made, by=request.membership))
     context["running_count"] = Generation.objects.visible_to(request.membership).active().count()
-    return render(request, "create/_sent.html", context)
+    response = render(request, "create/_sent.html", context)
+    return with_toast(request, response, repeated) if repeated else response
 
 
 def _errors(form: CreateForm, model: VideoModel, reference: Reference | None, image_error: str) -> dict[str, str]:

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from playground.models import Gateway, Lifecycle, VideoModel
-from playground.services import catalogue, gateways
+from playground.domain.status import Status
+from playground.models import Gateway, Generation, Lifecycle, VideoModel
+from playground.services import catalogue, gateways, pauses
 from playground.views.access import MemberRequest, for_admins
 
 ORDER = {Lifecycle.LIVE.value: 0, Lifecycle.RETIRING.value: 1, Lifecycle.RETIRED.value: 2}
@@ -31,6 +35,18 @@ def check(request: MemberRequest) -> HttpResponse:
     return render(request, "gateway/connect.html", _context(gateway) | {"result": result})
 
 
+@require_POST
+@for_admins
+def resume(request: MemberRequest) -> HttpResponse:
+    """Send to a paused gateway again. Pressed twice, or after it went on by itself, it changes nothing."""
+    gateway = catalogue.default_gateway()
+    if pauses.resume(gateway, by=request.membership.user, now=timezone.now()):
+        messages.success(request, _("The gateway is in use again. Orders that waited are sent now."))
+    else:
+        messages.info(request, _("The gateway is in use already."))
+    return redirect("gateway.connect")
+
+
 def duration(seconds: int) -> str:
     """`1 hour`, `90 minutes`, `45 seconds`: the largest unit that divides it."""
     if seconds and seconds % 3600 == 0:
@@ -44,6 +60,8 @@ def _context(gateway: Gateway) -> dict[str, Any]:
     models = VideoModel.objects.filter(gateway=gateway).order_by("slug")
     return {
         "gateway": gateway,
+        "paused_because": pauses.why(gateway.paused_reason) if gateway.paused_at else "",
+        "waiting_count": Generation.objects.filter(gateway=gateway, status=Status.QUEUED).count(),
         "trusted_for": duration(gateway.key_trusted_seconds),
         "models": sorted(models, key=lambda model: (ORDER[model.lifecycle], model.slug)),
     }

@@ -1,6 +1,6 @@
 """Status cards: their refresh, and the buttons on them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,8 +20,10 @@ from playground.services.uploads import ImageRefused
 from playground.templatetags.playground import amount
 from playground.views.access import MemberRequest, for_creators, for_members, use_team
 from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
+from playground.views.errors import with_toast
 
 AT_MOST = 60
+DOUBLE_PRESS = timedelta(seconds=5)
 
 
 def shown(text: str) -> dict[UUID, str]:
@@ -96,9 +98,8 @@ def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
 @for_creators
 def again(request: MemberRequest, id: UUID) -> HttpResponse:
     """Order the same once more. When the price has gone up, or is not known, nothing is sent and Create says so."""
-    generation = get_object_or_404(
-        Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway"), id=id
-    )
+    mine = Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway")
+    generation, pressed_at = get_object_or_404(mine, id=id), timezone.now()
     try:
         run = runs.again(
             by=request.membership,
@@ -121,11 +122,25 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
         return _to_create(request, generation, _("The server's disk is full. Nothing was sent."))
     except runs.ModelGone:
         return _to_create(request, generation, "")
-    return _made(request, run, pressed=id)
+    return _made(request, run, pressed=id, repeated=repeated_words(run, pressed_at))
 
 
-def _made(request: MemberRequest, run: Run, *, pressed: UUID) -> HttpResponse:
+def repeated_words(run: Run, pressed_at: datetime) -> str:
+    """What to say of a press that gave an earlier run again, as after going back to a page; "" for any other.
+
+    Two presses within DOUBLE_PRESS are one, of which nothing needs to be said.
+    """
+    if run.created_at > pressed_at - DOUBLE_PRESS:
+        return ""
+    words = _("This was ordered already, at %(time)s. Nothing was sent again. Press once more for another one.")
+    return words % {"time": f"{timezone.localtime(run.created_at):%H:%M}"}
+
+
+def _made(request: MemberRequest, run: Run, *, pressed: UUID, repeated: str) -> HttpResponse:
     """The new card, and the pressed one anew: its next press is another order, as a deliberate one should be."""
+    if repeated and not is_htmx(request):
+        messages.info(request, repeated)
+        return HttpResponseRedirect(_back(request), status=303)
     if not is_htmx(request):
         return HttpResponseRedirect(f"{reverse('create.index')}#jobs", status=303)
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
@@ -135,7 +150,8 @@ def _made(request: MemberRequest, run: Run, *, pressed: UUID) -> HttpResponse:
         "oob": True,
         "running_count": Generation.objects.visible_to(request.membership).active().count(),
     }
-    return render(request, "generations/_new.html", context)
+    response = render(request, "generations/_new.html", context)
+    return with_toast(request, response, repeated) if repeated else response
 
 
 def _price_moved(new: str, was: str) -> str:

@@ -124,8 +124,20 @@ def test_unclear_order_is_never_sent_again_by_itself(bench: Bench) -> None:  # n
     assert list(money(generation)) == ["hold"]
 
 
-def test_gateway_without_keys_gets_an_unclear_order_once_only(bench: Bench) -> None:  # noqa: F811
+def test_gateway_without_keys_gets_an_unclear_order_once_and_it_is_found_in_the_log(bench: Bench) -> None:  # noqa: F811
     bench.model().gateway.__class__.objects.update(honours_idempotency_key=False)
+    run = bench.start("[[sandbox:drop]] mist")
+    before = len(bench.charges())
+
+    generation = bench.drive(run)
+
+    assert generation.state is Status.DONE
+    assert (generation.attempts, len(bench.charges()) - before) == (1, 1)
+    assert generation.events.filter(kind="found_in_log").exists()
+
+
+def test_gateway_without_keys_and_log_gets_an_unclear_order_once_only(bench: Bench) -> None:  # noqa: F811
+    bench.model().gateway.__class__.objects.update(honours_idempotency_key=False, has_request_log=False)
     run = bench.start("[[sandbox:drop]] fog")
 
     generation = bench.drive(run)

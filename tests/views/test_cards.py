@@ -131,6 +131,7 @@ def test_vendored_files_are_those_of_the_manifest():
             {"attempts": 1, "sent_at": NOW, "error_code": "not_configured"},
             "The key of the gateway is not set.",
         ),
+        ({"error_code": "paused"}, "The gateway was paused for too long."),
         ({}, "It waited too long for its turn."),
     ],
 )
@@ -155,6 +156,11 @@ def test_an_order_that_the_deadline_ended_before_it_was_taken_is_called_not_sent
             S.SUBMITTING,
             {"attempts": 2, "error_code": "server_error", "unclear_at": NOW},
             "The gateway had trouble, trying again. No charge reported yet.",
+        ),
+        (
+            S.SUBMITTING,
+            {"attempts": 1, "error_code": "looked_for", "unclear_at": NOW},
+            "The answer got lost. We look for it in the gateway's log. No charge reported yet.",
         ),
         (S.SUBMITTING, {"attempts": 2, "unclear_at": NOW}, "No answer came, trying again. No charge reported yet."),
         (

@@ -1,0 +1,159 @@
+"""Orders whose answer got lost, and an admin's decision on each. To everybody else the page does not exist."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from playground.domain.parameters import written
+from playground.domain.status import Status
+from playground.models import Event, Generation, LedgerEntry
+from playground.services import unclear
+from playground.views.access import MemberRequest, for_members, is_of_another_team
+
+AT_MOST = 50
+"""So many are listed; the next move up as these are decided."""
+DONE = {
+    "sent_anew": lambda: _("It is sent again, with the same key."),
+    "closed_by_admin": lambda: _("It is closed and its money is given back."),
+    "adopted": lambda: _("It is taken up with its id and goes on."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One unclear order with all that is known of it."""
+
+    generation: Generation
+    evidence: unclear.Evidence
+    held_micros: int | None
+    error: str = ""
+    pasted: str = ""
+    settings: list[tuple[str, str]] = field(default_factory=list)
+
+
+def for_those_who_decide(view: Callable[..., HttpResponse]) -> Callable[..., Any]:
+    """404 for everyone but the team's admins, and for a form of another team."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.membership.is_admin or is_of_another_team(request):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return for_members(guarded)
+
+
+@require_safe
+@for_those_who_decide
+def index(request: MemberRequest) -> HttpResponse:
+    return _page(request)
+
+
+@require_POST
+@for_those_who_decide
+def send(request: MemberRequest, id: UUID) -> HttpResponse:
+    """It never ran: send it again."""
+    return _decided(request, id, "sent_anew", lambda row: unclear.send_again(by=request.membership, generation=row))
+
+
+@require_POST
+@for_those_who_decide
+def close(request: MemberRequest, id: UUID) -> HttpResponse:
+    """It never ran: close it, money back."""
+    return _decided(request, id, "closed_by_admin", lambda row: unclear.close(by=request.membership, generation=row))
+
+
+@require_POST
+@for_those_who_decide
+def adopt(request: MemberRequest, id: UUID) -> HttpResponse:
+    """It ran: this is its id. 422 in place for an id that cannot be its own."""
+    pasted = request.POST.get("upstream_id", "")[:300]
+
+    def decide(row: Generation) -> None:
+        unclear.adopt(by=request.membership, generation=row, upstream_id=pasted)
+
+    return _decided(request, id, "adopted", decide, pasted=pasted)
+
+
+def _decided(
+    request: MemberRequest, id: UUID, wanted: str, decide: Callable[[Generation], None], *, pasted: str = ""
+) -> HttpResponse:
+    """Do it once. The same decision again is the same; another one, or news meanwhile, is 409 with how it stands."""
+    rows = Generation.objects.visible_to(request.membership).select_related("gateway", "run", "team")
+    generation = get_object_or_404(rows, id=id)
+    try:
+        decide(generation)
+    except unclear.DecidedAlready:
+        latest = unclear.decision_of(generation)
+        if latest is None or latest.kind != wanted:
+            return _page(request, status=409, said=_how_it_stands(latest))
+    except unclear.WrongId as error:
+        return _page(request, status=422, about=id, error=str(error), pasted=pasted)
+    except unclear.NotNow as error:
+        return _page(request, status=409, about=id, error=str(error), pasted=pasted)
+    messages.success(request, DONE[wanted]())
+    return redirect("unclear.index")
+
+
+def _how_it_stands(latest: Event | None) -> str:
+    if latest is None:
+        return _("It is not unclear any more: its answer came after all. Nothing was changed.")
+    name = latest.by.display_name if latest.by else _("somebody")
+    told = {
+        "sent_anew": _("%(name)s has sent it again already. Nothing was changed."),
+        "closed_by_admin": _("%(name)s has closed it already. Nothing was changed."),
+        "adopted": _("%(name)s has given its id already. Nothing was changed."),
+    }
+    return told[latest.kind] % {"name": name}
+
+
+def _page(
+    request: MemberRequest, *, status: int = 200, said: str = "", about: UUID | None = None, **problem: str
+) -> HttpResponse:
+    context = {"orders": _orders(request, about, problem), "said": said}
+    return render(request, "unclear/index.html", context, status=status)
+
+
+def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, str]) -> list[Order]:
+    rows = Generation.objects.visible_to(request.membership).filter(status=Status.UNKNOWN).for_cards()[:AT_MOST]
+    generations = list(rows)
+    evidence = unclear.evidence_of(generations)
+    held = dict(
+        LedgerEntry.objects.filter(generation__in=generations, kind="hold").values_list(
+            "generation_id", "amount_micros"
+        )
+    )
+    return [
+        Order(
+            row,
+            evidence[row.id],
+            held.get(row.id),
+            settings=settings_of(row),
+            **(problem if row.id == about else {}),
+        )
+        for row in generations
+    ]
+
+
+def settings_of(generation: Generation) -> list[tuple[str, str]]:
+    """What was sent beside the prompt and the pictures, in a person's words."""
+    values = generation.run.settings
+    audio = values.get("audio")
+    rows = [
+        (_("Size"), str(values.get("size", ""))),
+        (_("Length"), _("%(n)s s") % {"n": values["seconds"]} if values.get("seconds") else ""),
+        (_("Negative prompt"), str(values.get("negative_prompt", ""))),
+        (_("Sound"), "" if audio is None else _("Yes") if audio else _("No")),
+        (_("Seed"), "" if values.get("seed") is None else str(values["seed"])),
+        (_("Asked of"), str(values.get("route", ""))),
+        (_("More parameters"), written(tuple(values.get("parameters", {}).items()))),
+    ]
+    return [row for row in rows if row[1]]
