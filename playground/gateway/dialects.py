@@ -81,6 +81,7 @@ def job(data: Mapping[str, Any], job_id: str, dialect: Dialect, request_id: str,
         created_at=moment(data.get("created_at")),
         expires_at=moment(data.get("expires_at")),
         request_id=request_id,
+        told_id=text(data.get("id"), MAX_ID),
     )
 
 

@@ -225,6 +225,8 @@ class Job:
     expires_at: datetime | None = None
     """When the output link stops working."""
     request_id: str = ""
+    told_id: str = ""
+    """The id that the answer itself names, which may be another one than that it was asked by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,20 @@ def _find(generation: Generation, client: GatewayClient) -> Found:
     entries = [entry for entry in logged if entry.trace_id == trace]
     for entry in entries:
         try:
-            return Found(entries, client.retrieve(entry.id))
+            return Found(entries, _by_its_own_id(client, client.retrieve(entry.id)))
         except NotFound:
             continue  # of a refused try there is no video, and its id need not be the video's
     return Found(entries)
+
+
+def _by_its_own_id(client: GatewayClient, job: Job) -> Job:
+    """The video under the id that it names itself, as the lost answer would have: a request id may lead to it too."""
+    if not job.told_id or job.told_id == job.id:
+        return job
+    try:
+        return client.retrieve(job.told_id)
+    except NotFound:
+        return job
 
 
 def _decide(generation: Generation, claim_id: UUID, found: Found, *, now: datetime) -> None:

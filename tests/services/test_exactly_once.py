@@ -177,6 +177,19 @@ def test_lost_order_that_the_log_leads_to_goes_on_with_its_id(settings: Any, mem
     assert row.events.get(kind="found_in_log").data["log"][0]["id"] == "video_0"
 
 
+def test_video_that_is_reached_by_a_request_id_is_taken_up_by_its_own(settings: Any, member: Membership) -> None:
+    def told(id: str) -> tuple[int, Any]:
+        return 200, {"id": "video_0", "status": "queued"}
+
+    with upstream(settings, spoils=lambda _order, _number: LOST, poll=told) as gateway:
+        generation = without_keys(member)
+        submit.submit_queued(generation.id)
+        gateway.log = (200, {"data": [gateway.logged(gateway.charged[0], id="req_9")]})
+        step()
+
+    assert fresh(generation).upstream_id == "video_0"
+
+
 @pytest.mark.parametrize(
     ("entry", "ends", "kind"),
     [

@@ -13,7 +13,12 @@ CLAIM_S = 2.0
 TIMES: dict[str, Any] = {
     "services.engine.CLAIM_FOR": timedelta(seconds=CLAIM_S),
     "services.engine.RENEW_EVERY_S": 0.4,
-    "services.submit.BACKOFF_S": (0.1, 0.2, 0.3, 0.5, 1, 1),
+    "services.replies.WAIT_S": (0.1, 0.2, 0.3, 0.5, 1, 1),
+    "services.replies.UNCLEAR_S": (0.1, 0.2, 0.3, 0.5, 1),
+    "services.parking.QUIET": timedelta(seconds=2),
+    "services.lookups.AGAIN_AFTER": timedelta(seconds=0.5),
+    "services.outcomes.LEAST_BACKOFF_S": 0.3,
+    "services.outcomes.MOST_BACKOFF_S": 2.0,
     "services.submit.POLL_AFTER": timedelta(milliseconds=50),
     "services.submit.AGAIN_S": 0.1,
     "services.sweep.LEASE_S": 1.0,
