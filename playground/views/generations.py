@@ -24,6 +24,18 @@ from playground.views.errors import with_toast
 
 AT_MOST = 60
 DOUBLE_PRESS = timedelta(seconds=5)
+REFUSED = (
+    runs.PriceMoved,
+    runs.NeedsConfirmation,
+    runs.NotPriced,
+    runs.OverBudget,
+    runs.SpendingClosed,
+    runs.AlreadySent,
+    runs.BadToken,
+    runs.StorageFull,
+    runs.ModelGone,
+    ImageRefused,
+)
 
 
 def shown(text: str) -> dict[UUID, str]:
@@ -107,22 +119,27 @@ def again(request: MemberRequest, id: UUID) -> HttpResponse:
             token=request.POST.get("token", ""),
             quoted_micros=whole(request.POST.get("quoted_micros", "")),
         )
-    except runs.PriceMoved as error:
-        new, was = amount(error.quote.total_micros), amount(error.was_micros)
-        return _to_create(request, generation, _price_moved(new, was))
-    except runs.NeedsConfirmation as error:
-        sum_of = {"price": amount(error.quote.total_micros)}
-        words = _("It is about %(price)s. Nothing was sent: press and confirm the sum here.")
-        return _to_create(request, generation, words % sum_of)
-    except (runs.NotPriced, runs.OverBudget, runs.SpendingClosed, runs.AlreadySent, runs.BadToken):
-        return _to_create(request, generation, _("Nothing was sent. Look at the price and press again."))
-    except ImageRefused as error:
-        return _to_create(request, generation, f"{error.message} {_('Nothing was sent.')}")
-    except runs.StorageFull:
-        return _to_create(request, generation, _("The server's disk is full. Nothing was sent."))
-    except runs.ModelGone:
-        return _to_create(request, generation, "")
+    except REFUSED as error:
+        return _to_create(request, generation, _why_not(error))
     return _made(request, run, pressed=id, repeated=repeated_words(run, pressed_at))
+
+
+def _why_not(error: Exception) -> str:
+    """Why nothing was sent; "" where Create says it by itself."""
+    match error:
+        case runs.PriceMoved():
+            return _price_moved(amount(error.quote.total_micros), amount(error.was_micros))
+        case runs.NeedsConfirmation():
+            words = _("It is about %(price)s. Nothing was sent: press and confirm the sum here.")
+            return words % {"price": amount(error.quote.total_micros)}
+        case ImageRefused():
+            return f"{error.message} {_('Nothing was sent.')}"
+        case runs.StorageFull():
+            return _("The server's disk is full. Nothing was sent.")
+        case runs.ModelGone():
+            return ""
+        case _:
+            return _("Nothing was sent. Look at the price and press again.")
 
 
 def repeated_words(run: Run, pressed_at: datetime) -> str:
