@@ -12,6 +12,7 @@ Several installations play side by side, each with its own seed (`1.0`, `1.1`, .
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -161,6 +162,7 @@ def databases(kind: str) -> Iterator[Any]:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped and folders removed
     folder = options.folder or Path(tempfile.mkdtemp(prefix="faults-"))
     at_once = 1 if options.only is not None else options.at_once
     seeds = [options.seed] if options.only is not None else [f"{options.seed}.{each}" for each in range(at_once)]
