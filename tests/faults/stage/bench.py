@@ -49,6 +49,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--at-once", type=int, default=3, help="installations side by side")
     parser.add_argument("--ignore-keys", action="store_true", help="the gateway ignores idempotency keys")
+    parser.add_argument("--no-log", action="store_true", help="orders cannot be looked up at the gateway")
     parser.add_argument("--folder", type=Path, help="kept, and taken up again when it is given again")
     parser.add_argument("--only", type=int, help="play this round alone, of the seed as it is given")
     return parser.parse_args(arguments)
@@ -100,7 +101,8 @@ def play(options: argparse.Namespace, seed: str, folder: Path, chosen: Database,
     before, number = tally.counts["kills"], tally.next if options.only is None else options.only
     if before >= runs and options.only is None:
         return tally
-    with staged(folder / f"from-{number}", chosen, honours_keys=not options.ignore_keys) as stage:
+    gateway = {"honours_keys": not options.ignore_keys, "has_log": not options.no_log}
+    with staged(folder / f"from-{number}", chosen, **gateway) as stage:
         begin = time.monotonic()
         while True:
             played = rounds.play(stage, seed=seed, number=number)
@@ -127,7 +129,7 @@ def table(options: argparse.Namespace, tallies: list[Tally]) -> str:
     ends = sorted(name for name in figures if name not in ("orders", "charges"))
     lines = {
         "database": options.database,
-        "gateway": "ignores keys" if options.ignore_keys else "honours keys",
+        "gateway": ("ignores" if options.ignore_keys else "honours") + (" keys, no log" if options.no_log else " keys"),
         "seed": options.seed,
         "rounds": counts["rounds"],
         "kills": counts["kills"],

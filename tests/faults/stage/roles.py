@@ -18,7 +18,7 @@ REDELIVERED = 0.05
 """Share of tasks that are run twice, as a queue that gives out a task again would."""
 
 
-def setup(*, honours_keys: bool, cap_micros: int | None) -> None:
+def setup(*, honours_keys: bool, has_log: bool, cap_micros: int | None) -> None:
     """Tables, one admin in one team, the gateway's models, and what the gateway is said to honour."""
     from django.core.management import call_command
     from django.utils import timezone
@@ -35,7 +35,7 @@ def setup(*, honours_keys: bool, cap_micros: int | None) -> None:
     Membership.objects.create(team=team, user=user, role=Role.ADMIN)
     if catalogue.sync_default() is None:
         raise RuntimeError("the sandbox gives no models")
-    Gateway.objects.update(honours_idempotency_key=honours_keys, rate_cap=1000)
+    Gateway.objects.update(honours_idempotency_key=honours_keys, has_request_log=has_log, rate_cap=1000)
 
 
 def place(*, orders: list[dict[str, str]], acks: str, at: float = 0.0) -> None:

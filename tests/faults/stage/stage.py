@@ -222,6 +222,7 @@ def staged(
     *,
     variant: str = "",
     honours_keys: bool = True,
+    has_log: bool = True,
     cap_micros: int | None = None,
     environment: dict[str, str] | None = None,
 ) -> Iterator[Stage]:
@@ -240,7 +241,7 @@ def staged(
         stage = Stage(folder, database, sandbox, relay, host)
         stack.callback(lambda: stage.sandbox.kill())
         if not made.exists():
-            code = stage.run("setup", honours_keys=honours_keys, cap_micros=cap_micros)
+            code = stage.run("setup", honours_keys=honours_keys, has_log=has_log, cap_micros=cap_micros)
             assert code == 0, stage.log()
             made.write_text(json.dumps([sandbox.port, relay.port]))
         yield stage
