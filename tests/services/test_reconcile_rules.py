@@ -47,7 +47,8 @@ def test_two_charges_for_one_order_are_named_as_such():
 
 @pytest.mark.parametrize("stage", [Stage.OVER, Stage.UNCLEAR, Stage.LATE])
 def test_a_charge_there_without_a_cost_here_is_reported(stage):
-    assert kinds(ours(stage), entry(cost=0.5)) == [Kind.CHARGED_THERE]
+    recent = NOW - timedelta(minutes=1)
+    assert kinds(ours(stage, ordered_at=recent), entry(cost=0.5)) == [Kind.CHARGED_THERE]
     assert kinds(ours(stage), entry(cost=0)) == []
 
 

@@ -96,10 +96,11 @@ def test_days_turn_at_the_teams_midnight_and_add_up_to_the_month(admin, model):
     admin.team.save()
     order(by=admin, model=model, cost=1, at=datetime(2026, 10, 31, 14, 59, tzinfo=UTC))
     order(by=admin, model=model, cost=20, at=datetime(2026, 10, 31, 15, 0, tzinfo=UTC))
+    order(by=admin, model=model, cost=4_000, at=datetime(2026, 11, 9, 15, 0, tzinfo=UTC))
     order(by=admin, model=model, cost=300, at=datetime(2026, 11, 30, 14, 59, tzinfo=UTC))
     report = spend.report(admin, NOVEMBER)
     costs = [day.sums.cost for day in report.by_day]
-    assert (len(costs), costs[0], costs[-1], sum(costs), report.total.cost) == (30, 20, 300, 320, 320)
+    assert (len(costs), costs[0], costs[9], costs[-1], sum(costs)) == (30, 20, 4_000, 300, report.total.cost)
     assert read(admin)[0]["ordered_at"] == "2026-11-01T00:00:00+09:00"
 
 
