@@ -136,6 +136,7 @@ class CreateForm(forms.Form):
     audio = forms.ChoiceField(required=False, choices=[("true", ""), ("false", "")])
     token = forms.CharField(max_length=64)
     quoted_micros = forms.IntegerField(required=False, min_value=0)
+    confirmed = forms.IntegerField(required=False, min_value=0)
     accept_unpriced = forms.BooleanField(required=False)
 
     def __init__(

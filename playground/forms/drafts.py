@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from playground.domain.crop import CENTRE
 from playground.domain.parameters import written
-from playground.models import Generation, Reference, Video
+from playground.models import BudgetRequest, Generation, Reference, Video
 
 
 def tidy(prompt: str) -> str:
@@ -68,6 +68,19 @@ class Draft:
         settings = {"size": f"{video.width}x{video.height}", **video.settings}
         model = video.generation.model.slug if video.generation else str(settings.get("model", ""))
         return cls._from_settings(settings, prompt=video.prompt, model=model, parent=str(video.id))
+
+    @classmethod
+    def from_request(cls, asked: BudgetRequest) -> Self:
+        """What an admin was asked for, exactly as it would have been ordered."""
+        picture = next(iter(asked.settings.get("references", [])), "")
+        return cls._from_settings(
+            asked.settings,
+            prompt=asked.prompt,
+            model=asked.model.slug,
+            reference_id=str(picture),
+            count=str(asked.settings.get("count", "")),
+            parent=str(asked.settings.get("parent", "")),
+        )
 
     @classmethod
     def _from_settings(cls, settings: Mapping[str, Any], **values: str) -> Self:

@@ -1,11 +1,27 @@
 """What people are told outside of what they look at."""
 
+from typing import Self
+
 from django.db import models
 from django.utils import timezone
 
 from playground.models.base import Row
-from playground.models.team import Team
+from playground.models.team import Membership, Team
 from playground.models.user import User
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def visible_to(self, membership: Membership | None) -> Self:
+        """What is for this member; for admins also what is for all admins of the team."""
+        if membership is None:
+            return self.none()
+        mine = models.Q(user_id=membership.user_id)
+        return self.filter(mine | models.Q(user=None) if membership.is_admin else mine, team_id=membership.team_id)
+
+    def unseen_by(self, membership: Membership | None) -> Self:
+        rows = self.visible_to(membership)
+        seen_at = membership.notices_seen_at if membership else None
+        return rows.filter(at__gt=seen_at) if seen_at else rows
 
 
 class Notice(Row):
@@ -22,6 +38,8 @@ class Notice(Row):
         default=dict, blank=True, help_text="What its words are made of: amounts in micros, ids, names."
     )
     at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = NoticeQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "key"], name="notice_once_per_key")]

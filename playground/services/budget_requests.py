@@ -105,6 +105,12 @@ def by_id(ids: Iterable[str]) -> dict[str, BudgetRequest]:
     return {str(request.id): request for request in found}
 
 
+def waiting_references() -> set[str]:
+    """Ids of the pictures of runs that admins were asked for and have not answered."""
+    settings = BudgetRequest.objects.filter(granted=None).values_list("settings", flat=True)
+    return {id for values in settings for id in values.get("references", [])}
+
+
 def _answered(by: Membership, request: BudgetRequest, *, granted: bool, now: datetime) -> bool:
     if not by.is_admin:
         raise limits.NotAdmin

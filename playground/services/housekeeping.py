@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import hooks, orphan_files, restored
+from playground.services import budget_requests, hooks, orphan_files, restored
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,8 @@ def _orphans(*, now: datetime) -> int:
 def _unused_uploads(*, now: datetime) -> int:
     """Reference images that no order and no open form needs any more."""
     count = 0
-    for reference in Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None):
+    unused = Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None)
+    for reference in unused.exclude(id__in=budget_requests.waiting_references()):
         try:
             with transaction.atomic():
                 reference.delete()

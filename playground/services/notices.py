@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from playground.models import Notice, Team, User
+from playground.models import Membership, Notice, Team, User
 
 
 def tell(
@@ -23,3 +23,10 @@ def tell(
     """
     fields = {"kind": kind, "data": data or {}, "user": user, "at": now or timezone.now()}
     return Notice.objects.get_or_create(team=team, key=key, defaults=fields)[1]
+
+
+def seen(*, by: Membership, upto: datetime) -> None:
+    """This member has seen what was told by then. Never takes back what was seen before."""
+    rows = Membership.objects.filter(id=by.id).exclude(notices_seen_at__gte=upto)
+    if rows.update(notices_seen_at=upto):
+        by.notices_seen_at = upto

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from playground.models import Generation, Membership, Reference, Run, Video
+from playground.models import BudgetRequest, Generation, Membership, Reference, Run, Video
 from playground.views.errors import with_toast
 
 
@@ -32,6 +32,7 @@ OBJECTS: dict[str, type[Model]] = {
     "generations.": Generation,
     "runs.": Run,
     "unclear.": Generation,
+    "limits.": BudgetRequest,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from playground.models import Generation, Heartbeat, Team
+from playground.models import Generation, Heartbeat, Notice, Team
 from playground.services.housekeeping import TRASH_KEPT
 
 SILENT_AFTER = timedelta(seconds=60)
@@ -32,5 +32,6 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
         "worker_silent_since": _silent_since,
         "running_count": Generation.objects.visible_to(membership).active().count(),
+        "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
         "sandbox_in_use": settings.SANDBOX_IN_USE,
     }

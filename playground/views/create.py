@@ -15,12 +15,20 @@ from django.views.decorators.http import require_http_methods, require_POST
 from playground.forms.create import CreateForm, Draft, fit
 from playground.htmx import DRAFT_IN_SESSION, is_htmx
 from playground.models import Generation, Membership, Reference, Run, VideoModel
-from playground.services import catalogue, runs, uploads
+from playground.services import budget_requests, catalogue, estimates, limits, runs, uploads
 from playground.services.estimates import Wanted
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
-from playground.views.create_input import draft_of_link, reference_of, with_choice, with_parent, with_route, with_upload
+from playground.views.create_input import (
+    as_pressed,
+    draft_of_link,
+    reference_of,
+    with_choice,
+    with_parent,
+    with_route,
+    with_upload,
+)
 from playground.views.create_page import (
     EXAMPLES,
     Page,
@@ -51,6 +59,8 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
 @for_members
 def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
+        if "accept_limits" in request.POST:
+            return _accept_limits(request)
         # A button that only changes the form never orders, by whatever way its press arrives here.
         return _price(request) if "cheaper" in request.POST else _order(request)
     draft = draft_of_link(request)
@@ -98,14 +108,16 @@ def _order(request: MemberRequest) -> HttpResponse:
     membership = request.membership
     if not membership.may_create or is_of_another_team(request):
         raise PermissionDenied
-    draft = with_route(request.membership, Draft.from_data(request.POST))
+    data = as_pressed(request.POST)
+    draft = with_route(membership, Draft.from_data(data))
     draft, image_error = with_upload(request, draft)
     model = catalogue.find(by=membership, slug=draft.model)
     if model is None or not model.is_offered:
         return _refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
     reference = reference_of(membership, draft.reference_id)
-    data = request.POST.dict() | {"route": draft.route}
-    form = CreateForm(data, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model))
+    form = CreateForm(
+        data | {"route": draft.route}, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model)
+    )
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), uploads.gone().message
     errors = _errors(form, model, reference, image_error)
@@ -113,11 +125,29 @@ def _order(request: MemberRequest) -> HttpResponse:
     if errors:
         return _refused(request, draft, status=422, errors=errors)
     values = form.cleaned_data | {"parent": parent}
-    wanted = dataclasses.replace(
-        wanted_for(model, draft, fit(draft, model.takes), reference),
-        **{name: values[name] for name in ORDERED},
-    )
-    return _send(request, draft, wanted, values)
+    fitted = wanted_for(model, draft, fit(draft, model.takes), reference)
+    wanted = dataclasses.replace(fitted, **{name: values[name] for name in ORDERED})
+    return (_ask if "ask" in request.POST else _send)(request, draft, wanted, values)
+
+
+def _ask(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
+    """Hand what does not fit into the month to the admins. Nothing is sent; what fits by now is not asked for."""
+    quote = estimates.quote(by=request.membership, wanted=wanted)
+    if not quote.is_over_budget:
+        return _refused(request, draft, status=422, problem="over_budget")
+    parent = values["parent"].id if values["parent"] else None
+    asked = {"wanted": wanted, "prompt": values["prompt"], "quote": quote, "parent_id": parent}
+    budget_requests.ask(by=request.membership, **asked)
+    return _refused(request, draft, status=200, problem="asked")
+
+
+def _accept_limits(request: MemberRequest) -> HttpResponse:
+    """An admin takes the suggested limits; the form comes back as it was, and the next press orders."""
+    if not request.membership.is_admin or is_of_another_team(request):
+        raise PermissionDenied
+    limits.accept_suggested(by=request.membership)
+    draft, _error = with_upload(request, with_route(request.membership, Draft.from_data(request.POST)))
+    return _refused(request, draft, status=200, problem="limits_accepted")
 
 
 def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
@@ -130,6 +160,7 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
             token=values["token"],
             quoted_micros=values["quoted_micros"],
             accept_unpriced=values["accept_unpriced"],
+            confirmed_micros=values["confirmed"],
             parent_video=values["parent"],
         )
     except tuple(PROBLEMS) as error:
@@ -149,6 +180,7 @@ def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> Http
 
     `repeated` is what to say of a press that gave an earlier run again.
     """
+    draft = dataclasses.replace(draft, count=str(request.POST.get("count", "")))
     if not is_htmx(request):
         if repeated:
             messages.info(request, repeated)

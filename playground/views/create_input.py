@@ -4,15 +4,22 @@ import dataclasses
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from playground.forms.create import Draft
 from playground.htmx import DRAFT_IN_SESSION
-from playground.models import Generation, Membership, Reference, Video
+from playground.models import BudgetRequest, Generation, Membership, Reference, Video
 from playground.services import catalogue, cheaper, uploads
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
+
+
+def as_pressed(data: QueryDict) -> dict[str, str]:
+    """The form as its button means it: "Make 1" carries its own price, and counts instead of the chip."""
+    values = {name: str(value) for name, value in data.items()}
+    return values | {"count": "1", "quoted_micros": values["only_one"]} if values.get("only_one") else values
 
 
 def draft_of_link(request: MemberRequest) -> Draft:
@@ -23,6 +30,8 @@ def draft_of_link(request: MemberRequest) -> Draft:
     if source:
         generation = Generation.objects.visible_to(request.membership).filter(id=source).for_cards().first()
         base = Draft.from_generation(generation) if generation else base
+    elif asked := _uuid(request.GET.get("request", "")):
+        base = _asked_for(request.membership, asked) or base
     elif given.parent:
         video = _parent(request.membership, given.parent)
         base = Draft.from_video(video) if video else base
@@ -53,6 +62,14 @@ def with_choice(draft: Draft, choice: str) -> Draft:
         return draft
     values: dict[str, str] = {name: value} | ({"seconds_other": ""} if name == "seconds" else {})
     return dataclasses.replace(draft, **values)
+
+
+def _asked_for(membership: Membership, id: UUID) -> Draft | None:
+    """The run that an admin was asked for more money for; for who asked, and for admins."""
+    asked = BudgetRequest.objects.select_related("model").filter(id=id, team_id=membership.team_id).first()
+    if asked is None or not (membership.is_admin or asked.by_id == membership.user_id):
+        return None
+    return Draft.from_request(asked)
 
 
 def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:

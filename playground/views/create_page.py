@@ -15,7 +15,7 @@ from playground.domain.crop import crop_for
 from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
 from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, tidy, wrong_extras
 from playground.models import Dialect, Generation, Membership, Reference, VideoModel
-from playground.services import catalogue, estimates
+from playground.services import catalogue, estimates, limits
 from playground.services.estimates import Quote, Wanted
 from playground.services.runs import new_token
 from playground.views.create_prices import Chip, Present, around, picker_rows
@@ -152,7 +152,7 @@ def fieldless(errors: Mapping[str, str], model: VideoModel) -> list[str]:
     drawn = {"prompt", "reference", "seconds", "size", "quality", "count", "parameters"}
     drawn |= {name for name in ("negative_prompt", "seed") if getattr(model.takes, name)}
     drawn |= {"route"} if takes_route(model) else set()
-    carried = {"token", "quoted_micros", "accept_unpriced", "audio"}
+    carried = {"token", "quoted_micros", "confirmed", "accept_unpriced", "audio"}
     words = [_("Part of the form was missing or broken. Press again to send it as it stands here.")]
     own = [message for name, message in errors.items() if name not in drawn | carried]
     return own + (words if carried & set(errors) else [])
@@ -225,6 +225,7 @@ class Page:
             "errors": {},
             "left_out": wrong_extras(self.draft, takes_route=takes_route(self.model)),
             "may_create": self.by.may_create,
+            "suggested": limits.suggested(self.by.team) if self.quote and self.quote.lacks_limits else None,
             "takes_route": takes_route(self.model),
         } | more
 

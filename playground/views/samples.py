@@ -12,6 +12,7 @@ from playground.models import Gateway, Generation, Membership, Run, Video, Video
 from playground.services.catalogue import Record
 from playground.services.cheaper import Cheaper
 from playground.services.estimates import Quote, QuoteState
+from playground.services.limits import suggested
 from playground.views.cards import Card, card_of
 from playground.views.create_page import per_second_micros
 from playground.views.create_prices import Chip, PickerRow
@@ -102,6 +103,26 @@ def card_samples(by: Membership | None) -> list[Sample]:
     return samples
 
 
+Priced = tuple[str, Quote | None, dict[str, Any]]
+
+
+def _limit_samples(by: Membership, fine: dict[str, Any], capped: dict[str, Any]) -> list[Priced]:
+    """Prices that a limit is in the way of."""
+    of_month: dict[str, Any] = {"month": timezone.now().date().replace(day=1), "time_zone": "Europe/Berlin"}
+    tight: dict[str, Any] = {"left_micros": 1_200_000, "cap_micros": 50_000_000, **of_month}
+    own: dict[str, Any] = {"left_micros": 900_000, "cap_micros": 10_000_000, "is_own_limit": True}
+    four = Quote(QuoteState.ESTIMATED, **(fine | {"count": 4}), **tight)
+    above = Quote(QuoteState.ESTIMATED, **fine, **capped, confirm_above_micros=500_000)
+    return [
+        ("over budget", four, {}),
+        ("over budget, asked", four, {"problem": "asked"}),
+        ("over one's own limit", Quote(QuoteState.ESTIMATED, **fine, **(tight | own)), {}),
+        ("needs confirmation", above, {"problem": "needs_confirmation"}),
+        ("spending paused", Quote(QuoteState.ESTIMATED, **fine, **capped, is_paused=True), {}),
+        ("limits not set", Quote(QuoteState.ESTIMATED, **fine, lacks_limits=True), {"suggested": suggested(by.team)}),
+    ]
+
+
 def price_samples(by: Membership) -> list[dict[str, Any]]:
     """Contexts for create/_price.html, one per line of the table of states."""
     now = timezone.now()
@@ -111,8 +132,7 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
     none = "This gateway gives no price for wan-2.6."
     capped: dict[str, Any] = {"left_micros": 41_200_000, "cap_micros": 50_000_000}
     less = cheaper_samples()
-    tight: dict[str, Any] = {"left_micros": 1_200_000, "cap_micros": 50_000_000}
-    quotes: list[tuple[str, Quote | None, dict[str, Any]]] = [
+    quotes: list[Priced] = [
         (
             "fine",
             Quote(QuoteState.ESTIMATED, **fine, **capped),
@@ -122,7 +142,7 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         ("tiny", Quote(QuoteState.ESTIMATED, **(fine | {"unit_micros": 3_000})), {}),
         ("moved", Quote(QuoteState.ESTIMATED, **fine), {"problem": "price_moved", "was_micros": 700_000}),
         ("sent already", Quote(QuoteState.ESTIMATED, **fine), {"problem": "already_sent"}),
-        ("over budget", Quote(QuoteState.ESTIMATED, **(fine | {"count": 4}), **tight), {}),
+        *_limit_samples(by, fine, capped),
         ("checking", None, {}),
         ("needs input", Quote(QuoteState.NEEDS_INPUT, **bare, message=needs), {}),
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),

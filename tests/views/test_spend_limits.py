@@ -1,0 +1,396 @@
+"""Limits on pages: setting them, what Create says of them, asking for more, and being told."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+from django.utils import timezone
+
+from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Notice, Role, Run, Team
+from playground.services import estimates, ledger, notices
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+LIMITS = "/spend/limits/"
+
+
+@pytest.fixture
+def model(db):
+    return factories.make_model("kling-v3", gateway=factories.make_gateway(is_sandbox=False, is_default=True))
+
+
+def priced(model, *pictures):
+    """A video of four seconds is $0.80; a dollar is set aside for it."""
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4, references=pictures)
+    answer = {"state": "estimated", "unit_micros": 800_000, "provider": "fal", "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), answer, 60)
+
+
+@pytest.fixture(autouse=True)
+def price(model):
+    priced(model)
+
+
+def values(count=1, **more):
+    shape = {"shape": "16:9", "quality": "720p", "seconds": "4", "count": str(count)}
+    sent = {"prompt": "A fox in the snow", "model": "kling-v3", "token": "press-1"}
+    return sent | shape | {"quoted_micros": str(800_000 * count)} | more
+
+
+def set_team(team, **fields):
+    Team.objects.filter(id=team.id).update(**fields)
+
+
+def used(team, micros, *, cap, user=None):
+    month = ledger.month_of(team, timezone.now())
+    return Budget.objects.create(team=team, user=user, month=month, cap_micros=cap, spent_micros=micros)
+
+
+def html(answer) -> str:
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+# --- the page
+
+
+def limits_form(**more):
+    return {"monthly_cap": "40", "member_cap": "", "confirm_above": "2.50", "time_zone": "Europe/Berlin", **more}
+
+
+def test_limits_are_for_admins_alone(member, admin, viewer, browser_of):
+    assert browser_of().get(LIMITS).status_code == 302
+    assert [browser_of(one).get(LIMITS).status_code for one in (viewer, member, admin)] == [403, 403, 200]
+    for name in ("limits.index", "limits.pause"):
+        assert browser_of(member).post(reverse(name), limits_form(paused="1")).status_code == 403
+    assert not AuditEntry.objects.exists()
+
+
+def test_admin_sets_limits_that_count_at_once_and_are_on_record(member, admin, browser_of):
+    used(member.team, 1_000_000, cap=None)
+    used(member.team, 1_000_000, cap=None, user=member.user)
+    answer = browser_of(admin).post(LIMITS, limits_form(**{f"own_{member.id}": "12.50"}))
+    assert answer.status_code == 303
+    team = Team.objects.get(id=member.team_id)
+    assert (team.monthly_cap_micros, team.member_cap_micros, team.confirm_above_micros, team.time_zone) == (
+        40_000_000,
+        None,
+        2_500_000,
+        "Europe/Berlin",
+    )
+    assert set(Budget.objects.values_list("user_id", "cap_micros")) == {
+        (None, 40_000_000),
+        (member.user_id, 12_500_000),
+    }
+    entry = AuditEntry.objects.get()
+    assert (entry.kind, entry.by) == ("limits_changed", admin.user)
+    assert entry.data["monthly_cap_micros"] == {"was": None, "is": 40_000_000}
+    assert entry.data["members"] == {str(member.user_id): {"was": None, "is": 12_500_000}}
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("monthly_cap", "12,50"), ("confirm_above", "-1"), ("time_zone", "Mars/Olympus")]
+)
+def test_wrong_value_is_said_beside_its_field_and_nothing_changes(member, admin, browser_of, field, wrong):
+    answer = browser_of(admin).post(LIMITS, limits_form(**{field: wrong}))
+    assert answer.status_code == 422
+    assert f'id="id_{field}_error" role="alert"' in html(answer)
+    assert f'value="{wrong}"' in html(answer)
+    assert Team.objects.get(id=member.team_id).time_zone == "UTC"
+    assert not AuditEntry.objects.exists()
+
+
+def test_page_says_what_is_spent_set_aside_and_left_and_where_the_month_is_heading(member, admin, browser_of):
+    Budget.objects.filter(id=used(member.team, 3_000_000, cap=20_000_000).id).update(held_micros=2_000_000)
+    set_team(member.team, monthly_cap_micros=20_000_000)
+    page = html(browser_of(admin).get(LIMITS))
+    for words in ("$3.00", "$2.00", "$15.00", 'max="20000000" value="5000000"', "Forecast for the month"):
+        assert words in page
+
+
+def test_form_without_its_team_changes_nothing(admin, browser_of):
+    browser = browser_of(admin)
+    browser.team = ""
+    assert browser.post(LIMITS, limits_form()).status_code == 403
+    assert not AuditEntry.objects.exists()
+
+
+def test_pause_stops_orders_says_so_and_is_on_record(member, admin, browser_of):
+    browser_of(admin).post(reverse("limits.pause"), {"paused": "1"})
+    answer = browser_of(member).post("/create/", values())
+    assert answer.status_code == 422
+    assert "An admin has paused all spending. Your prompt is kept." in html(answer)
+    assert "A fox in the snow" in html(answer)
+    assert not Run.objects.exists()
+    browser_of(admin).post(reverse("limits.pause"), {"paused": "0"})
+    assert browser_of(member).post("/create/", values()).status_code == 303
+    assert list(AuditEntry.objects.values_list("kind", flat=True)) == ["spending_paused", "spending_resumed"]
+
+
+# --- before the first order
+
+
+def test_before_the_first_order_members_are_told_that_an_admin_sets_limits(member, browser_of):
+    set_team(member.team, limits_accepted_at=None)
+    page = html(browser_of(member).get("/create/"))
+    assert "An admin must first set limits." in page
+    assert 'name="accept_limits"' not in page
+    assert browser_of(member).post("/create/", values()).status_code == 422
+    assert browser_of(member).post("/create/", values(accept_limits="1")).status_code == 403
+    assert Team.objects.get(id=member.team_id).limits_accepted_at is None
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_admin_accepts_the_suggested_limits_on_create_and_keeps_what_was_typed(admin, browser_of, htmx):
+    set_team(admin.team, limits_accepted_at=None)
+    browser = browser_of(admin, htmx=htmx)
+    page = html(browser.get("/create/"))
+    assert "Suggested: $50.00 a month, and a question before a run above $5.00." in page
+    assert "Accept $50.00 a month" in page
+    answer = browser.post("/create/", values(accept_limits="1", prompt="A half-written"))
+    assert answer.status_code == 200
+    assert "The limits are set. Nothing was sent. Press again to go on." in html(answer)
+    assert "A half-written" in html(answer)
+    assert AuditEntry.objects.get().kind == "limits_accepted"
+    assert browser.post("/create/", values()).status_code == (200 if htmx else 303)
+
+
+# --- the threshold
+
+
+def test_run_above_the_threshold_is_asked_about_once_more_with_its_sum(member, browser_of):
+    set_team(member.team, confirm_above_micros=1_000_000)
+    browser = browser_of(member)
+    answer = browser.post("/create/", values(2))
+    assert answer.status_code == 422
+    assert "Your team asks once more above $1.00." in html(answer)
+    assert 'name="confirmed" value="1600000">Yes, spend about $1.60</button>' in html(answer)
+    assert browser.post("/create/", values(3, confirmed="1600000")).status_code == 422
+    assert not Run.objects.exists()
+    assert browser.post("/create/", values(2, confirmed="1600000")).status_code == 303
+
+
+def test_try_again_above_the_threshold_leads_to_create(member, model, browser_of):
+    set_team(member.team, confirm_above_micros=1)
+    old = factories.make_generation(by=member, model=model, status="failed", estimate_micros=800_000)
+    sent = {"token": "again", "quoted_micros": "800000"}
+    answer = browser_of(member).post(reverse("generations.again", args=[old.id]), sent)
+    assert answer.url == f"/create/?from={old.id}"
+    assert Run.objects.count() == 1
+
+
+# --- over budget
+
+
+@pytest.fixture
+def tight(member):
+    """$1.20 left of $50."""
+    set_team(member.team, monthly_cap_micros=50_000_000)
+    return used(member.team, 48_800_000, cap=50_000_000)
+
+
+def test_over_budget_says_what_is_left_and_offers_one(member, tight, browser_of):
+    page = html(browser_of(member).get("/create/?count=4"))
+    assert "about $3.20, $1.20 left" in page
+    assert f"The team's limit for {timezone.now():%B} (UTC) is $50.00." in page
+    assert "Make 1 - about $0.80" in page
+    assert "Ask an admin for more" in page
+    assert "Generate - " not in page
+
+
+def test_own_limit_is_called_ones_own(member, browser_of):
+    used(member.team, 0, cap=1, user=member.user)
+    page = html(browser_of(member).get("/create/"))
+    assert f"Your limit for {timezone.now():%B} (UTC) is" in page
+    assert "Make 1" not in page
+
+
+def test_price_that_fits_alone_says_what_would_be_set_aside(member, browser_of):
+    used(member.team, 0, cap=900_000)
+    assert "$1.00 would be set aside until the cost is known." in html(browser_of(member).get("/create/"))
+
+
+def test_make_one_orders_one_at_its_own_price(member, tight, browser_of):
+    browser = browser_of(member)
+    dearer = browser.post("/create/", values(4, only_one="700000"))
+    assert dearer.status_code == 422
+    assert "It was $0.70 when you opened the form." in html(dearer)
+    assert browser.post("/create/", values(4, only_one="800000")).status_code == 303
+    assert Run.objects.get().generations.count() == 1
+    assert Run.objects.get().quoted_total_micros == 800_000
+
+
+def test_money_that_went_meanwhile_is_said_and_nothing_is_sent(member, browser_of):
+    cap = used(member.team, 0, cap=5_000_000)
+    browser = browser_of(member)
+    assert "Generate - about $3.20" in html(browser.get("/create/?count=4"))
+    Budget.objects.filter(id=cap.id).update(spent_micros=3_500_000)
+    answer = browser.post("/create/", values(4))
+    assert answer.status_code == 422
+    assert "about $3.20, $1.50 left" in html(answer)
+    assert "Nothing was sent." in html(answer)
+    assert not Run.objects.exists()
+
+
+def asked(browser, model, member):
+    """Four videos with a seed and a picture, which is given back with the answer."""
+    picture = factories.make_reference(by=member)
+    priced(model, picture)
+    sent = values(4, ask="1", seed="7", reference_id=str(picture.id))
+    return picture, browser.post("/create/", sent)
+
+
+def test_asking_reaches_the_admins_with_the_run_as_it_would_be_ordered(member, admin, model, tight, browser_of):
+    picture, answer = asked(browser_of(member), model, member)
+    assert answer.status_code == 200
+    assert "The admins have been asked." in html(answer)
+    assert "A fox in the snow" in html(answer)
+    one = BudgetRequest.objects.get(settings__references=[str(picture.id)])
+    assert (one.prompt, one.model, one.total_micros, one.by) == ("A fox in the snow", model, 3_200_000, member.user)
+    assert {name: one.settings[name] for name in ("count", "seed", "size")} == {
+        "count": 4,
+        "seed": 7,
+        "size": "1280x720",
+    }
+    page = html(browser_of(admin).get("/notices/"))
+    assert "asks for 4 videos, about $3.20" in page
+    # 48.8 spent and 4 x 1.25 x 0.80 set aside are 52.80.
+    assert "Raise the limit to $53.00" in page
+    assert "Raise the limit to $53.00" in html(browser_of(admin).get(LIMITS))
+    assert not Run.objects.exists()
+    assert "asks for 4" not in html(browser_of(member).get("/notices/"))
+
+
+def test_asking_twice_is_one_request(member, tight, browser_of):
+    for _ in range(2):
+        browser_of(member).post("/create/", values(4, ask="1"))
+    assert BudgetRequest.objects.count() == 1
+    assert Notice.objects.filter(kind="budget_asked").count() == 1
+
+
+def test_raised_limit_makes_room_and_leads_back_to_exactly_that_run(member, admin, model, tight, browser_of):
+    asked(browser_of(member), model, member)
+    one = BudgetRequest.objects.get()
+    answer = browser_of(admin).post(
+        reverse("limits.answer", args=[one.id]),
+        {"answer": "raise", "team_cap_micros": "53000000", "next": "/notices/"},
+    )
+    assert (answer.status_code, answer.url) == (303, "/notices/")
+    tight.refresh_from_db()
+    assert tight.cap_micros == Team.objects.get(id=member.team_id).monthly_cap_micros == 53_000_000
+    browser = browser_of(member)
+    page = html(browser.get("/notices/"))
+    assert "made room for your run, about $3.20" in page
+    opened = html(browser.get(f"/create/?request={one.id}"))
+    for words in ("A fox in the snow", "Generate - about $3.20", 'value="7"', one.settings["references"][0]):
+        assert words in opened
+    assert set(AuditEntry.objects.values_list("kind", flat=True)) == {"budget_request_granted", "limits_changed"}
+
+
+def test_second_answer_changes_nothing(member, admin, tight, browser_of):
+    browser_of(member).post("/create/", values(4, ask="1"))
+    one = BudgetRequest.objects.get()
+    address = reverse("limits.answer", args=[one.id])
+    browser_of(admin).post(address, {"answer": "decline"})
+    browser_of(admin).post(address, {"answer": "raise", "team_cap_micros": "99000000"})
+    tight.refresh_from_db()
+    assert tight.cap_micros == 50_000_000
+    assert "declined your run" in html(browser_of(member).get("/notices/"))
+    assert Notice.objects.filter(kind="budget_answered").count() == 1
+
+
+def test_request_is_answered_and_opened_by_its_team_alone(member, stranger, tight, browser_of):
+    browser_of(member).post("/create/", values(4, ask="1"))
+    one = BudgetRequest.objects.get()
+    address = reverse("limits.answer", args=[one.id])
+    assert browser_of(stranger).post(address, {"answer": "decline"}).status_code == 404
+    assert browser_of(member).post(address, {"answer": "raise"}).status_code == 403
+    colleague = factories.make_member(team=member.team)
+    for other in (stranger, colleague):
+        assert "A fox in the snow" not in html(browser_of(other).get(f"/create/?request={one.id}"))
+    one.refresh_from_db()
+    assert one.granted is None
+
+
+# --- notices
+
+
+def test_levels_are_told_once_each_to_whom_they_concern(member, admin, model):
+    set_team(member.team, monthly_cap_micros=10_000_000)
+    Membership.objects.filter(id=member.id).update(monthly_cap_micros=4_000_000)
+    member.team.refresh_from_db()
+
+    def order(aside):
+        generation = factories.make_generation(by=member, model=model, status="running")
+        ledger.hold(generation=generation, amount_micros=aside, at=timezone.now())
+        return generation
+
+    order(1_900_000)
+    assert not Notice.objects.exists()
+    order(100_000)
+    order(1_000_000)
+    order(1_000_000)
+    told = [(notice.user_id, notice.data["percent"]) for notice in Notice.objects.order_by("at")]
+    assert told == [(member.user_id, 50), (member.user_id, 100)]
+    other = factories.make_member(team=member.team)
+    spent = factories.make_generation(by=other, model=model, status="running")
+    ledger.hold(generation=spent, amount_micros=1_000_000, at=timezone.now())
+    ledger.settle(generation=spent, cost_micros=4_000_000, at=timezone.now())
+    for_admins = Notice.objects.filter(user=None, kind="budget_level").order_by("at")
+    assert [notice.data["percent"] for notice in for_admins] == [50, 80]
+    assert for_admins[1].data["used_micros"] == 8_000_000
+    assert for_admins[1].data["forecast_micros"] >= 8_000_000
+
+
+def test_changed_limit_tells_its_own_levels(member, admin, browser_of):
+    used(member.team, 9_000_000, cap=None)
+    browser_of(admin).post(LIMITS, limits_form(monthly_cap="10"))
+    browser_of(admin).post(LIMITS, limits_form(monthly_cap="15"))
+    assert [n.data["percent"] for n in Notice.objects.order_by("at")] == [80, 50]
+
+
+def test_bell_counts_what_is_new_and_looking_at_the_list_changes_nothing(member, admin, browser_of):
+    for number in range(2):
+        notices.tell("budget_asked", team=member.team, key=f"k{number}", data={"name": "Ana", "total_micros": 1})
+    notices.tell("budget_answered", team=member.team, key="mine", data={"name": "Ana", "request": ""}, user=member.user)
+    assert "2 not seen" in html(browser_of(admin).get("/runs/"))
+    assert "1 not seen" in html(browser_of(member).get("/runs/"))
+    browser = browser_of(admin)
+    page = html(browser.get("/notices/"))
+    assert "2 not seen" in html(browser.get("/notices/"))
+    upto = re.search(r'name="upto" value="([^"]+)"', page)[1].replace("&#x2B;", "+")
+    notices.tell("disk_full", team=member.team, key="later", data={"run": str(member.id)})
+    assert browser.post("/notices/seen/", {"upto": upto}).status_code == 303
+    assert "1 not seen" in html(browser.get("/runs/"))
+    assert "1 not seen" in html(browser_of(member).get("/runs/"))
+
+
+@pytest.mark.parametrize("upto", ["", "yesterday", "2026-01-01T00:00:00", "9999-99-99T00:00:00+00:00"])
+def test_what_is_no_moment_marks_nothing(member, browser_of, upto):
+    assert browser_of(member).post("/notices/seen/", {"upto": upto}).status_code == 400
+
+
+def test_moment_to_come_does_not_hide_what_is_told_later(member, browser_of):
+    later = (timezone.now() + timedelta(days=9)).isoformat()
+    browser_of(member).post("/notices/seen/", {"upto": later})
+    notices.tell("budget_answered", team=member.team, key="mine", data={"name": "Ana"}, user=member.user)
+    assert "1 not seen" in html(browser_of(member).get("/runs/"))
+
+
+def test_notice_of_a_kind_without_words_is_shown_all_the_same(member, browser_of):
+    notices.tell("of_old", team=member.team, key="old", user=member.user)
+    assert "of_old" in html(browser_of(member).get("/notices/"))
+
+
+def test_empty_list_says_what_comes_here(member, browser_of):
+    page = html(browser_of(member).get("/notices/"))
+    assert "Nothing to tell yet." in page
+    assert "not seen" not in page
+
+
+def test_viewer_has_no_button_that_asks(member, tight, browser_of):
+    viewer = factories.make_member(team=member.team, role=Role.VIEWER)
+    page = html(browser_of(viewer).get("/create/?count=4"))
+    assert 'name="ask"' not in page
+    assert browser_of(viewer).post("/create/", values(4, ask="1")).status_code == 403
