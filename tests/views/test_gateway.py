@@ -3,9 +3,11 @@
 import re
 
 from django.urls import reverse
+from django.utils import timezone
 
-from playground.models import Lifecycle
-from playground.services import catalogue, gateways
+from playground.domain.status import Status
+from playground.models import AuditEntry, Lifecycle
+from playground.services import catalogue, gateways, pauses
 from tests import factories
 from tests.support.processes import free_port
 
@@ -63,3 +65,23 @@ def test_check_says_in_words_that_nothing_answers(admin, browser_of, settings):
         assert answer.status_code == 200
         assert "It cannot be reached" in answer.content.decode()
     assert "<html" not in fragment.content.decode()
+
+
+def test_paused_gateway_says_why_and_an_admin_may_use_it_again(admin, member, browser_of):
+    gateway = catalogue.default_gateway()
+    waiting = factories.make_generation(
+        by=member, model=factories.make_model(gateway=gateway), status=Status.QUEUED, next_check_at=timezone.now()
+    )
+    pauses.pause(gateway, reason=pauses.BALANCE, now=timezone.now())
+    page = " ".join(browser_of(admin).get(reverse("gateway.connect")).content.decode().split())
+    assert "its account is out of credit" in page
+    assert "1 order waits until its own deadline." in page
+    assert "Use it again now" in page
+    card = browser_of(member).get(reverse("generations.card", args=[waiting.id]), headers={"HX-Request": "true"})
+    assert "The gateway is paused: its account is out of credit." in card.content.decode()
+    assert browser_of(member).post(reverse("gateway.resume")).status_code == 403
+
+    for said in ("is in use again", "is in use already"):
+        answer = browser_of(admin).post(reverse("gateway.resume"), follow=True)
+        assert said in answer.content.decode()
+    assert AuditEntry.objects.get(kind="gateway_resumed").by == admin.user

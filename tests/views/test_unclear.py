@@ -1,0 +1,229 @@
+"""Unclear orders: who sees them, what is told of each, and the three decisions."""
+
+import re
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.models import AuditEntry, Gateway, Generation, Team
+from playground.services import engine, ledger, pauses
+from tests import factories
+from tests.bench import money
+from tests.services.upstream import model_of_gateway, upstream
+
+INDEX = "/unclear/"
+
+
+def unclear(by, **fields) -> Generation:
+    """An order that was sent once, without an answer, with its money set aside."""
+    model = fields.pop("model", None) or factories.make_model()
+    now = timezone.now()
+    run = factories.make_run(by=by, model=model, prompt="A heron over the river", settings={"seed": 7})
+    generation = factories.make_generation(run=run, status=Status.UNKNOWN, sent_at=now, unclear_at=now, **fields)
+    ledger.hold(generation=generation, amount_micros=400_000, at=now)
+    engine.note(generation.id, "sending", now=now, data={"try": 1})
+    told = {
+        "try": 1,
+        "code": "server_error",
+        "http_status": 502,
+        "message": "Bad <b>gateway</b>",
+        "request_id": "req_7",
+    }
+    engine.note(generation.id, "answer_unclear", now=now, data=told)
+    entry = {"id": "req_9", "status": "processing", "cost_micros": 390_000, "error": "", "at": now.isoformat()}
+    engine.note(generation.id, "answer_lost", now=now, data={"code": "log_unclear", "log": [entry]})
+    return generation
+
+
+def text_of(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def press(browser, name: str, generation: Generation, **data):
+    return browser.post(reverse(f"unclear.{name}", args=[generation.id]), data)
+
+
+def state_of(generation: Generation) -> Status:
+    return Generation.objects.get(id=generation.id).state
+
+
+def test_page_tells_what_was_sent_what_came_back_and_what_is_set_aside(admin, browser_of):
+    generation = unclear(admin)
+    reference = factories.make_reference(by=admin, generation=generation)
+    page = text_of(browser_of(admin).get(INDEX))
+    for words in (
+        "A heron over the river",
+        "1280x720",
+        "<dt>Seed</dt>",
+        str(generation.id),
+        generation.id.hex,
+        "<code>server_error</code> Bad &lt;b&gt;gateway&lt;/b&gt;",
+        "502",
+        "req_7",
+        "req_9",
+        "$0.40",
+        reverse("media.reference_thumb", args=[reference.id]),
+        "It never ran, send it again - about $0.40",
+        "It never ran, close it",
+        "It ran, this is its id",
+    ):
+        assert words in page
+
+
+def test_api_key_is_on_no_page_of_an_unclear_order(admin, browser_of, settings):
+    settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = "http://127.0.0.1:9/v1", "lmnfl_a_key_that_must_not_be_seen"
+    generation = unclear(admin, model=model_of_gateway())
+    answer = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert answer.status_code == 409
+    assert settings.GATEWAY_API_KEY not in answer.content.decode() + browser_of(admin).get(INDEX).content.decode()
+
+
+def test_page_is_for_admins_of_the_team_alone(member, viewer, admin, stranger, browser_of):
+    generation = unclear(admin)
+    for person in (member, viewer):
+        assert browser_of(person).get(INDEX).status_code == 404
+    assert "heron" not in text_of(browser_of(stranger).get(INDEX))
+    for person in (member, viewer, stranger):
+        for name in ("send", "close", "adopt"):
+            assert press(browser_of(person), name, generation, upstream_id="x").status_code == 404
+    assert browser_of().get(INDEX).status_code == 302
+    assert state_of(generation) is Status.UNKNOWN
+
+
+def test_deciding_needs_a_post_and_the_team_of_the_page(admin, browser_of):
+    generation = unclear(admin)
+    assert browser_of(admin).get(reverse("unclear.close", args=[generation.id])).status_code == 405
+    assert press(browser_of(admin), "close", generation, team="another").status_code == 404
+    assert state_of(generation) is Status.UNKNOWN
+
+
+def test_page_without_unclear_orders_says_so(admin, browser_of):
+    assert "Nothing is unclear." in text_of(browser_of(admin).get(INDEX))
+
+
+def test_closing_gives_the_money_back_once_and_pressing_again_is_the_same(admin, browser_of):
+    generation, browser = unclear(admin), browser_of(admin)
+    for _ in range(2):
+        answer = press(browser, "close", generation)
+        assert (answer.status_code, answer.headers["Location"]) == (302, INDEX)
+    row = Generation.objects.get(id=generation.id)
+    assert (row.state, row.error_kind) == (Status.REJECTED, "never_ran")
+    assert money(row) == {"hold": 400_000, "release": 400_000}
+    entry = AuditEntry.objects.get()
+    assert (entry.kind, entry.by, entry.data) == ("unclear_closed", admin.user, {"generation": str(row.id)})
+    card = text_of(browser_of(admin).get(reverse("runs.detail", args=[row.run_id])))
+    assert "An admin looked into it: it never ran. Not charged." in card
+
+
+def test_sending_again_keeps_key_and_money_and_goes_into_the_queue_once(admin, browser_of):
+    generation, browser = unclear(admin, attempts=6, error_code="server_error"), browser_of(admin)
+    for _ in range(2):
+        assert press(browser, "send", generation).status_code == 302
+    row = Generation.objects.get(id=generation.id)
+    assert (row.state, row.attempts, row.unclear_at, row.idempotency_key) == (Status.QUEUED, 0, None, str(row.id))
+    assert list(money(row)) == ["hold"]
+    assert AuditEntry.objects.get().kind == "unclear_sent_again"
+
+
+@pytest.mark.parametrize("trouble", ["gateway", "team"])
+def test_nothing_is_sent_again_while_gateway_or_spending_is_paused(admin, browser_of, trouble):
+    generation = unclear(admin)
+    if trouble == "gateway":
+        pauses.pause(generation.gateway, reason=pauses.BALANCE, now=timezone.now())
+    else:
+        Team.objects.update(spending_paused_at=timezone.now())
+    answer = press(browser_of(admin), "send", generation)
+    assert answer.status_code == 409
+    said = re.search(r'class="field__error"[^>]*>([^<]+)<', answer.content.decode())
+    assert said is not None
+    assert "Nothing was sent" in said.group(1)
+    assert state_of(generation) is Status.UNKNOWN
+
+
+def test_second_admin_with_another_decision_is_told_how_it_stands(admin, browser_of):
+    other = factories.make_member(team=admin.team, role="admin")
+    generation = unclear(admin)
+    press(browser_of(other), "close", generation)
+    answer = press(browser_of(admin), "send", generation)
+    assert answer.status_code == 409
+    assert f"{other.user.display_name} has closed it already." in text_of(answer)
+    assert state_of(generation) is Status.REJECTED
+    assert AuditEntry.objects.count() == 1
+
+
+def test_answer_that_came_after_all_wins_over_a_decision(admin, browser_of):
+    generation = unclear(admin)
+    later = timezone.now()
+    Generation.objects.update(status=Status.RUNNING, upstream_id="x", next_check_at=later, deadline_at=later)
+    answer = press(browser_of(admin), "close", generation)
+    assert answer.status_code == 409
+    assert "its answer came after all" in text_of(answer)
+    assert list(money(generation)) == ["hold"]
+
+
+def test_id_that_the_gateway_knows_takes_the_order_up(admin, browser_of, settings):
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "in_progress"})):
+        generation = unclear(admin, model=model_of_gateway())
+        assert press(browser_of(admin), "adopt", generation, upstream_id=" video_5 ").status_code == 302
+    row = Generation.objects.get(id=generation.id)
+    assert (row.state, row.upstream_id, row.error_code) == (Status.SUBMITTED, "video_5", "")
+    assert list(money(row)) == ["hold"]
+    assert AuditEntry.objects.get().data["upstream_id"] == "video_5"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "answer", "said"),
+    [
+        ("", (200, {}), "Paste the id"),
+        ("x" * 256, (200, {}), "Paste the id"),
+        ("video_1", (404, {}), "knows no video with this id"),
+        ("taken", (200, {"id": "taken", "status": "queued"}), "belongs to another order"),
+        ("video_1", (200, {"id": "video_1", "status": "queued", "created_at": 1_700_000_000}), "before this order"),
+    ],
+)
+def test_id_that_cannot_be_its_own_is_refused_in_place(admin, browser_of, settings, pasted, answer, said):
+    with upstream(settings, poll=lambda _id: answer):
+        generation = unclear(admin, model=model_of_gateway())
+        factories.make_generation(run=generation.run, upstream_id="taken")
+        page = press(browser_of(admin), "adopt", generation, upstream_id=pasted)
+    assert page.status_code == 422
+    assert said in text_of(page)
+    assert state_of(generation) is Status.UNKNOWN
+    assert not AuditEntry.objects.exists()
+
+
+def test_gateway_that_cannot_be_asked_leaves_the_order_as_it_is(admin, browser_of, settings):
+    with upstream(settings):
+        generation = unclear(admin, model=model_of_gateway())
+    page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == 409
+    assert "could not be asked" in text_of(page)
+    assert 'value="video_1"' in text_of(page)
+
+
+def test_order_of_a_gateway_without_keys_warns_that_sending_again_may_cost_twice(admin, browser_of):
+    generation = unclear(admin)
+    Gateway.objects.filter(id=generation.gateway_id).update(honours_idempotency_key=False)
+    assert "it is charged twice" in text_of(browser_of(admin).get(INDEX))
+
+
+def test_runs_and_run_page_lead_admins_to_the_order_and_tell_others_what_happens_next(admin, member, browser_of):
+    generation = unclear(admin)
+    target = f"{INDEX}#order-{generation.id}"
+    detail = reverse("runs.detail", args=[generation.run_id])
+    assert target in text_of(browser_of(admin).get("/runs/"))
+    assert target in text_of(browser_of(admin).get(detail))
+    theirs = text_of(browser_of(member).get(detail))
+    assert target not in theirs
+    assert "never sent twice by itself" in theirs
+
+
+def test_queries_do_not_grow_with_the_orders(admin, browser_of, django_assert_max_num_queries):
+    for _ in range(6):
+        unclear(admin)
+    browser = browser_of(admin)
+    browser.get(INDEX)
+    with django_assert_max_num_queries(14):
+        browser.get(INDEX)
