@@ -224,6 +224,28 @@ def test_one_more_pressed_on_purpose_twice_is_two_orders(client, made):
     assert Run.objects.count() == 3
 
 
+@pytest.mark.parametrize("place", ["/gallery/", "/videos/{}/"])
+def test_going_back_and_pressing_again_says_that_it_was_ordered_and_the_next_press_is_another(client, made, place):
+    page = place.format(made.video.id)
+
+    def order(token):
+        fields = {"token": token, "quoted_micros": "400000"}
+        return client.post(f"/generations/{made.id}/again/", fields, headers={"Referer": f"http://testserver{page}"})
+
+    def token_of_page():
+        return re.search(r'name="token" value="([^"]+)"', client.get(page).text)[1]
+
+    stale = token_of_page()
+    order(stale)
+    assert "ordered already" not in client.get(page).text
+    Run.objects.filter(submit_token=stale).update(created_at=timezone.now() - timedelta(minutes=2))
+    assert order(stale).headers["Location"] == f"http://testserver{page}"
+    assert "This was ordered already, at" in client.get(page).text
+    assert Run.objects.count() == 2
+    order(token_of_page())
+    assert Run.objects.count() == 3
+
+
 def test_the_same_press_sent_twice_is_one_order_whose_card_is_never_there_twice(client, made):
     token = token_in(client.get("/create/").text, made)
     press(client, made, token)
