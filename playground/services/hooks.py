@@ -115,6 +115,7 @@ def _store(generation: Generation, message: webhooks.Message, *, now: datetime) 
             delivery_id=message.id,
             defaults={"generation": generation, "kind": message.kind, "received_at": now},
         )
+        # fault: webhook-stored
         asked = Generation.objects.filter(
             id=generation.id, status__in=STOPPABLE | LATE_SUCCESS, next_check_at__isnull=False, poll_failures=0
         )

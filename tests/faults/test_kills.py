@@ -4,6 +4,7 @@ The quick set. The long one is ./scripts/faults.
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,12 +59,15 @@ def test_death_at_every_point_loses_nothing_and_pays_once(kind: str, tmp_path: P
             strike(stage, chosen[first : first + AT_ONCE])
         for point in rounds.WEB:
             stage.place([stage.order("Boats at dawn")], [Plan(point)])
+        assert stage.run("hook", plans=[Plan(rounds.HOOK)]) == -signal.SIGKILL
+        assert [stage.run("hook"), stage.run("hook")] == [0, 0], "the same message, sent again"
+        assert stage.database.rows("SELECT count(*) FROM playground_webhookdelivery") == [(1,)]
         stage.keep_engines()
         stage.settle()
 
         verdict = stage.assert_sound()
         killed = {point for _pid, point, what in stage.hits() if what == "kill"}
-        assert killed == {*chosen, *rounds.WEB}
+        assert killed == {*chosen, *rounds.WEB, rounds.HOOK}
         assert {point for _pid, point, _what in stage.hits()} == {point for point, _ in in_code()}
         assert verdict["figures"]["done"] == verdict["figures"]["orders"]
         stage.kill_engines()

@@ -119,6 +119,26 @@ def hurry() -> None:
     Generation.objects.filter(next_check_at__gt=now + timedelta(minutes=10)).update(next_check_at=now)
 
 
+def hook() -> None:
+    """The gateway says that the newest order has ended: signed as it would, and posted to the view that hears it."""
+    from django.test import Client
+    from django.urls import reverse
+
+    from playground.models import Gateway, Generation
+    from playground.services import sealing
+    from tests.support import webhooks
+
+    generation = Generation.objects.select_related("gateway").latest("id")
+    Gateway.objects.update(webhook_secret=sealing.seal(webhooks.SECRET))
+    headers = webhooks.as_meta(webhooks.signed(message_id=f"msg_{generation.id}"))
+    address = reverse("hooks.receive", args=[generation.gateway.slug, generation.hook_token])
+    answer = Client(SERVER_NAME="localhost").post(
+        address, data=webhooks.BODY, content_type="application/json", **headers
+    )
+    if answer.status_code != 204:
+        raise RuntimeError(f"{answer.status_code} {answer.text}")
+
+
 def judge(*, charges: str, acks: str, answer: str) -> None:
     """Run the checker over everything and write its verdict as JSON."""
     from tests.faults.stage import checker
@@ -129,4 +149,4 @@ def judge(*, charges: str, acks: str, answer: str) -> None:
     part.rename(answer)
 
 
-ROLES = {role.__name__: role for role in (setup, place, engine, hurry, judge)}
+ROLES = {role.__name__: role for role in (setup, place, engine, hurry, hook, judge)}
