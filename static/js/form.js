@@ -36,7 +36,9 @@ function ask() {
 // something half typed would be sent along.
 function lookLater() {
   clearTimeout(later);
-  if (!document.getElementById("lengths")?.hasAttribute("data-more") || looks >= LOOKS.length) return;
+  const lengths = document.getElementById("lengths");
+  if (looks >= LOOKS.length) lengths?.removeAttribute("data-more"); // they come with the next choice
+  if (!lengths?.hasAttribute("data-more")) return;
   later = setTimeout(() => {
     if (outdated || document.hidden || document.activeElement?.matches("#route, #parameters")) return;
     looks += 1;
@@ -241,7 +243,10 @@ function payLess(button) {
 document.addEventListener(
   "toggle",
   (event) => {
-    if (form()?.contains(event.target) && event.target.matches(".picker[open]") && !outdated && !picking) ask();
+    if (form()?.contains(event.target) && event.target.matches(".picker[open]") && !outdated && !picking) {
+      looks = 0;
+      ask();
+    }
   },
   true,
 );

@@ -63,6 +63,7 @@ def test_signed_out_in_another_tab_signs_in_and_finds_the_prompt_again(visit, pe
     page.get_by_role("button", name="Sign in as").click()
     page.wait_for_url("**/create/")
     fill(page, "Kept over a sign-in")
+    becomes(page, "!document.querySelector('#lengths').hasAttribute('data-more')")  # else it looks once more by itself
     other = page.context.new_page()
     other.goto("/account/logout/")
     other.locator("main").get_by_role("button", name="Sign out").click()
