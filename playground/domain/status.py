@@ -29,7 +29,7 @@ class Status(StrEnum):
     LOST = "lost"
     """The gateway no longer knows the order."""
     OUTPUT_LOST = "output_lost"
-    """It was made and paid, but its file is gone for good."""
+    """It was made and paid, but its file is gone; saved after all only when a repair finds it at the gateway again."""
     UNKNOWN = "unknown"
     """It was sent and the answer was lost. Waits for a person; never sent again by itself."""
 
@@ -50,7 +50,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.REJECTED: frozenset({S.SUBMITTED}),
     S.FAILED: frozenset(),
     S.LOST: frozenset(),
-    S.OUTPUT_LOST: frozenset(),
+    S.OUTPUT_LOST: frozenset({S.COMPLETED}),
 }
 
 ENDED = frozenset({S.DONE, S.REJECTED, S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST, S.OUTPUT_LOST})

@@ -66,6 +66,9 @@ class Video(Row):
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     trashed_at = models.DateTimeField(null=True, blank=True)
+    missing_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its file was found to be gone here and at the gateway."
+    )
     trashed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = VideoQuerySet.as_manager()

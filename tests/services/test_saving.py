@@ -40,7 +40,11 @@ class Place:
         self.media, self.server, self.job_status, self.told = media, server, 200, {}
 
     def __call__(self, heard: Heard, sock: socket.socket) -> None:
-        if "/openai/v1/videos/" not in heard.target:
+        if heard.target.endswith(("/balance", "/models")):
+            sock.sendall(
+                reply(200, {"available": {"amount": "5", "currency": "usd"}, "billing_type": "prepaid", "data": []})
+            )
+        elif "/openai/v1/videos/" not in heard.target:
             self.media(heard, sock)
         elif self.job_status != 200:
             sock.sendall(reply(self.job_status, {"error": {"message": "no"}}))
@@ -80,8 +84,13 @@ def finished(place: Place, *, by: Membership | None = None, **fields: Any) -> Ge
     number = Generation.objects.count()
     generation = factories.make_generation(
         by=by,
-        status=Status.COMPLETED,
-        **{"upstream_id": f"up-{number}", "output_url": place.link, "completed_at": timezone.now(), **fields},
+        **{
+            "status": Status.COMPLETED,
+            "upstream_id": f"up-{number}",
+            "output_url": place.link,
+            "completed_at": timezone.now(),
+            **fields,
+        },
     )
     ledger.hold(generation=generation, amount_micros=400_000, at=timezone.now())
     return generation

@@ -1,0 +1,227 @@
+"""Putting right what should never be wrong, and saying so: one line for each thing that was found.
+
+Everything here is also prevented elsewhere; this is the net below it. It asks, saves, ends and gives back by the same
+services as the engine. It never sends an order and never spends: money that it closes is what the gateway reported, or
+what was set aside for a video that is here. A second run right after it finds nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+
+from playground import queue
+from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
+from playground.gateway.errors import GatewayError
+from playground.gateway.types import Job, JobState
+from playground.media import storage
+from playground.models import Generation, Team
+from playground.models.generation import LOOK_FOR
+from playground.services import (
+    audit,
+    engine,
+    gateways,
+    orphan_files,
+    outcomes,
+    repair_files,
+    repair_money,
+    saving,
+    submit,
+)
+from playground.services.engine import Move
+
+log = structlog.get_logger(__name__)
+
+OVERDUE = timedelta(minutes=5)
+UNMINDED = timedelta(minutes=1)
+"""Due for so long: the sweep does not take care of it, else it would not be."""
+AT_ONCE = 500
+"""Orders of one kind in one run; the rest is found by the next."""
+PERIODIC_S = 240.0
+Found = Iterator["Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`what` was found wrong with which thing, and what was `done` about it, both in words."""
+
+    kind: str
+    thing: str
+    done: str
+    team: Team | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.thing}: {self.done}"
+
+
+def run(*, now: datetime, dry_run: bool = False, periodic: bool = False) -> list[Finding]:
+    """Look for everything, the newest files only when `periodic`, and put it right unless `dry_run`.
+
+    A periodic run stops after four minutes, and does not ask after orders that are closed.
+    """
+    ends_at = time.monotonic() + PERIODIC_S if periodic else float("inf")
+    searches: list[Callable[[], Iterable[Finding]]] = [
+        lambda: _waiting(now=now, dry_run=dry_run),
+        lambda: _unsaved(now=now, dry_run=dry_run),
+        lambda: _unasked(now=now, dry_run=dry_run),
+        lambda: () if periodic else _closed(now=now, dry_run=dry_run),
+        lambda: repair_money.unclosed(now=now, dry_run=dry_run),
+        lambda: repair_money.counters(dry_run=dry_run),
+        lambda: repair_files.missing(now=now, dry_run=dry_run, newest_only=periodic),
+        lambda: () if periodic else _orphans(now=now, dry_run=dry_run),
+    ]
+    found = []
+    for search in searches:
+        for finding in search():
+            found.append(finding)
+            if not dry_run:
+                _note(finding, now=now)
+            if time.monotonic() > ends_at:
+                return found
+    return found
+
+
+def _note(finding: Finding, *, now: datetime) -> None:
+    log.warning("repaired", kind=finding.kind, thing=finding.thing, done=finding.done)
+    data = {"kind": finding.kind, "thing": finding.thing, "done": finding.done}
+    audit.record("repaired", by=None, team=finding.team, data=data, now=now)
+
+
+def _late(now: datetime, statuses: Iterable[Status]) -> Iterator[Generation]:
+    """Orders whose time was over five minutes ago, and those due that nobody looks at."""
+    over = Q(deadline_at__lt=now - OVERDUE, next_check_at__lt=now - UNMINDED) | Q(next_check_at__lt=now - OVERDUE)
+    rows = Generation.objects.filter(over, status__in=list(statuses)).select_related("gateway", "team", "run")
+    yield from rows.order_by("id")[:AT_ONCE]
+
+
+def _waiting(*, now: datetime, dry_run: bool) -> Found:
+    """Orders not sent, or sent without an answer, past their time. Neither is sent from here."""
+    for row in _late(now, (Status.QUEUED, Status.SUBMITTING)):
+        if row.deadline_at is None or row.deadline_at >= now - OVERDUE:
+            continue
+        if row.state is Status.QUEUED:
+            done = "it was never sent; ended, its money is free again"
+            if not dry_run:
+                submit.give_up_waiting(row, now=now)
+        else:
+            done = "its answer never came; parked for an admin, its money stays set aside"
+            if not dry_run and not _park(row, now=now):
+                continue
+        yield Finding("overdue", f"order {row.id}", done, row.team)
+
+
+def _park(row: Generation, *, now: datetime) -> bool:
+    code = row.error_code or "overdue"
+    fields = {"next_check_at": None, "claim_id": None, "unclear_at": row.unclear_at or now, "error_code": code}
+    data = {"code": code}
+    move = Move(row.id, Status.SUBMITTING, Status.UNKNOWN, "answer_lost", row.claim_id, data, None, fields)
+    return engine.advance(move, now=now)
+
+
+def _unsaved(*, now: datetime, dry_run: bool) -> Found:
+    """Saves that nobody goes on with, and finished videos that wait although nothing is being saved."""
+    for row in _late(now, (Status.STORING,)):
+        if not dry_run:
+            saving.abandoned(row, now=now)
+        yield Finding("not saved", f"order {row.id}", "whoever was saving it is gone; tried again", row.team)
+    waiting = list(_late(now, (Status.COMPLETED,)))
+    busy = Generation.objects.filter(status=Status.STORING).exists() or queue.waiting_for("collect")
+    if waiting and not busy:
+        count = min(len(waiting), saving.AT_ONCE) if dry_run else saving.hand_over(now=now)
+        done = f"made, and nobody was saving them; the first {count} are handed to the worker"
+        yield Finding("not saved", f"{len(waiting)} orders", done)
+
+
+def _unasked(*, now: datetime, dry_run: bool) -> Found:
+    """Sent, and past their time or not asked after: the gateway's answer decides, as in the sweep."""
+    for row in _late(now, STOPPABLE):
+        yield from _asked(row, now=now, dry_run=dry_run)
+
+
+def _closed(*, now: datetime, dry_run: bool) -> Found:
+    """Ended here within two weeks without a video: the gateway may have it all the same."""
+    ends = [*LATE_SUCCESS, Status.OUTPUT_LOST]
+    rows = Generation.objects.filter(status__in=ends, next_check_at=None, ended_at__gt=now - LOOK_FOR)
+    rows = rows.exclude(upstream_id=None).exclude(upstream_id="").select_related("gateway", "team", "run")
+    for row in rows.order_by("id")[:AT_ONCE]:
+        yield from _asked(row, now=now, dry_run=dry_run)
+
+
+WORDS = {
+    Status.COMPLETED: ("finished upstream", "finished at the gateway but not here; saved next"),
+    Status.LOST: ("lost upstream", "the gateway no longer knows it; ended, its money is free again"),
+    Status.EXPIRED: ("overdue", "not finished in its time; ended, and looked for during a day"),
+    Status.FAILED: ("ended upstream", "it failed at the gateway; ended"),
+    Status.CANCELLED: ("ended upstream", "it was stopped at the gateway; ended"),
+}
+
+
+def _asked(row: Generation, *, now: datetime, dry_run: bool) -> Found:
+    """Ask the gateway for one order, and say so if that moved it."""
+    if not row.upstream_id:
+        return
+    try:
+        with gateways.client_for(row.gateway) as client:
+            answer: Job | GatewayError = client.retrieve(row.upstream_id)
+    except gateways.GatewayNotConfigured:
+        return
+    except GatewayError as error:
+        answer = error
+    if dry_run:
+        if isinstance(answer, Job) and answer.state is JobState.COMPLETED:
+            yield Finding("finished upstream", f"order {row.id}", "finished at the gateway but not here", row.team)
+        elif row.state in STOPPABLE:
+            yield Finding("overdue", f"order {row.id}", f"the gateway says: {_said(answer)}", row.team)
+        return
+    before = row.status
+    if row.state is Status.OUTPUT_LOST:
+        _save_again(row, answer, now=now)
+    else:
+        outcomes.record(gateway=row.gateway, answers=[(row, answer)], now=now)
+    row.refresh_from_db(fields=["status"])
+    if row.status != before and row.state in WORDS:
+        kind, done = WORDS[row.state]
+        yield Finding(kind, f"order {row.id}", done, row.team)
+
+
+def _said(answer: Job | GatewayError) -> str:
+    return answer.state.value if isinstance(answer, Job) else str(answer)
+
+
+def _save_again(row: Generation, answer: Job | GatewayError, *, now: datetime) -> None:
+    """A file that was given up as lost and that the gateway has again under a link that still holds."""
+    if not isinstance(answer, Job) or answer.state is not JobState.COMPLETED or answer.output is None:
+        return
+    if answer.expires_at is not None and answer.expires_at <= now:
+        return
+    fields = {
+        "next_check_at": now,
+        "deadline_at": now + engine.DEADLINE,
+        "completed_at": now,
+        "ended_at": None,
+        "collect_attempts": 0,
+        "output_url": answer.output.url or "",
+        "output_size_bytes": answer.output.size_bytes,
+        "output_expires_at": answer.expires_at,
+    }
+    with transaction.atomic():
+        move = Move(row.id, Status.OUTPUT_LOST, Status.COMPLETED, "completed", data={"repair": True}, fields=fields)
+        if engine.advance(move, now=now):
+            queue.enqueue("collect", str(row.id), timeout_s=saving.TIMEOUT_S)
+
+
+def _orphans(*, now: datetime, dry_run: bool) -> Found:
+    try:
+        keys = orphan_files.set_aside(now=now, dry_run=dry_run)
+    except orphan_files.Doubtful as why:
+        yield Finding("files without rows", "the media store", f"left alone, since {why}")
+        return
+    except storage.StoreUnavailable as error:
+        yield Finding("files without rows", "the media store", str(error))
+        return
+    for key in keys:
+        yield Finding("file without a row", key, f"set aside for {orphan_files.KEPT.days} days, then deleted")

@@ -1,0 +1,251 @@
+"""Each thing that should never be wrong: found, put right, said, and not found a second time."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from playground import queue
+from playground.domain.status import Status
+from playground.media import storage
+from playground.models import AuditEntry, Budget, Generation, Membership, Video
+from playground.services import ledger, repair, submit
+from tests import factories
+from tests.bench import money
+from tests.gateway.fake import Behaviour, in_turn, says
+from tests.services.test_housekeeping import DAY, orphan
+from tests.services.test_saving import CLIP, Place, film, finished, places, saved  # noqa: F401  fixture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Places = Callable[[Behaviour], Place]
+LATE = timedelta(minutes=6)
+
+
+@pytest.fixture(autouse=True)
+def never_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submit, "_send", lambda *arguments: pytest.fail("it ordered"))
+
+
+def repaired() -> list[str]:
+    """What a run says, after a dry run that found as much and changed nothing; a second run finds nothing."""
+    now = timezone.now()
+    before = list(Generation.objects.order_by("id").values()), list(Video.objects.order_by("id").values())
+    told = repair.run(now=now, dry_run=True)
+    assert before == (list(Generation.objects.order_by("id").values()), list(Video.objects.order_by("id").values()))
+    found = repair.run(now=now)
+    assert len(told) == len(found)
+    assert AuditEntry.objects.filter(kind="repaired").count() == len(found)
+    assert repair.run(now=now) == []
+    return [str(finding) for finding in found]
+
+
+def overdue(status: Status, **fields: Any) -> Generation:
+    ago = timezone.now() - LATE
+    generation = factories.make_generation(status=status, **{"next_check_at": ago, "deadline_at": ago, **fields})
+    ledger.hold(generation=generation, amount_micros=500_000, at=timezone.now())
+    return generation
+
+
+def test_healthy_installation_has_nothing_to_repair(places: Places, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+    assert saved(finished(places(film()))).state is Status.DONE
+    factories.make_generation(status=Status.RUNNING, upstream_id="up-9")
+
+    call_command("repair", "--dry-run")
+
+    assert capsys.readouterr().out == "Found: nothing. Nothing was changed\n"
+
+
+def test_dry_run_that_finds_something_says_it_and_ends_with_1(
+    places: Places,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places(film())
+    generation = overdue(Status.QUEUED)
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("repair", "--dry-run")
+
+    said = capsys.readouterr().out.splitlines()
+    assert ended.value.code == 1
+    assert said[0].startswith(f"overdue: order {generation.id}: ")
+    assert said[-1] == "Found: 1 overdue. Nothing was changed"
+
+
+def test_order_that_was_never_sent_in_its_time_ends_for_free(places: Places) -> None:  # noqa: F811
+    places(film())
+    generation = overdue(Status.QUEUED)
+
+    (line,) = repaired()
+
+    generation.refresh_from_db()
+    assert (generation.state, list(money(generation))) == (Status.CANCELLED, ["hold", "release"])
+    assert "never sent" in line
+
+
+def test_order_whose_answer_never_came_is_parked_with_its_money(places: Places) -> None:  # noqa: F811
+    places(film())
+    generation = overdue(Status.SUBMITTING, attempts=1)
+
+    (line,) = repaired()
+
+    generation.refresh_from_db()
+    assert (generation.state, list(money(generation))) == (Status.UNKNOWN, ["hold"])
+    assert "parked" in line
+
+
+def test_order_that_finished_at_the_gateway_is_saved(places: Places) -> None:  # noqa: F811
+    places(film())
+    generation = overdue(Status.RUNNING, upstream_id="up-1")
+
+    (line,) = repaired()
+
+    assert line.startswith(f"finished upstream: order {generation.id}: ")
+    assert saved(generation).state is Status.DONE
+
+
+def test_order_that_the_gateway_forgot_is_lost_and_its_money_free(places: Places) -> None:  # noqa: F811
+    place = places(film())
+    place.job_status = 404
+    old = timezone.now() - timedelta(hours=1)
+    generation = overdue(Status.RUNNING, upstream_id="up-1", submitted_at=old, created_at=old, not_found_count=9)
+
+    (line,) = repaired()
+
+    generation.refresh_from_db()
+    assert (generation.state, list(money(generation))) == (Status.LOST, ["hold", "release"])
+    assert line.startswith("lost upstream")
+
+
+def test_save_that_died_and_videos_that_nobody_saves_are_taken_up(places: Places) -> None:  # noqa: F811
+    place, ago = places(film()), timezone.now() - LATE
+    dead = finished(place, status=Status.STORING, next_check_at=ago, claim_id=factories.new_id())
+    assert "tried again" in repaired()[0]
+    assert saved(dead).state is Status.DONE
+
+    waiting = finished(place, next_check_at=ago)
+    (finding,) = repair.run(now=timezone.now())
+    assert "1 orders" in str(finding)
+    assert [task["args"][0] for task in queue.take_all()] == [str(waiting.id)]
+
+
+def test_video_given_up_as_lost_is_saved_when_the_gateway_has_it_again(places: Places) -> None:  # noqa: F811
+    place = places(in_turn(*[says(410)] * 4, film()))
+    generation = finished(place, cost_micros=300_000)
+    for _ in range(4):
+        saved(generation)
+    assert generation.state is Status.OUTPUT_LOST
+
+    (line,) = repaired()
+
+    assert line.startswith("finished upstream")
+    assert saved(generation).state is Status.DONE
+    assert money(generation) == {"hold": 400_000, "settle": 300_000}
+
+
+@pytest.mark.parametrize(
+    ("status", "cost", "closes"),
+    [
+        (Status.DONE, 380_000, {"settle": 380_000}),
+        (Status.DONE, None, {"settle": 400_000}),
+        (Status.OUTPUT_LOST, 380_000, {"settle": 380_000}),
+        (Status.REJECTED, None, {"release": 500_000}),
+        (Status.FAILED, None, {"release": 500_000}),
+        (Status.FAILED, 90_000, {"settle": 90_000}),
+        (Status.LOST, None, {"release": 500_000}),
+    ],
+)
+def test_money_of_an_order_that_ended_is_closed(
+    places: Places,  # noqa: F811
+    status: Status,
+    cost: int | None,
+    closes: dict[str, int],
+) -> None:
+    places(film())
+    generation = factories.make_generation(status=status, cost_micros=cost)
+    ledger.hold(generation=generation, amount_micros=500_000, at=timezone.now())
+
+    (line,) = repaired()
+
+    assert line.startswith("money set aside")
+    assert money(generation) == {"hold": 500_000} | closes
+
+
+def test_counter_that_does_not_add_up_is_set_to_the_sum_of_the_ledger(places: Places) -> None:  # noqa: F811
+    places(film())
+    gateway = factories.make_gateway(is_sandbox=False)
+    member = factories.make_member()
+    run = factories.make_run(by=member, model=factories.make_model(gateway=gateway))
+    for position, spent in enumerate((None, 70_000)):
+        generation = factories.make_generation(
+            run=run, position=position, status=Status.RUNNING if spent is None else Status.DONE
+        )
+        ledger.hold(generation=generation, amount_micros=500_000, at=timezone.now())
+        if spent:
+            ledger.settle(generation=generation, cost_micros=spent, at=timezone.now())
+    Budget.objects.filter(user=None).update(held_micros=900_000)
+
+    (line,) = repaired()
+
+    assert "set aside 900000 -> 500000, spent 70000 -> 70000" in line
+    assert {(budget.held_micros, budget.spent_micros) for budget in Budget.objects.all()} == {(500_000, 70_000)}
+
+
+def done_video(place: Place) -> Video:
+    generation = saved(finished(place))
+    return Video.objects.get(generation=generation)
+
+
+def test_file_that_is_gone_is_fetched_again_where_the_gateway_has_the_very_same(places: Places) -> None:  # noqa: F811
+    video = done_video(places(film()))
+    storage.delete(video.key)
+
+    (line,) = repaired()
+
+    assert line == f"file missing: video {video.id}: fetched again from the gateway"
+    assert storage.size(video.key) == len(CLIP)
+
+
+def test_file_that_is_gone_everywhere_is_marked_and_its_page_says_so_until_it_is_back(
+    places: Places,  # noqa: F811
+    settings: Any,
+) -> None:
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    place = places(in_turn(film(), film(factories.clip_bytes((64, 64)))))
+    video = done_video(place)
+    data = storage.local_path(video.key)
+    assert data
+    kept = data.read_bytes()
+    storage.delete(video.key)
+    client = Client()
+    member = Membership.objects.get(team=video.team)
+    client.force_login(member.user)
+
+    assert "marked as gone" in repaired()[0]
+    assert "The file of this video is gone" in client.get(f"/videos/{video.id}/").content.decode()
+    assert "File gone" in client.get("/gallery/").content.decode()
+
+    data.write_bytes(kept)
+    assert [finding.done for finding in repair.run(now=timezone.now())] == ["it is back"]
+    assert "The file of this video is gone" not in client.get(f"/videos/{video.id}/").content.decode()
+
+
+def test_pictures_that_are_gone_are_drawn_again(places: Places) -> None:  # noqa: F811
+    video = done_video(places(film()))
+    storage.forget(video.poster_key, video.preview_key)
+
+    assert "drawn again" in repaired()[0]
+    assert storage.exists(video.poster_key)
+    assert storage.exists(video.preview_key)
+
+
+def test_file_without_a_row_is_set_aside_and_named(places: Places) -> None:  # noqa: F811
+    done_video(places(film()))
+    key = orphan(DAY, written=DAY)
+
+    assert repaired() == [f"file without a row: {key}: set aside for 30 days, then deleted"]
+    assert not storage.exists(key)
