@@ -336,7 +336,7 @@ def test_orders_sent_after_the_backup_are_parked_where_keys_are_not_honoured(
     bench: Bench,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    Gateway.objects.update(honours_idempotency_key=False)
+    Gateway.objects.update(honours_idempotency_key=False, has_request_log=False)
     run = bench.start("A kite over a field", count=2)
     written(tmp_path / "backup")
     work(bench, run, until={Status.DONE})

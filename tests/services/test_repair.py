@@ -112,6 +112,7 @@ def test_order_that_the_gateway_forgot_is_lost_and_its_money_free(places: Places
     place.job_status = 404
     old = timezone.now() - timedelta(hours=1)
     generation = overdue(Status.RUNNING, upstream_id="up-1", submitted_at=old, created_at=old, not_found_count=9)
+    factories.make_event(generation, "not_found", at=old)
 
     (line,) = repaired()
 
