@@ -7,6 +7,9 @@ import pytest
 from tests.browser.conftest import PHONE, becomes, jpeg, picture, ready_card, stays, still_there
 from tests.support.visitor import Visitor
 
+RESTS = """document.querySelector('#order[data-state=estimated]:not(.is-checking)')
+  && document.querySelector('#lengths:not([data-more])') && document.querySelector('#crop img')"""
+
 FOCUSED = "document.activeElement.matches({!r})"
 
 
@@ -63,7 +66,7 @@ def test_signed_out_in_another_tab_signs_in_and_finds_the_prompt_again(visit, pe
     page.get_by_role("button", name="Sign in as").click()
     page.wait_for_url("**/create/")
     fill(page, "Kept over a sign-in")
-    becomes(page, "!document.querySelector('#lengths').hasAttribute('data-more')")  # else it looks once more by itself
+    becomes(page, RESTS)  # else a look for prices leads to signing in before the press does
     other = page.context.new_page()
     other.goto("/account/logout/")
     other.locator("main").get_by_role("button", name="Sign out").click()
