@@ -24,6 +24,8 @@ PAGES = {
     "trash": ("filled", "/trash/"),
     "trash empty": ("newcomer", "/trash/"),
     "gateway": ("filled", "/gateway/"),
+    "limits": ("filled", "/spend/limits/"),
+    "notices": ("filled", "/notices/"),
     "style page": ("filled", "/styleguide/"),
     "password": ("filled", "/account/password/change/"),
     "sign-out": ("filled", "/account/logout/"),
