@@ -17,11 +17,15 @@ from playground.models import Heartbeat, Lease
 
 log = structlog.get_logger(__name__)
 
+LONGEST = timedelta(minutes=1)
+"""No lease is taken for longer. One that ends later was taken by a clock that is wrong, and is free: else a machine
+whose clock is an hour ahead would keep all others waiting for an hour after its end."""
+
 
 def take(name: str, *, holder: UUID, seconds: float, now: datetime) -> bool:
     """Take the lease, or keep it. False while somebody else holds it."""
     until = now + timedelta(seconds=seconds)
-    free = Q(until__lte=now) | Q(holder=holder)
+    free = Q(until__lte=now) | Q(until__gt=now + LONGEST) | Q(holder=holder)
     if Lease.objects.filter(free, name=name).update(holder=holder, until=until):
         return True
     try:
@@ -78,9 +82,9 @@ def revoke(name: str, *, by: UUID, now: datetime) -> None:
 
 
 def free_since(name: str, *, now: datetime) -> timedelta | None:
-    """How long nobody has held it; None while somebody does. A lease that was never taken counts as free for ever."""
+    """How long nobody has held it; None while somebody does. Never taken, or by a wrong clock: for ever."""
     lease = Lease.objects.filter(name=name).first()
-    if lease is None:
+    if lease is None or lease.until > now + LONGEST:
         return timedelta.max
     return now - lease.until if lease.until < now else None
 
