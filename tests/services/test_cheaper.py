@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playground.domain.capabilities import Capabilities, Lengths, quality_of, shape_of
@@ -65,6 +65,7 @@ def estimated(wanted, unit):
     return Quote(QuoteState.ESTIMATED, wanted.count, wanted.seconds, unit)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first Wanted loads what it needs
 @given(forms(), st.integers(1, 1000), st.data())
 def test_every_choice_shown_is_cheaper_by_its_own_price_and_changes_one_thing_its_model_takes(form, unit, data):
     wanted, others, characters = form
