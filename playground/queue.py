@@ -46,6 +46,11 @@ def waiting() -> int:
     return int(OrmQ.objects.filter(lock__lte=timezone.now()).count())
 
 
+def length() -> int:
+    """Tasks that are on the queue in any way: waiting, delayed, or taken and not yet ended."""
+    return int(OrmQ.objects.count())
+
+
 def waiting_for(task: str) -> int:
     """How many of `task` are on the queue and taken by nobody."""
     name, now = f"playground.tasks.{task}", timezone.now()

@@ -6,9 +6,13 @@ judged on its own: one bad answer is one error in the result, never the end of t
 """
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Iterable
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import cast
 from urllib.parse import quote, urlsplit
 
@@ -23,8 +27,6 @@ from playground.gateway.egress import Resolver, resolve
 from playground.gateway.errors import Deadline, GatewayError, NotSent, Unclear
 from playground.gateway.types import GatewayConfig, Job
 from playground.gateway.wire import Answer, tls, unpacked
-
-Polled = tuple[str, Job | GatewayError]
 
 _LOST = (
     httpx.TransportError,
@@ -60,64 +62,18 @@ class _Fixed(AbstractResolver):
         """Nothing is held."""
 
 
-async def poll_many(
-    config: GatewayConfig, ids: Iterable[str], *, concurrency: int = 100, resolver: Resolver = resolve
-) -> AsyncGenerator[Polled, None]:
-    """Each id with its Job, or with the error that asking gave, in the sequence in which the answers come.
-
-    Each id is asked once. Raises nothing for what a gateway does; leaving the loop early ends all calls.
-    """
-    wanted = list(dict.fromkeys(ids))
-    if not wanted:
-        return
-    try:
-        addresses = await _addresses(config, resolver)
-    except GatewayError as error:
-        for job_id in wanted:
-            yield job_id, error
-        return
-    calls = Calls(config, resolver)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=concurrency, ssl=tls(), resolver=_Fixed(addresses)),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-    ) as session:
-        poll = _Poll(calls, AiohttpTransport(client=session, verify=tls(), trust_env=False))
-        async with contextlib.aclosing(_side_by_side(poll, wanted, concurrency)) as results:
-            async for polled in results:
-                yield polled
-
-
 async def _addresses(config: GatewayConfig, resolver: Resolver) -> list[str]:
     parts = urlsplit(config.base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return await asyncio.to_thread(resolver, parts.hostname or "", port, config.limits.retrieve.connect)
 
 
-async def _side_by_side(poll: "_Poll", wanted: list[str], concurrency: int) -> AsyncGenerator[Polled, None]:
-    """A fixed number of workers over one list: no task per id, so ten thousand ids cost no more memory than ten."""
-    waiting = iter(wanted)
-    results: asyncio.Queue[Polled | Exception] = asyncio.Queue()
-
-    async def work() -> None:
-        try:
-            for job_id in waiting:
-                results.put_nowait((job_id, await poll(job_id)))
-        except Exception as fault:  # ours, not the gateway's: the reader must not wait for ever
-            results.put_nowait(fault)
-            raise
-
-    workers = [asyncio.create_task(work()) for _ in range(min(concurrency, len(wanted)))]
-    try:
-        for _ in wanted:
-            result = await results.get()
-            if isinstance(result, Exception):
-                raise result
-            yield result
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+def _session(addresses: list[str], concurrency: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=concurrency, ssl=tls(), resolver=_Fixed(addresses)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
 
 
 def _meaning(error: Exception) -> GatewayError:
@@ -179,30 +135,111 @@ class _Poll:
         )
 
 
-def poll(
-    config: GatewayConfig,
-    ids: Iterable[str],
-    concurrency: int = 100,
-    total_s: float = 8.0,
-    *,
-    resolver: Resolver = resolve,
-) -> dict[str, Job | GatewayError]:
-    """`poll_many` for plain code: every id has a value, Deadline for those that `total_s` seconds did not reach.
+Answered = tuple[Hashable, str, Job | GatewayError]
 
-    Runs an event loop of its own, so it must not be called from one.
+
+def _poll_over(session: aiohttp.ClientSession, config: GatewayConfig, resolver: Resolver) -> _Poll:
+    return _Poll(Calls(config, resolver), AiohttpTransport(client=session, verify=tls(), trust_env=False))
+
+
+class _Line:
+    """A session to one gateway, and the questions that wait for a place in it."""
+
+    def __init__(self, session: aiohttp.ClientSession, poll: _Poll, concurrency: int) -> None:
+        self.session = session
+        self.poll = poll
+        self.room = asyncio.Semaphore(concurrency)
+
+
+class Poller:
+    """Questions under way, in a thread with one event loop: whoever asks goes on with other work meanwhile.
+
+    A session to each gateway is kept until `close`, so its name is looked up once and its connections are used again.
+    A gateway that does not answer holds up nobody but its own questions. One thread asks, collects and closes.
     """
-    wanted = list(dict.fromkeys(ids))
-    found: dict[str, Job | GatewayError] = {}
 
-    async def gather() -> None:
-        results = poll_many(config, wanted, concurrency=concurrency, resolver=resolver)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(total_s), contextlib.aclosing(results):
-                async for job_id, result in results:
-                    found[job_id] = result  # noqa: PERF403 - what came before the time ran out is kept
+    def __init__(self, *, concurrency: int = 64, total_s: float = 8.0, resolver: Resolver = resolve) -> None:
+        self._concurrency = concurrency
+        self._total_s = total_s
+        self._resolver = resolver
+        self._answers: SimpleQueue[Answered | BaseException] = SimpleQueue()
+        self._lines: dict[Hashable, asyncio.Task[_Line]] = {}
+        self._tasks: set[asyncio.Task[Job | GatewayError]] = set()
+        self._under_way: Counter[Hashable] = Counter()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="poller", daemon=True)
+        self._thread.start()
 
-    asyncio.run(gather())
-    for job_id in wanted:
-        if job_id not in found:
-            found[job_id] = Deadline("There was no time left to ask after this order.")
-    return found
+    def ask(self, key: Hashable, config: GatewayConfig, ids: Iterable[str]) -> None:
+        """Ask `config`'s gateway after these orders. `key` names the gateway; it comes back with each answer."""
+        wanted = list(ids)
+        self._under_way[key] += len(wanted)
+        self._loop.call_soon_threadsafe(self._begin, key, config, wanted)
+
+    def under_way(self, key: Hashable) -> int:
+        """How many questions to this gateway were not collected yet."""
+        return self._under_way[key]
+
+    def collect(self, *, wait_s: float) -> list[Answered]:
+        """The answers so far, waiting at most `wait_s` for those under way. Raises what is a fault of ours."""
+        found: list[Answered] = []
+        ends_at = time.monotonic() + wait_s
+        while self._under_way.total():
+            try:
+                answer = self._answers.get(timeout=max(0.0, ends_at - time.monotonic()))
+            except Empty:
+                break
+            if isinstance(answer, BaseException):
+                raise answer
+            self._under_way[answer[0]] -= 1
+            found.append(answer)
+        return found
+
+    def close(self) -> None:
+        """End everything that is under way."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _begin(self, key: Hashable, config: GatewayConfig, ids: list[str]) -> None:
+        for job_id in ids:
+            task = self._loop.create_task(self._one(key, config, job_id))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._answered, key, job_id))
+
+    def _answered(self, key: Hashable, job_id: str, task: "asyncio.Task[Job | GatewayError]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            fault = task.exception()  # ours, not the gateway's: whoever collects must hear of it
+            self._answers.put((key, job_id, task.result()) if fault is None else fault)
+
+    async def _one(self, key: Hashable, config: GatewayConfig, job_id: str) -> Job | GatewayError:
+        try:
+            async with asyncio.timeout(self._total_s):
+                line = await asyncio.shield(self._line(key, config))
+                async with line.room:
+                    return await line.poll(job_id)
+        except GatewayError as error:
+            return error
+        except TimeoutError:
+            return Deadline("There was no time left to ask after this order.")
+
+    def _line(self, key: Hashable, config: GatewayConfig) -> "asyncio.Task[_Line]":
+        """The session to this gateway, made by the first who asks; looked up anew after a name that was not found."""
+        known = self._lines.get(key)
+        if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
+            known = self._lines[key] = self._loop.create_task(self._open(config))
+        return known
+
+    async def _open(self, config: GatewayConfig) -> _Line:
+        session = _session(await _addresses(config, self._resolver), self._concurrency)
+        return _Line(session, _poll_over(session, config, self._resolver), self._concurrency)
+
+    async def _end(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for line in await asyncio.gather(*self._lines.values(), return_exceptions=True):
+            if isinstance(line, _Line):
+                await line.session.close()

@@ -122,8 +122,11 @@ class Generation(Row):
         ]
         indexes = [
             models.Index(
-                fields=["next_check_at"], condition=models.Q(next_check_at__isnull=False), name="generation_due"
+                fields=["status", "gateway", "next_check_at"],
+                condition=models.Q(next_check_at__isnull=False),
+                name="generation_due_by_gateway",
             ),
+            models.Index(fields=["model", "-id"], name="generation_newest_of_model"),
             models.Index(fields=["team", "-id"], name="generation_newest_of_team"),
         ]
 

@@ -1,7 +1,7 @@
 """What one round of a gateway's answers leads to, written in one transaction with few statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from playground.domain.status import LATE_SUCCESS, STOPPABLE
 from playground.models import Generation
 from playground.services import engine, ledger
 from playground.services.engine import Move
+from playground.services.timing import coarse
 
 STILL_ASKED = STOPPABLE | LATE_SUCCESS
 Number = TypeVar("Number", int, float)
@@ -21,7 +22,8 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(slots=True)
 class Batch:
-    asked_at: datetime
+    taken: Collection[datetime] = ()
+    """The due times that the rows had while they were asked for; none: whatever they have is replaced."""
     moves: list[Move] = field(default_factory=list)
     settled: dict[UUID, int | None] = field(default_factory=dict)
     """Generation to cost; None gives the money back."""
@@ -36,10 +38,10 @@ class Batch:
     closed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     """Stopped or given-up generation, not looked for any more, to what was learnt last."""
 
-    def unless_set(self, now: datetime, seconds: float) -> Case:
+    def unless_set(self, now: datetime, seconds: float) -> Case | Value:
         """The next due time, but for a row that somebody else has given one since the question went out."""
         due = Value(now + timedelta(seconds=seconds))
-        return Case(When(next_check_at__gt=self.asked_at, then=F("next_check_at")), default=due)
+        return Case(When(next_check_at__in=self.taken, then=due), default=F("next_check_at")) if self.taken else due
 
 
 def write(batch: Batch, *, now: datetime) -> None:
@@ -61,11 +63,11 @@ def _write_times(batch: Batch, *, now: datetime) -> None:
     """
     asked = Generation.objects.filter(status__in=STILL_ASKED)
     waiting = asked.filter(next_check_at__isnull=False)
-    for seconds, ids in _by_value({row: round(seconds, 1) for row, seconds in batch.same.items()}):
+    for seconds, ids in _by_value({row: coarse(seconds) for row, seconds in batch.same.items()}):
         next_at = batch.unless_set(now, seconds)
         waiting.filter(id__in=ids).update(next_check_at=next_at, last_checked_at=now, poll_failures=0)
     for seconds, ids in _by_value(batch.failed):
-        again_at = now + timedelta(seconds=seconds)
+        again_at = batch.unless_set(now, seconds)
         waiting.filter(id__in=ids).update(next_check_at=again_at, poll_failures=F("poll_failures") + 1)
     for seconds, ids in _by_value(batch.missing):
         again_at = now + timedelta(seconds=seconds)

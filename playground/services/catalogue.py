@@ -16,8 +16,8 @@ from playground.domain.money import micros_from_dollars
 from playground.domain.status import Status
 from playground.gateway.errors import GatewayError
 from playground.gateway.types import ModelInfo
-from playground.models import Gateway, Generation, Lifecycle, Membership, Run, TeamModel, VideoModel
-from playground.services import gateways
+from playground.models import Gateway, Lifecycle, Membership, Run, TeamModel, VideoModel
+from playground.services import gateways, history
 
 log = structlog.get_logger(__name__)
 
@@ -196,9 +196,6 @@ class Record:
         return self.tried >= 5 and self.finished == 0
 
 
-_TRIED = (Status.DONE, Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.LOST, Status.OUTPUT_LOST)
-
-
 def track_record(*, models: Iterable[VideoModel]) -> dict[UUID, Record]:
     """A record for each model that has any history."""
     records = {model.id: _record(model.id) for model in models}
@@ -213,15 +210,11 @@ def usual_seconds(model_id: UUID) -> tuple[int, int] | None:
 
 
 def _record(model_id: UUID) -> Record | None:
-    rows = list(
-        Generation.objects.filter(model_id=model_id, status__in=_TRIED)
-        .order_by("-id")
-        .values_list("status", "submitted_at", "completed_at")[:RECORD_OF]
-    )
+    rows = list(history.ended(model_id, newest=RECORD_OF))
     if not rows:
         return None
-    low, high = _spread(sorted((end - start).total_seconds() for _, start, end in rows if start and end))
-    done = sum(status == Status.DONE for status, _, _ in rows)
+    low, high = _spread(sorted(row.took_s for row in rows if row.took_s is not None))
+    done = sum(row.status is Status.DONE for row in rows)
     return Record(finished=done, tried=len(rows), usual_from_s=low, usual_to_s=high)
 
 

@@ -6,7 +6,7 @@ gateway, changes no job and pauses the gateway.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -31,7 +31,9 @@ FIELDS = (
     "id",
     "status",
     "gateway_id",
+    "model_id",
     "upstream_id",
+    "next_check_at",
     "claim_id",
     "attempts",
     "sent_at",
@@ -59,19 +61,24 @@ FIELDS = (
 OVERDUE = timedelta(minutes=5)
 """A row that a doubted gateway speaks of gets this beyond its deadline."""
 LEAST_BACKOFF_S, MOST_BACKOFF_S = 5.0, 60.0
+RETRY_AFTER_MOST_S = 300.0
 MISSING_S = 30.0
 """Between two questions about an order that the gateway does not know."""
 
 
 def record(
-    *, gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], now: datetime, asked_at: datetime | None = None
+    *,
+    gateway: Gateway,
+    answers: Sequence[tuple[Generation, Answer]],
+    now: datetime,
+    taken: Collection[datetime] = (),
 ) -> None:
-    """Write down what the gateway said of these rows, which were found due at `asked_at` (`now` unless given).
+    """Write down what the gateway said of these rows, which had one of the due times `taken` while it was asked.
 
-    A due time that was set since then stays: what set it, such as a webhook, may know more than this answer.
+    One that is another by now stays: what set it, such as a webhook, may know more than this answer.
     """
     # fault: polled
-    batch = Batch(asked_at=asked_at or now)
+    batch = Batch(taken=taken)
     held_s = _hold(gateway, answers, now=now)
     is_lost = partial(doubts.is_lost, gateway, now=now)
     for generation, answer in answers:
@@ -126,7 +133,7 @@ def _job(batch: Batch, generation: Generation, job: Job, *, now: datetime) -> No
                 batch.progress[generation.id] = job.progress
             if generation.not_found_count:
                 batch.found_again.append(generation.id)
-            batch.same[generation.id] = interval_s(generation, now=now)
+            batch.same[generation.id] = interval_s(generation, now=now, progress=job.progress)
 
 
 def _known(job: Job, *, now: datetime) -> dict[str, Any]:
@@ -234,4 +241,4 @@ def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: da
         return
     backoff = min(MOST_BACKOFF_S, LEAST_BACKOFF_S * 2.0 ** min(generation.poll_failures, 6))
     jittered = backoff * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
-    batch.failed[generation.id] = round(max(jittered, error.retry_after_s or 0.0))
+    batch.failed[generation.id] = round(max(jittered, min(error.retry_after_s or 0.0, RETRY_AFTER_MOST_S)))

@@ -17,7 +17,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.gateway.errors import AccountRefused, GatewayError, InFlight, NotSent, Outcome, Refused, Throttled
 from playground.models import Event, Generation
-from playground.services import engine, ledger, parking, pauses
+from playground.services import backlog, engine, ledger, parking, pauses
 from playground.services.engine import Move
 
 MAX_TRIES = 6
@@ -112,8 +112,16 @@ def _pause_s(steps: tuple[int, ...], number: int, after_s: float | None) -> floa
 
 
 def _put_back(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
-    due = now + timedelta(seconds=_pause_s(WAIT_S, generation.attempts, error.retry_after_s))
-    put_back(generation, claim_id, due=due, now=now, told=told_of(error, attempt=generation.attempts))
+    pause = _pause_s(WAIT_S, generation.attempts, error.retry_after_s)
+    if isinstance(error, Throttled):
+        backlog.throttled(generation.gateway_id, wait_s=pause, now=now)
+    put_back(
+        generation,
+        claim_id,
+        due=now + timedelta(seconds=pause),
+        now=now,
+        told=told_of(error, attempt=generation.attempts),
+    )
 
 
 def put_back(generation: Generation, claim_id: UUID, *, due: datetime, now: datetime, told: dict[str, Any]) -> None:

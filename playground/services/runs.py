@@ -23,7 +23,7 @@ from playground.domain.crop import CENTRE
 from playground.domain.status import STOPPABLE, Status
 from playground.media import storage
 from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
-from playground.services import budget_levels, budgets, catalogue, engine, estimates, hooks, ledger, uploads
+from playground.services import backlog, budget_levels, budgets, catalogue, engine, estimates, hooks, ledger, uploads
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
 from playground.services.run_errors import (
@@ -200,6 +200,7 @@ def _write(
     with transaction.atomic():
         if not wanted.model.gateway.is_sandbox and not budgets.is_open(run.team_id):
             raise SpendingClosed(quote)
+        at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):
             generation = Generation.objects.create(
@@ -211,7 +212,7 @@ def _write(
                 retry_of=retry_of,
                 **hooks.fields_of(wanted.body(run.prompt), gateway=wanted.model.gateway),
                 estimate_micros=quote.unit_micros,
-                next_check_at=now + HANDED_OVER,
+                next_check_at=now + HANDED_OVER if at_once else now,
                 deadline_at=now + engine.DEADLINE,
                 created_at=now,
             )
@@ -225,7 +226,8 @@ def _write(
             Event.objects.create(
                 generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now
             )
-            queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
+            if at_once:
+                queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
             # fault: enqueued
     # fault: ordered
 

@@ -20,7 +20,7 @@ from playground.domain.status import STOPPABLE, Status
 from playground.gateway.errors import GatewayError, NotSent
 from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import engine, gateways, ledger, pauses, slots
+from playground.services import backlog, engine, gateways, ledger, pauses, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
 from playground.services.parking import LOOKED_FOR, give_up_sending, park
@@ -43,8 +43,8 @@ ANSWERED_LATE = (Status.UNKNOWN, Status.QUEUED, Status.REJECTED)
 def submit_queued(generation_id: UUID) -> None:
     """Send a fresh order for the first time. Safe to call at any time: the row is claimed first."""
     generation = _read(generation_id)
-    if generation is None or generation.attempts:
-        return
+    if generation is None or generation.attempts or backlog.is_held(generation.gateway_id, now=timezone.now()):
+        return  # what stands in line is sent by the sweep, which knows whose turn it is
     with slots.taken(*_lane(generation)) as free:
         if not free:
             put_off(str(generation_id), "")

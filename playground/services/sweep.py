@@ -1,17 +1,13 @@
 """The sweep: one query over everything that is due, then what each row needs.
 
 It is one task at a time, guarded by a lease, that works for ten seconds and enqueues its successor. Sending and saving
-are tasks of their own; asking the gateway is done here, all due rows of a gateway at once over one asyncio session.
-Rows that did not change get a new due time in one UPDATE a gateway, in plain batches.
-
-What asks and what saves is imported where it is used: web processes import this module too, and start without aiohttp,
-PyAV and numpy.
+are tasks of their own, put on the queue as it has room (`services/backlog.py`). Asking is done here, each gateway at
+its own pace (`services/asking.py`); rows that did not change get a new due time in plain batches.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -20,10 +16,9 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import NotSent
-from playground.gateway.types import GatewayConfig
 from playground.models import Gateway, Generation
-from playground.services import engine, gateways, leases, outcomes, saving, submit
+from playground.services import asking, backlog, engine, leases, pace, saving, submit
+from playground.services.asking import Asker, Overview
 
 log = structlog.get_logger(__name__)
 
@@ -31,23 +26,12 @@ LEASE = "sweep"
 LEASE_S = 5.0
 SLICE_S = 10.0
 TICK_S = 0.2
-BATCH = 500
+LAST_ANSWERS_S = 2.0
+"""How long a slice waits at its end for answers under way; rows without one come up again."""
+BUSY_TICK_S = 0.02
+"""The pause while so much is under way that waiting for all of it would be idle."""
 SHARE = 100
-"""Rows of one kind in one round."""
-ASKED = (Status.SUBMITTED, Status.RUNNING, Status.CANCELLED, Status.EXPIRED)
-GATEWAY_FIELDS = (
-    "gateway__slug",
-    "gateway__is_sandbox",
-    "gateway__dialect",
-    "gateway__rate_cap",
-    "gateway__honours_idempotency_key",
-    "gateway__key_trusted_seconds",
-    "gateway__has_dry_run",
-    "gateway__has_cancel",
-    "gateway__name",
-)
-POLL_CONCURRENCY = 64
-POLL_TOTAL_S = 8.0
+"""Rows of one kind in one turn."""
 SUBMIT_TIMEOUT_S = submit.TIMEOUT_S
 SWEEP_TIMEOUT_S = 30
 HANDED_OVER = timedelta(seconds=10)
@@ -66,15 +50,30 @@ def run_slice(
     if not leases.take(LEASE, holder=holder, seconds=LEASE_S, now=clock()):
         return False
     ends_at = time.monotonic() + slice_s
-    with leases.kept(LEASE, holder=holder, seconds=LEASE_S) as lost:
-        while time.monotonic() < ends_at:
-            if sweep_once(now=clock()) < BATCH:
-                sleep(tick_s)
-            if lost.is_set():
-                return False
+    pace.load()
+    asker = Asker()
+    with leases.kept(LEASE, holder=holder, seconds=LEASE_S) as lost, closing(asker):
+        while time.monotonic() < ends_at and not lost.is_set():
+            _turn(asker, tick_s=tick_s, sleep=sleep, clock=clock)
+        if not lost.is_set():
+            asker.record(wait_s=LAST_ANSWERS_S)
+        if lost.is_set():
+            return False
+    pace.save()
     leases.give_back(LEASE, holder=holder, now=clock())
     seed()
     return True
+
+
+def _turn(asker: Asker, *, tick_s: float, sleep: Callable[[float], None], clock: Callable[[], datetime]) -> None:
+    """Hand out what is due, then wait for answers for the length of a tick, or until all are there."""
+    began = time.monotonic()
+    hand_out(asker, now=clock())
+    is_busy = asker.under_way >= asking.BATCH
+    asker.record(wait_s=BUSY_TICK_S if is_busy else tick_s)
+    left = tick_s - (time.monotonic() - began)
+    if left > 0 and not is_busy:
+        sleep(left)
 
 
 def seed() -> None:
@@ -83,26 +82,55 @@ def seed() -> None:
 
 
 def sweep_once(*, now: datetime) -> int:
-    """Do what is due now; returns how many rows were due. Each kind has its own share, so none starves another."""
-    sending = _due([Status.QUEUED, Status.SUBMITTING], SHARE, now=now)
-    storing = _due([Status.STORING], SHARE, now=now)
-    asked = _due(ASKED, BATCH, now=now)
-    for generation in sending:
-        _hand_to_submit(generation, now=now)
+    """Do what is due now, and wait for what the gateways say; returns how many rows were due."""
+    with closing(Asker()) as asker:
+        count = hand_out(asker, now=now)
+        while asker.under_way:
+            asker.record(wait_s=asking.POLL_TOTAL_S)
+    return count
+
+
+def hand_out(asker: Asker, *, now: datetime) -> int:
+    """One turn: each kind of row has its own share, so none starves another. Returns how many rows were due."""
+    seen = asking.overview()
+    due = {(status, gateway_id) for (status, gateway_id), rows in seen.items() if rows.first_at <= now}
+    if not due:
+        return 0
+    by_id = Gateway.objects.in_bulk({gateway_id for _, gateway_id in due})
+    count = _send(due, by_id, now=now)
+    kinds = {status for status, _ in due}
+    storing = _due(Status.STORING, now=now) if Status.STORING in kinds else []
     _abandoned(storing, now=now)
-    fetched = saving.hand_over(now=now)
-    _poll(asked, now=now)
-    return len(sending) + len(storing) + fetched + len(asked)
+    count += len(storing) + (saving.hand_over(now=now) if Status.COMPLETED in kinds else 0)
+    return count + asker.ask(_of(seen, by_id), by_id, now=now)
 
 
-def _due(statuses: Sequence[Status], limit: int, *, now: datetime) -> list[Generation]:
-    rows = Generation.objects.filter(status__in=statuses, next_check_at__lte=now).order_by("next_check_at")
-    return list(rows.select_related("gateway").only(*outcomes.FIELDS, *GATEWAY_FIELDS)[:limit])
+def _of(seen: Overview, by_id: dict[UUID, Gateway]) -> Overview:
+    return {key: rows for key, rows in seen.items() if key[1] in by_id}
 
 
-def _hand_to_submit(generation: Generation, *, now: datetime) -> None:
-    """A fresh row is claimed by its task; one that was tried before is claimed here, so it is handed out once."""
-    if generation.state is Status.QUEUED and not generation.attempts:
+def _due(status: Status, *, now: datetime) -> list[Generation]:
+    rows = Generation.objects.filter(status=status, next_check_at__lte=now).order_by("next_check_at")
+    return list(rows.select_related("gateway").only(*asking.FIELDS, "gateway__slug")[:SHARE])
+
+
+def _send(due: set[tuple[Status, UUID]], by_id: dict[UUID, Gateway], *, now: datetime) -> int:
+    """Hand orders to their senders, as many as the queue and each gateway take, teams in turn."""
+    sending = {gateway_id for status, gateway_id in due if status in (Status.QUEUED, Status.SUBMITTING)}
+    room = backlog.room_on_queue() if sending else 0
+    count = 0
+    for gateway_id in sending:
+        allowed = backlog.allowed(gateway_id, now=now)
+        ready = backlog.next_to_send(by_id[gateway_id], min(allowed, room - count), now=now) if room > count else []
+        for generation in ready:
+            _hand_to_submit(generation, claimed=allowed < backlog.FREELY, now=now)
+        count += len(ready)
+    return count
+
+
+def _hand_to_submit(generation: Generation, *, claimed: bool, now: datetime) -> None:
+    """A fresh row is claimed by its task; one that was tried before, or whose turn it is, is claimed here."""
+    if generation.state is Status.QUEUED and not generation.attempts and not claimed:
         if engine.push_back([generation.id], status=Status.QUEUED, until=now + HANDED_OVER, now=now):
             # fault: submit-due
             queue.enqueue("submit", str(generation.id), timeout_s=submit.TIMEOUT_S)
@@ -117,47 +145,3 @@ def _abandoned(rows: Sequence[Generation], *, now: datetime) -> None:
     """Whoever was saving it is gone."""
     for generation in rows:
         saving.abandoned(generation, now=now)
-
-
-def _poll(rows: Sequence[Generation], *, now: datetime) -> None:
-    """Ask all gateways side by side, so that one that hangs delays none but its own rows."""
-    groups: dict[UUID, list[Generation]] = defaultdict(list)
-    for generation in rows:
-        if generation.upstream_id:
-            groups[generation.gateway_id].append(generation)
-    asked = {}
-    for group in groups.values():
-        gateway = group[0].gateway
-        allowed = group[: _allowance(gateway)]
-        try:
-            asked[gateway] = (allowed, gateways.config_of(gateway))
-        except gateways.GatewayNotConfigured as missing:
-            error = NotSent(str(missing), code="not_configured")
-            outcomes.record(gateway=gateway, answers=[(row, error) for row in group], now=now)
-    if not asked:
-        return
-    with ThreadPoolExecutor(len(asked)) as pool:
-        rounds = {gateway: pool.submit(_ask, config, rows) for gateway, (rows, config) in asked.items() if rows}
-    for gateway, answers in rounds.items():
-        outcomes.record(gateway=gateway, answers=answers.result(), now=timezone.now(), asked_at=now)
-
-
-def _ask(config: GatewayConfig, rows: Sequence[Generation]) -> list[tuple[Generation, outcomes.Answer]]:
-    by_upstream = {str(row.upstream_id): row for row in rows}
-    from playground.gateway import poller
-
-    answers = poller.poll(config, list(by_upstream), concurrency=POLL_CONCURRENCY, total_s=POLL_TOTAL_S)
-    return [(by_upstream[upstream_id], answer) for upstream_id, answer in answers.items()]
-
-
-_asked_at: dict[UUID, float] = {}
-
-
-def _allowance(gateway: Gateway) -> int:
-    """How many questions the gateway's rate cap leaves for this round: its share of the time since the last one."""
-    now = time.monotonic()
-    since = min(1.0, now - _asked_at.get(gateway.id, now - 1.0))
-    allowance = int(gateway.rate_cap * since)
-    if allowance:
-        _asked_at[gateway.id] = now
-    return allowance

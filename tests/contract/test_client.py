@@ -25,9 +25,9 @@ from playground.gateway.errors import (
     Unclear,
 )
 from playground.gateway.factory import config_from
-from playground.gateway.poller import poll
 from playground.gateway.types import Dialect, GatewayConfig, Job, JobState, Order, ReferenceFile
 from playground.sandbox.catalogue import MODELS
+from tests.gateway.polling import poll
 from tests.sandbox_server import SandboxServer, start_sandbox
 
 pytestmark = pytest.mark.contract

@@ -1,16 +1,17 @@
 """Asking after many orders at once."""
 
-import asyncio
 import contextlib
 import socket
+import threading
 
 import pytest
 
 from playground.gateway import dialects
 from playground.gateway.errors import Deadline, GatewayError, NotFound, NotSent, Throttled, Unclear
-from playground.gateway.poller import poll, poll_many
+from playground.gateway.poller import Poller
 from playground.gateway.types import Job, JobState
 from tests.gateway.fake import Heard, config, fake, reply, says
+from tests.gateway.polling import poll
 
 BAD = {
     "bad-404": (NotFound, "not_found"),
@@ -72,12 +73,6 @@ def test_300_orders_are_asked_after_and_the_bad_ones_do_not_stop_the_others() ->
     assert server.connections < 60
 
 
-def test_each_id_is_asked_once_even_if_it_is_named_twice() -> None:
-    with fake(gateway) as server:
-        assert set(poll(config(server), ["a", "a", "b"])) == {"a", "b"}
-    assert sorted(heard.target for heard in server.heard) == ["/openai/v1/videos/a", "/openai/v1/videos/b"]
-
-
 def test_ids_are_encoded_for_the_path() -> None:
     with fake(says(200, {"id": "x", "status": "queued"})) as server:
         found = poll(config(server), ["a/../b?c#d ä"])
@@ -110,16 +105,54 @@ def test_nothing_to_ask_asks_nothing() -> None:
     assert poll(config(), []) == {}
 
 
-def test_leaving_early_ends_the_other_calls() -> None:
-    async def first_only(port_config: object) -> int:
-        results = poll_many(port_config, [f"v{number}" for number in range(50)], concurrency=5)  # type: ignore[arg-type]
-        async with contextlib.aclosing(results):
-            async for _ in results:
-                break
-        return len([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
+def test_closing_ends_what_is_under_way_and_leaves_no_thread() -> None:
+    with fake(lambda heard, sock: server.closed.wait(20)) as server:  # type: ignore[arg-type,func-returns-value]
+        poller = Poller(concurrency=5)
+        poller.ask("gateway", config(server), [f"v{number}" for number in range(50)])
+        assert poller.collect(wait_s=0.05) == []
+        poller.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "poller"]
 
-    with fake(gateway) as server:
-        assert asyncio.run(first_only(config(server))) == 0
+
+def test_gateway_that_hangs_holds_up_only_its_own_questions() -> None:
+    with (
+        fake(lambda heard, sock: hung.closed.wait(20)) as hung,  # type: ignore[arg-type,func-returns-value]
+        fake(gateway) as good,
+        contextlib.closing(Poller(concurrency=2)) as poller,
+    ):
+        poller.ask("hung", config(hung), ["a", "b", "c"])
+        poller.ask("good", config(good), ["d", "e", "f"])
+        found: list[str] = []
+        while len(found) < 3:
+            found += [job_id for _, job_id, _ in poller.collect(wait_s=0.1)]
+        assert sorted(found) == ["d", "e", "f"]
+        assert poller.under_way("hung") == 3
+
+
+def test_connections_are_used_again_by_later_questions() -> None:
+    with fake(gateway) as server, contextlib.closing(Poller(concurrency=4)) as poller:
+        for turn in range(10):
+            poller.ask("gateway", config(server), [f"v{turn}-{number}" for number in range(4)])
+            assert len(poller.collect(wait_s=30)) == 4
+        assert len(server.heard) == 40
+        assert server.connections <= 4
+
+
+def test_name_that_was_not_found_is_looked_up_again_for_the_next_question() -> None:
+    tries: list[str] = []
+
+    def fails_once(host: str, port: int, seconds: float) -> list[str]:
+        tries.append(host)
+        if len(tries) == 1:
+            raise NotSent("no", code="name_lookup")
+        return ["127.0.0.1"]
+
+    with fake(gateway) as server, contextlib.closing(Poller(resolver=fails_once)) as poller:
+        answers = []
+        for name in ("a", "b"):
+            poller.ask("gateway", config(server), [name])
+            answers += [type(answer) for _, _, answer in poller.collect(wait_s=30)]
+    assert answers == [NotSent, Job]
 
 
 def test_a_fault_of_our_own_is_raised_and_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:

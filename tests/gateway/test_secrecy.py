@@ -10,9 +10,9 @@ import traceback
 import pytest
 
 from playground.gateway.errors import GatewayError
-from playground.gateway.poller import poll
 from playground.gateway.types import ConfigError, GatewayConfig, Job, JobState, Output
 from tests.gateway.fake import KEY, Behaviour, client, config, fake, says
+from tests.gateway.polling import poll
 from tests.gateway.test_orders import ORDER, error, hangs_up, resets
 
 pytestmark = pytest.mark.slow

@@ -422,18 +422,6 @@ def test_key_gone_from_the_environment_does_not_keep_a_row_for_ever(bench: Bench
     assert generation.state is Status.EXPIRED
 
 
-def test_rate_cap_limits_the_questions_of_a_second(bench: Bench) -> None:  # noqa: F811
-    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
-    gateway = generation.gateway
-    gateway.rate_cap = 10
-    sweep._asked_at.clear()
-
-    allowed = [sweep._allowance(gateway) for _ in range(20)]
-
-    assert allowed[0] == 10
-    assert sum(allowed) <= 11
-
-
 def test_stop_that_did_not_get_through_may_be_asked_again(bench: Bench, settings: object) -> None:  # noqa: F811
     generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
     runs.cancel(by=bench.membership, generation=generation)

@@ -13,7 +13,7 @@ from playground.domain.status import Status
 from playground.gateway.answers import Scrubber
 from playground.gateway.types import Job, JobState
 from playground.models import Generation, WebhookDelivery
-from playground.services import hooks, outcomes, sealing, submit
+from playground.services import asking, hooks, outcomes, sealing, submit
 from playground.services.orders import order_of
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 from tests.factories import make_gateway, make_generation
@@ -26,13 +26,14 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
 def test_due_time_set_while_the_gateway_was_asked_outlives_its_answer(state: JobState) -> None:
     asked_at = timezone.now()
-    generation = make_generation(status=Status.SUBMITTED, upstream_id="video_1", next_check_at=asked_at)
+    taken_until = asked_at + asking.TAKEN_FOR
+    generation = make_generation(status=Status.SUBMITTED, upstream_id="video_1", next_check_at=taken_until)
     told_at = asked_at + timedelta(milliseconds=5)
     type(generation).objects.filter(id=generation.id).update(next_check_at=told_at)
 
     answer = Job(id="video_1", state=state)
     now = asked_at + timedelta(milliseconds=20)
-    outcomes.record(gateway=generation.gateway, answers=[(generation, answer)], now=now, asked_at=asked_at)
+    outcomes.record(gateway=generation.gateway, answers=[(generation, answer)], now=now, taken={taken_until})
 
     generation.refresh_from_db()
     assert generation.next_check_at == told_at

@@ -1,7 +1,9 @@
 """A gateway that refuses the account or its own orders: nothing is sent or concluded, and it goes on by itself."""
 
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
@@ -9,7 +11,7 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import Status
 from playground.models import AuditEntry, Gateway, Generation, LedgerEntry, Membership, Notice, Role, Run
-from playground.services import estimates, pauses, runs, submit
+from playground.services import asking, estimates, pace, pauses, runs, submit
 from playground.services.price_checks import QuoteState
 from tests import factories
 from tests.bench import money, run_queue
@@ -139,11 +141,12 @@ def jobs(member: Membership, count: int, **fields: Any) -> list[Generation]:
 
 def sweep(minutes: float = 0) -> None:
     """One round of questions, `minutes` from now, to all that is due then."""
-    from playground.services import sweep as sweeping
-
-    sweeping._asked_at.clear()
+    pace.load()
     now = timezone.now() + timedelta(minutes=minutes)
-    sweeping._poll(sweeping._due(sweeping.ASKED, 500, now=now), now=now)
+    with patch.object(pace, "CALM_PER_S", 1000.0), closing(asking.Asker()) as asker:
+        asker.ask(Gateway.objects.all(), asking.overview(), now=now)
+        while asker.under_way:
+            asker.record(wait_s=30)
 
 
 def states() -> set[str]:

@@ -25,8 +25,13 @@ TIMES: dict[str, Any] = {
     "services.sweep.HANDED_OVER": timedelta(seconds=1.5),
     "services.saving.HANDED_OVER": timedelta(seconds=1.5),
     "services.saving.RETRY_S": (0.1, 0.1, 0.2, 0.3, 0.5),
+    "services.asking.TAKEN_FOR": timedelta(seconds=2),
+    "services.pace.HELD_LEAST_S": 0.1,
+    "services.pace.LOWERED_FOR": timedelta(seconds=1),
+    "services.backlog.COOLING": timedelta(seconds=1),
     "services.timing.WATCHED_S": 0.1,
     "services.timing.FLOOR_S": 0.3,
+    "services.timing.WATCHED_CEILING_S": 0.5,
     "services.timing.CEILING_S": 1.0,
     "gateway.calls.BACKOFF_S": (0.05, 0.1),
 }

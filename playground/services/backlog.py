@@ -1,0 +1,98 @@
+"""Orders that wait to be sent: how many go at once, and whose turn it is.
+
+The table is the queue. An order is put on django-q2's queue as it is made only while few wait; a longer line stays in
+the table, where it costs neither memory nor tasks, and the sweep hands it out team by team as the gateway takes orders.
+After a 429 nothing is sent to the gateway for as long as it said, then one order at a time until it was quiet for a
+while.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db.models import Case, F, Value, When, Window
+from django.db.models.functions import RowNumber
+
+from playground import queue
+from playground.domain.status import Status
+from playground.models import Gateway, Generation
+from playground.services import asking
+
+FREELY = 100
+"""Orders handed out in one turn to a gateway that did not complain."""
+FEW = 20
+"""So many may wait for one gateway before new ones queue up behind them in the table."""
+LINE = 30
+"""Tasks on the queue from which the sweep adds no orders to it."""
+COOLING = timedelta(seconds=60)
+HELD_MOST_S = 300.0
+_CURSOR_KEPT_S = 3600
+
+
+def _key(gateway_id: UUID) -> str:
+    return f"sends:{gateway_id}"
+
+
+def throttled(gateway_id: UUID, *, wait_s: float, now: datetime) -> None:
+    """The gateway took an order for one too many: nothing is sent to it for `wait_s` seconds."""
+    held_until = now + timedelta(seconds=min(wait_s, HELD_MOST_S))
+    known = cache.get(_key(gateway_id))
+    if known is None or known < held_until:
+        cache.set(_key(gateway_id), held_until, (held_until + COOLING - now).total_seconds())
+
+
+def allowed(gateway_id: UUID, *, now: datetime) -> int:
+    """How many orders may be handed out for this gateway in one turn: 0, 1 or FREELY."""
+    held_until: datetime | None = cache.get(_key(gateway_id))
+    if held_until is None or now >= held_until + COOLING:
+        return FREELY
+    return int(now >= held_until)
+
+
+def is_held(gateway_id: UUID, *, now: datetime) -> bool:
+    """Whether orders stand in line for this gateway, since it complained."""
+    return allowed(gateway_id, now=now) < FREELY
+
+
+def may_go_at_once(gateway_id: UUID, *, now: datetime) -> bool:
+    """Whether a new order is sent without waiting for its turn in the sweep."""
+    if is_held(gateway_id, now=now):
+        return False
+    waiting = Generation.objects.filter(status=Status.QUEUED, gateway_id=gateway_id).order_by()
+    return len(waiting.values_list("id")[:FEW]) < FEW
+
+
+def room_on_queue() -> int:
+    return max(0, LINE - queue.length())
+
+
+def next_to_send(gateway: Gateway, count: int, *, now: datetime) -> list[Generation]:
+    """At most `count` orders: first those whose sender went silent, then waiting ones, one of each team in turn.
+
+    Whose turn it is goes on from call to call, so a team with one order waits for at most one of each other team.
+    """
+    if count <= 0:
+        return []
+    here = Generation.objects.filter(gateway=gateway, next_check_at__lte=now).only(*asking.FIELDS, "team_id")
+    found = list(here.filter(status=Status.SUBMITTING).order_by("next_check_at")[:count])
+    if len(found) < count:
+        found += _in_turn(gateway, count - len(found), now=now)
+    for generation in found:
+        generation.gateway = gateway
+    return found
+
+
+def _in_turn(gateway: Gateway, count: int, *, now: datetime) -> list[Generation]:
+    key = f"turn:{gateway.id}"
+    last: UUID | None = cache.get(key)
+    waiting = Generation.objects.filter(gateway=gateway, status=Status.QUEUED, next_check_at__lte=now)
+    numbered = waiting.annotate(turn=Window(RowNumber(), partition_by=F("team_id"), order_by=F("id").asc()))
+    after = Case(When(team_id__gt=last, then=Value(0)), default=Value(1)) if last else Value(0)
+    chosen = numbered.filter(turn__lte=count).order_by("turn", after, "team_id").values_list("id", "team_id")[:count]
+    teams = dict(chosen)
+    if not teams:
+        return []
+    if len(set(teams.values()) | {last}) > 1:
+        cache.set(key, list(teams.values())[-1], _CURSOR_KEPT_S)
+    rows = Generation.objects.filter(id__in=teams).only(*asking.FIELDS, "team_id").in_bulk()
+    return [rows[generation_id] for generation_id in teams]
