@@ -8,7 +8,7 @@ The poller is imported where it is used: web processes import this module too, a
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -66,15 +66,15 @@ class Asker:
     def under_way(self) -> int:
         return len(self._rows)
 
-    def ask(self, due: Overview, by_id: Mapping[UUID, Gateway], *, now: datetime) -> int:
-        """Ask for due rows as fast as each gateway's pace allows; returns how many."""
+    def ask(self, gateways_due: Iterable[Gateway], due: Overview, *, now: datetime) -> int:
+        """Ask for due rows of these gateways as fast as each one's pace allows; returns how many."""
         asked = 0
-        for gateway_id in {gateway_id for status, gateway_id in due if status in ASKED}:
-            here = {status: due[status, gateway_id] for status in ASKED if (status, gateway_id) in due}
+        for gateway in gateways_due:
+            here = {status: due[status, gateway.id] for status in ASKED if (status, gateway.id) in due}
             ready = [status for status in here if here[status].first_at <= now]
             if ready:
                 in_flight = sum(rows.count for rows in here.values())
-                asked += self._ask_one(by_id[gateway_id], ready, in_flight=in_flight, now=now)
+                asked += self._ask_one(gateway, ready, in_flight=in_flight, now=now)
         return asked
 
     def _ask_one(self, gateway: Gateway, ready: Sequence[Status], *, in_flight: int, now: datetime) -> int:

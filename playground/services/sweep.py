@@ -18,7 +18,7 @@ from playground import queue
 from playground.domain.status import Status
 from playground.models import Gateway, Generation
 from playground.services import asking, backlog, engine, leases, pace, saving, submit
-from playground.services.asking import Asker, Overview
+from playground.services.asking import Asker
 
 log = structlog.get_logger(__name__)
 
@@ -102,11 +102,7 @@ def hand_out(asker: Asker, *, now: datetime) -> int:
     storing = _due(Status.STORING, now=now) if Status.STORING in kinds else []
     _abandoned(storing, now=now)
     count += len(storing) + (saving.hand_over(now=now) if Status.COMPLETED in kinds else 0)
-    return count + asker.ask(_of(seen, by_id), by_id, now=now)
-
-
-def _of(seen: Overview, by_id: dict[UUID, Gateway]) -> Overview:
-    return {key: rows for key, rows in seen.items() if key[1] in by_id}
+    return count + asker.ask(by_id.values(), seen, now=now)
 
 
 def _due(status: Status, *, now: datetime) -> list[Generation]:
