@@ -115,13 +115,8 @@ def _put_back(generation: Generation, claim_id: UUID, error: GatewayError, *, no
     pause = _pause_s(WAIT_S, generation.attempts, error.retry_after_s)
     if isinstance(error, Throttled):
         backlog.throttled(generation.gateway_id, wait_s=pause, now=now)
-    put_back(
-        generation,
-        claim_id,
-        due=now + timedelta(seconds=pause),
-        now=now,
-        told=told_of(error, attempt=generation.attempts),
-    )
+    due, told = now + timedelta(seconds=pause), told_of(error, attempt=generation.attempts)
+    put_back(generation, claim_id, due=due, now=now, told=told)
 
 
 def put_back(generation: Generation, claim_id: UUID, *, due: datetime, now: datetime, told: dict[str, Any]) -> None:
