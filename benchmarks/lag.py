@@ -1,7 +1,7 @@
 """How late a finish is seen and what that costs in questions, by the rule in use and by simpler ones. A simulation.
 
-No gateway and no database: JOBS simulated orders with durations from a lognormal distribution (median 90 s) and from one
-with two humps (40 s and 240 s), asked for by `services.timing.interval_s` itself, jitter included. Its history are
+No gateway and no rows: simulated orders with durations from a lognormal distribution (median 90 s) and from one with
+two humps (40 s and 240 s), asked for by `services.timing.interval_s` itself, jitter included. Its history are
 HISTORY other orders of the same distribution; with "progress" the simulated gateway also tells whole percentages that
 move unevenly. Beside it: a fixed interval, and one by age. An order counts as watched throughout but in the rows that
 say otherwise.
@@ -49,7 +49,8 @@ class Outcome:
     worst_s: float
 
     def __str__(self) -> str:
-        return f"{self.questions:6.1f} questions   lag p50 {self.p50_s:5.2f}  p95 {self.p95_s:5.2f}  max {self.worst_s:5.2f} s"
+        lag = f"lag p50 {self.p50_s:5.2f}  p95 {self.p95_s:5.2f}  max {self.worst_s:5.2f} s"
+        return f"{self.questions:6.1f} questions   {lag}"
 
 
 def simulate(draw: Callable[[random.Random], float], wait: Wait, *, jobs: int, seed: int, tells: bool) -> Outcome:

@@ -216,10 +216,7 @@ def _write(
                 deadline_at=now + engine.DEADLINE,
                 created_at=now,
             )
-            GenerationReference.objects.bulk_create(
-                GenerationReference(generation=generation, reference=reference, position=index)
-                for index, reference in enumerate(pictures)
-            )
+            _attach(generation, pictures)
             # fault: inserted
             ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
             # fault: held
@@ -230,6 +227,13 @@ def _write(
                 queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
             # fault: enqueued
     # fault: ordered
+
+
+def _attach(generation: Generation, pictures: list[Reference]) -> None:
+    GenerationReference.objects.bulk_create(
+        GenerationReference(generation=generation, reference=reference, position=index)
+        for index, reference in enumerate(pictures)
+    )
 
 
 def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wanted:
