@@ -67,8 +67,8 @@ def _write_times(batch: Batch, *, now: datetime) -> None:
         next_at = batch.unless_set(now, seconds)
         waiting.filter(id__in=ids).update(next_check_at=next_at, last_checked_at=now, poll_failures=0)
     for seconds, ids in _by_value(batch.failed):
-        again_at = batch.unless_set(now, seconds)
-        waiting.filter(id__in=ids).update(next_check_at=again_at, poll_failures=F("poll_failures") + 1)
+        next_at = batch.unless_set(now, seconds)
+        waiting.filter(id__in=ids).update(next_check_at=next_at, poll_failures=F("poll_failures") + 1)
     for seconds, ids in _by_value(batch.missing):
         again_at = now + timedelta(seconds=seconds)
         waiting.filter(id__in=ids).update(next_check_at=again_at, not_found_count=F("not_found_count") + 1)

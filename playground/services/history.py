@@ -37,7 +37,7 @@ class Ended:
 def ended(model_id: UUID, *, newest: int) -> Iterator[Ended]:
     """The newest ended orders of a model, by the moment of ordering."""
     times = ("submitted_at", "last_checked_at", "completed_at", "ended_at")
-    rows = Generation.objects.filter(model_id=model_id, status__in=ENDED).order_by("-id")
+    rows = Generation.objects.filter(model_id=model_id, status__in=ENDED, is_late=False).order_by("-id")
     for status, start, asked, made, end in rows.values_list("status", *times)[:newest]:
         took = _seconds(start, asked, made)
         said = took if made else _seconds(start, asked, end)

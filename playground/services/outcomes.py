@@ -149,6 +149,7 @@ def _known(job: Job, *, now: datetime) -> dict[str, Any]:
 
 
 def _completed(batch: Batch, generation: Generation, job: Job, known: dict[str, Any], *, now: datetime) -> None:
+    known.pop("last_checked_at")  # how long before its end it was asked for says how well we know its duration
     fields = known | {
         "completed_at": now,
         "next_check_at": now,

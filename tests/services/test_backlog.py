@@ -11,7 +11,7 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import Status
 from playground.models import Gateway, Generation, Membership
-from playground.services import backlog, submit, sweep
+from playground.services import backlog, replies, submit, sweep
 from playground.services.asking import Asker
 from tests.bench import Bench, bench, run_queue, sandbox  # noqa: F401  fixtures
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_run
@@ -156,6 +156,6 @@ def test_throttled_answer_holds_the_whole_gateway(bench: Bench) -> None:  # noqa
     assert claim_id is not None
     generation.refresh_from_db()
 
-    submit._refused_or_unclear(generation, claim_id, Throttled("slow down", retry_after_s=20.0))
+    replies.refused_or_unclear(generation, claim_id, Throttled("slow down", retry_after_s=20.0))
 
     assert backlog.allowed(generation.gateway_id, now=timezone.now()) == 0

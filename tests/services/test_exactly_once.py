@@ -51,8 +51,8 @@ def step() -> None:
     """Everything is due: one sweep over what is to be sent, then what is on the queue."""
     now = timezone.now()
     Generation.objects.filter(next_check_at__gt=now).update(next_check_at=now)
-    for generation in sweep._due([Status.QUEUED, Status.SUBMITTING], 100, now=now):
-        sweep._hand_to_submit(generation, now=now)
+    by_id = Gateway.objects.in_bulk()
+    sweep._send({(Status.QUEUED, gateway_id) for gateway_id in by_id}, by_id, now=now)
     run_queue()
 
 
@@ -272,8 +272,8 @@ def test_workers_and_the_sweep_claim_one_order_and_it_is_sent_once(settings: Any
         def sweeping() -> None:
             for _ in range(5):
                 now = timezone.now()
-                for row in sweep._due([Status.QUEUED, Status.SUBMITTING], 100, now=now):
-                    sweep._hand_to_submit(row, now=now)
+                by_id = Gateway.objects.in_bulk()
+                sweep._send({(Status.QUEUED, gateway_id) for gateway_id in by_id}, by_id, now=now)
             connection.close()
 
         with ThreadPoolExecutor(3) as pool:

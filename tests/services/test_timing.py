@@ -141,19 +141,6 @@ def test_order_that_was_asked_to_stop_is_asked_for_as_if_watched(model: VideoMod
     assert interval(row) < 1.1
 
 
-def test_backoff_grows_to_a_minute_and_never_asks_before_it_may() -> None:
-    for _ in range(50):
-        assert 0.8 <= timing.backoff_s(0, retry_after_s=None) <= 1.2
-        assert 48 <= timing.backoff_s(40, retry_after_s=None) <= 72
-        assert 30 <= timing.backoff_s(0, retry_after_s=30.0) <= 33
-        assert timing.backoff_s(0, retry_after_s=1e9) <= 1.1 * timing.ASKED_FOR_MOST_S
-
-
-def test_rows_that_failed_together_do_not_come_back_together() -> None:
-    again = {timing.coarse(timing.backoff_s(6, retry_after_s=None)) for _ in range(200)}
-    assert len(again) > 20
-
-
 def test_coarse_steps_are_never_sooner() -> None:
     for seconds in (0.95, 1.0, 4.99, 5.0, 5.01, 19.7, 20.0):
         assert seconds <= timing.coarse(seconds) < seconds + 0.5
