@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0003_reconciliations_and_months_of_the_ledger"),
+        ("playground", "0004_videos_whose_file_is_missing"),
     ]
 
     operations = [
