@@ -81,7 +81,9 @@ class Asker:
         known = pace.met(gateway.id, cap=gateway.rate_cap, in_flight=in_flight)
         room = BATCH - (self._poller.under_way(gateway.id) if self._poller else 0)
         count = min(room, known.allowance(now=now))
-        rows = take(gateway, ready, count, now=now) if count > 0 else []
+        # One that was brought forward while it is asked for stays due, and is asked for anew after this answer.
+        busy = [row.id for row in self._rows.values() if row.gateway_id == gateway.id]
+        rows = take(gateway, ready, count, now=now, but=busy) if count > 0 else []
         if not rows:
             return 0
         known.take(len(rows))
@@ -125,7 +127,9 @@ class Asker:
             self._poller = None
 
 
-def take(gateway: Gateway, statuses: Sequence[Status], count: int, *, now: datetime) -> list[Generation]:
+def take(
+    gateway: Gateway, statuses: Sequence[Status], count: int, *, now: datetime, but: Sequence[UUID] = ()
+) -> list[Generation]:
     """At most `count` due rows in these statuses, the longest due first, made due again only at TAKEN_FOR from now.
 
     Two that take at the same time get different rows.
@@ -137,6 +141,7 @@ def take(gateway: Gateway, statuses: Sequence[Status], count: int, *, now: datet
             rows = Generation.objects.select_for_update(skip_locked=True).filter(
                 status=status, gateway=gateway, next_check_at__lte=now, upstream_id__isnull=False
             )
+            rows = rows.exclude(id__in=but)
             found += rows.only(*FIELDS).order_by("next_check_at")[:count]
         found.sort(key=lambda row: row.next_check_at or now)
         del found[count:]

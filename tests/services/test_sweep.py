@@ -156,3 +156,30 @@ def test_nothing_due_costs_one_statement(run: Run, django_assert_num_queries: ob
     make_due(run, 3, next_check_at=timezone.now() + timedelta(hours=1))
     with closing(Asker()) as asker, django_assert_num_queries(1):  # type: ignore[operator]
         assert sweep.hand_out(asker, now=timezone.now()) == 0
+
+
+def test_row_brought_forward_while_it_is_asked_for_is_asked_for_again_only_afterwards(
+    run: Run, gateway_says: Fake
+) -> None:
+    may_answer, plain = threading.Event(), gateway_says.behave
+
+    def slow(heard: Heard, sock: object) -> None:
+        may_answer.wait(20)
+        plain(heard, sock)  # type: ignore[arg-type]
+
+    gateway_says.behave = slow
+    (generation,) = make_due(run, 1)
+    with closing(Asker()) as asker:
+        sweep.hand_out(asker, now=timezone.now())
+        Generation.objects.filter(id=generation.id).update(next_check_at=timezone.now())
+        for _ in range(3):
+            sweep.hand_out(asker, now=timezone.now())
+        assert asker.under_way == 1
+        may_answer.set()
+        while asker.under_way:
+            asker.record(wait_s=20)
+        assert len(gateway_says.heard) == 1
+        assert sweep.hand_out(asker, now=timezone.now()) == 1
+        while asker.under_way:
+            asker.record(wait_s=20)
+    assert len(gateway_says.heard) == 2
