@@ -108,5 +108,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
         "unclear": [generation for generation in generations if generation.state is Status.UNKNOWN],
         "parent": parent if is_shown else None,
         "history": history(generations),
+        "repeats": _runs(request).filter(generations__retries__run=run).distinct().first(),
+        "repeated_by": _runs(request).filter(generations__retry_of__run=run).order_by("id").distinct(),
     }
     return render(request, "runs/detail.html", context)

@@ -89,7 +89,7 @@ def test_queries_do_not_grow_with_the_rows(member, browser_of):
         factories.make_video(by=member, model=model, files=False)
     with CaptureQueriesContext(connection) as many:
         client.get(RUNS)
-    assert len(few) == len(many) <= 8
+    assert len(few) == len(many) <= 9
 
 
 def test_run_page_shows_each_of_its_cards_and_what_was_asked(member, browser_of):
@@ -102,6 +102,17 @@ def test_run_page_shows_each_of_its_cards_and_what_was_asked(member, browser_of)
     assert "<dt>Seed</dt><dd>7</dd>" in page
     assert "2: Failed at the provider" in page
     assert "data-active" not in page[page.index('id="live"') :][:400]
+
+
+def test_an_order_and_its_repetition_lead_to_one_another(member, browser_of):
+    first = factories.make_generation(by=member, status=Status.FAILED)
+    second = factories.make_generation(by=member, retry_of=first)
+    paths = [f"{RUNS}{generation.run_id}/" for generation in (first, second)]
+    pages = [text_of(browser_of(member).get(path)) for path in paths]
+    assert re.search(rf'Ordered again: <a href="{paths[1]}">', pages[0])
+    assert re.search(rf'<a href="{paths[0]}">repeats an earlier run</a>', pages[1])
+    assert "repeats an earlier run" not in pages[0]
+    assert "Ordered again" not in pages[1]
 
 
 def test_run_page_asks_on_while_something_is_being_made(member, browser_of):
