@@ -116,7 +116,7 @@ def _cells(by: Membership, month: date) -> list[dict[str, Any]]:
             cost=Sum("settled__amount_micros"),
             aside=_sum(is_open, "amount_micros"),
             waiting=Count(Case(When(is_open, then=F("id")))),
-            priced=_sum(is_compared, "amount_micros"),
+            priced=_sum(is_compared, "generation__estimate_micros"),
             compared=_sum(is_compared, "settled__amount_micros"),
         )
         .order_by()
@@ -222,7 +222,6 @@ def _cells_of(row: dict[str, Any], zone: ZoneInfo) -> list[object]:
     at: datetime = row["at"]
     email = row["user__email"] or ""
     is_open = row["settled__id"] is None and row["released__id"] is None
-    price = row["amount_micros"] if row["generation__estimate_micros"] is not None else None
     return [
         at.astimezone(zone).isoformat(timespec="seconds"),
         row["user__name"] or email.partition("@")[0],
@@ -230,7 +229,7 @@ def _cells_of(row: dict[str, Any], zone: ZoneInfo) -> list[object]:
         row["generation__model__slug"],
         row["gateway__name"],
         row["generation__status"],
-        *_money(price),
+        *_money(row["generation__estimate_micros"]),
         *_money(row["settled__amount_micros"]),
         *_money(row["amount_micros"] if is_open else 0),
         row["generation_id"],

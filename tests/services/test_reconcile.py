@@ -111,8 +111,8 @@ def test_every_kind_of_difference_is_named_in_a_sentence(paid, listed, gateway):
     paid(cost=400_000)
     listed.add(paid(cost=300_000), cost=None)
     listed.add(paid(cost=200_000), cost=0.2, currency="eur")
-    paid(price=100_000, status=Status.FAILED)
-    listed.add(paid(status=Status.UNKNOWN, price=90_000), status="upstream_failure")
+    paid(price=80_000, status=Status.FAILED)
+    listed.add(paid(status=Status.UNKNOWN, price=72_000), status="upstream_failure")
     listed.add(cost=0.05, id="req_nobody", model="wan-2.6")
     twice = paid(cost=80_000)
     for _ in range(2):

@@ -43,7 +43,7 @@ def test_cost_set_aside_and_given_back_are_told_apart(admin, model):
     order(by=admin, model=model, price=300_000, at=noon(3))
     order(by=admin, model=model, price=200_000, given_back=True, at=noon(4))
     total = spend.report(admin, NOVEMBER).total
-    assert (total.videos, total.cost, total.aside, total.waiting) == (3, 500_000, 300_000, 1)
+    assert (total.videos, total.cost, total.aside, total.waiting) == (3, 500_000, 375_000, 1)
     assert (total.priced, total.compared, total.beyond) == (400_000, 500_000, 100_000)
 
 
@@ -139,7 +139,8 @@ def test_the_file_has_a_line_for_each_video_in_micros_and_dollars(admin, model, 
     rows = read(admin)
     assert [row["video_order"] for row in rows] == [str(generation.id) for generation in made]
     assert (rows[0]["cost_micros"], rows[0]["cost_usd"], rows[0]["set_aside_micros"]) == ("105001", "0.105001", "0")
-    assert (rows[3]["cost_usd"], rows[3]["set_aside_usd"], rows[3]["state"]) == ("", "0.250000", "running")
+    assert (rows[0]["price_micros"], rows[3]["price_usd"]) == ("400000", "0.250000")
+    assert (rows[3]["cost_usd"], rows[3]["set_aside_usd"], rows[3]["state"]) == ("", "0.312500", "running")
     assert (rows[0]["ordered_at"], rows[0]["gateway_order"]) == ("2026-11-01T12:00:00+00:00", "1")
 
 

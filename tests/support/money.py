@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from playground.domain.money import set_aside_micros
 from playground.domain.status import Status
 from playground.models import Generation, Membership, VideoModel
 from playground.services import ledger
@@ -20,7 +21,7 @@ def order(
     at: datetime | None = None,
     **fields,
 ) -> Generation:
-    """One order: its price set aside, then its `cost` settled, or the money given back, or neither."""
+    """One order: what its price sets aside is held, then its `cost` settled, or the money given back, or neither."""
     at = at or timezone.now()
     run = factories.make_run(by=by, model=model)
     ended = cost is not None or given_back
@@ -28,7 +29,7 @@ def order(
     generation = factories.make_generation(
         run=run, status=status, estimate_micros=price, cost_micros=cost, created_at=at, **fields
     )
-    ledger.hold(generation=generation, amount_micros=price or 0, at=at)
+    ledger.hold(generation=generation, amount_micros=set_aside_micros(price or 0), at=at)
     if given_back:
         ledger.release(generation=generation, at=at)
     if cost is not None:

@@ -39,7 +39,7 @@ def test_an_empty_month_says_that_play_money_is_not_shown(member, browser_of):
 
 def test_an_admin_reads_totals_people_models_days_and_what_is_left(member, admin, model, browser_of):
     order(by=member, model=model, price=400_000, cost=500_000)
-    order(by=admin, model=model, price=300_000)
+    order(by=admin, model=model, price=240_000)
     month = ledger.month_of(member.team, timezone.now())
     Budget.objects.filter(team=member.team, user=None, month=month).update(cap_micros=2_000_000)
     page = text_of(browser_of(admin).get(SPEND))
