@@ -97,21 +97,31 @@ def start(
         return earlier
     _check_offered(by, wanted.model)
     _check_room()
-    quote = estimates.quote(by=by, wanted=wanted)
-    _check_price(quote, quoted_micros, accept_unpriced)
-    _check_limits(by, quote, confirmed_micros)
-    pictures = [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
-    run = _drawn(by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video)
+    quote, pictures = estimates.quote(by=by, wanted=wanted), list[Reference]()
     try:
+        _check_price(quote, quoted_micros, accept_unpriced)
+        _check_limits(quote, confirmed_micros)
+        pictures += [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
+        run = _drawn(
+            by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video
+        )
         _write(run, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
-    except IntegrityError:
+    except (OfPrice, ledger.OverBudget, IntegrityError) as error:
+        # The same press may have come twice, and the other one ordered while this one waited for its price.
         if earlier := _earlier(by, token, body_hash):
             return earlier
-        uploads.check_kept(pictures)
+        _say_why(error, by=by, quote=quote, pictures=pictures)
         raise
-    except ledger.OverBudget as error:
-        raise _over_budget(by, quote) from error
     return run
+
+
+def _say_why(error: Exception, *, by: Membership, quote: Quote, pictures: list[Reference]) -> None:
+    """Raises what the page can show, where that is not `error` itself."""
+    if isinstance(error, IntegrityError):
+        uploads.check_kept(pictures)
+    elif isinstance(error, OverBudget | ledger.OverBudget):
+        budget_levels.no_room(by=by, video_micros=_set_aside(quote), at=timezone.now())
+        raise OverBudget(quote) from error
 
 
 def _check_press(by: Membership, token: str) -> None:
@@ -173,18 +183,18 @@ def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool)
         raise PriceMoved(quote, quoted_micros)
 
 
-def _check_limits(by: Membership, quote: Quote, confirmed_micros: int | None) -> None:
+def _check_limits(quote: Quote, confirmed_micros: int | None) -> None:
     if quote.is_closed:
         raise SpendingClosed(quote)
     if quote.is_over_budget:
-        raise _over_budget(by, quote)
+        raise OverBudget(quote)
     if quote.needs_confirmation and (confirmed_micros or 0) < (quote.total_micros or 0):
         raise NeedsConfirmation(quote)
 
 
-def _over_budget(by: Membership, quote: Quote) -> OverBudget:
-    budget_levels.no_room(by=by, video_micros=money.set_aside_micros(quote.unit_micros or 0), at=timezone.now())
-    return OverBudget(quote)
+def _set_aside(quote: Quote) -> int:
+    """What one order of it sets aside."""
+    return money.set_aside_micros(quote.unit_micros or 0)
 
 
 def _write(
@@ -218,7 +228,7 @@ def _write(
             )
             _attach(generation, pictures)
             # fault: inserted
-            ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
+            ledger.hold(generation=generation, amount_micros=_set_aside(quote), at=now)
             # fault: held
             Event.objects.create(
                 generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now

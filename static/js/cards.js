@@ -1,10 +1,12 @@
 // What a press on a card does beyond its form. A poster plays its video in place; without this module it leads to the video's page.
 // Two clicks in a row, or a key that is held down, are one press: the answer to the first may have come already, with
-// new cards, and other buttons, under the pointer.
+// new cards, or a form for the next order, or a sum to confirm, under the pointer.
+const ORDERS = ".job__actions [type=submit], .create__bar [type=submit]";
+
 document.addEventListener(
   "click",
   (event) => {
-    if (event.detail < 2 || !event.target.closest?.(".job__actions [type=submit]")) return;
+    if (event.detail < 2 || !event.target.closest?.(ORDERS)) return;
     event.preventDefault();
     event.stopPropagation();
   },
@@ -14,7 +16,7 @@ document.addEventListener(
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.repeat && event.key === "Enter" && event.target.closest?.(".job__actions [type=submit]")) event.preventDefault();
+    if (event.repeat && event.key === "Enter" && event.target.closest?.(ORDERS)) event.preventDefault();
   },
   true,
 );

@@ -207,7 +207,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey) {
     event.preventDefault();
     const button = document.getElementById("generate");
-    if (button && !button.disabled) form().requestSubmit(button);
+    if (button && !button.disabled && !event.repeat) form().requestSubmit(button);
   } else if (event.target.matches("input")) {
     event.preventDefault();
     if (event.target.closest(".picker")) event.target.closest(".picker").open = false;

@@ -134,6 +134,21 @@ def test_four_videos_with_money_for_three_are_none(model, member):
 
 
 @pytest.mark.django_db
+def test_second_of_two_presses_of_one_form_gives_the_run_of_the_first_which_took_the_last_room(
+    model, member, monkeypatch
+):
+    cap(member.team, ASIDE)
+    wanted, quote, firsts = priced(model), estimates.quote, []
+
+    def waits_while_the_first_orders(**given):
+        monkeypatch.setattr(estimates, "quote", quote)
+        firsts.append(press(member, wanted))
+        return quote(**given)
+
+    monkeypatch.setattr(estimates, "quote", waits_while_the_first_orders)
+    assert press(member, wanted) == firsts[0]
+
+
 def test_race_lost_while_writing_leaves_nothing_of_the_run(model, member, monkeypatch):
     cap(member.team, 4 * ASIDE - 1)
     four = estimates.Wanted(model=model, size="1280x720", seconds=4, count=4)
