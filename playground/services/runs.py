@@ -120,7 +120,8 @@ def _say_why(error: Exception, *, by: Membership, quote: Quote, pictures: list[R
     if isinstance(error, IntegrityError):
         uploads.check_kept(pictures)
     elif isinstance(error, OverBudget | ledger.OverBudget):
-        budget_levels.no_room(by=by, video_micros=_set_aside(quote), at=timezone.now())
+        aside = money.set_aside_micros(quote.unit_micros or 0)
+        budget_levels.no_room(by=by, video_micros=aside, at=timezone.now())
         raise OverBudget(quote) from error
 
 
@@ -192,11 +193,6 @@ def _check_limits(quote: Quote, confirmed_micros: int | None) -> None:
         raise NeedsConfirmation(quote)
 
 
-def _set_aside(quote: Quote) -> int:
-    """What one order of it sets aside."""
-    return money.set_aside_micros(quote.unit_micros or 0)
-
-
 def _write(
     run: Run,
     *,
@@ -228,7 +224,7 @@ def _write(
             )
             _attach(generation, pictures)
             # fault: inserted
-            ledger.hold(generation=generation, amount_micros=_set_aside(quote), at=now)
+            ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
             # fault: held
             Event.objects.create(
                 generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now
