@@ -71,6 +71,12 @@ def _close(generation: Generation, kind: EntryKind, *, spent_micros: int, at: da
             budget_levels.grown(budget=budget, by_micros=spent_micros - still_held, at=at)
 
 
+def held_micros(generation: Generation) -> int:
+    """What is set aside for an order now: 0 once its cost is settled or the money given back."""
+    entries = dict(LedgerEntry.objects.filter(generation=generation).values_list("kind", "amount_micros"))
+    return int(entries.get(EntryKind.HOLD, 0)) if entries.keys() <= {EntryKind.HOLD} else 0
+
+
 def _say_dearer(generation: Generation, held_micros: int, cost_micros: int, *, at: datetime) -> None:
     data: dict[str, Any] = {"held_micros": held_micros, "cost_micros": cost_micros}
     Event.objects.create(generation=generation, kind="cost_above_set_aside", data=data, at=at)

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from playground.domain.status import Status
 from playground.models import Generation
-from playground.services import engine, notices
+from playground.services import engine, ledger, notices
 from playground.services.engine import Move
 
 log = structlog.get_logger(__name__)
@@ -63,7 +63,11 @@ def park(
         move = Move(generation.id, Status.SUBMITTING, Status.UNKNOWN, "answer_lost", claim_id, data, None, fields)
         if not engine.advance(move, now=now):
             return
-        told = {"generation": str(generation.id), "estimate_micros": generation.estimate_micros}
+        told = {
+            "generation": str(generation.id),
+            "estimate_micros": generation.estimate_micros,
+            "held_micros": ledger.held_micros(generation),
+        }
         key = f"unclear_order:{generation.id}:{now.timestamp():.0f}"
         notices.tell("unclear_order", team=generation.team, key=key, data=told, now=now)
     log.error("order_unclear", generation=str(generation.id), code=code)

@@ -178,7 +178,9 @@ def _tell(generation: Generation, code: str, *, now: datetime) -> None:
 
 
 def cost_of(generation: Generation) -> int:
-    """The gateway's own figure; where it gives none, what was set aside."""
+    """The gateway's own figure; where it gives none, the price that was checked before the order, without the
+    quarter more that was set aside. 0 where neither is known.
+    """
     if generation.cost_micros is not None:
         return generation.cost_micros
     return generation.estimate_micros or 0

@@ -105,10 +105,10 @@ def size_chips(takes: Capabilities, fitted: Fitted) -> tuple[list[Chip], list[Ch
 
 
 def left_after(quote: Quote | None) -> int | None:
-    """What would be left this month after the order."""
+    """What would be left of the month once the order has set its money aside; None without a price or a limit."""
     if quote is None or quote.left_micros is None or quote.total_micros is None:
         return None
-    return max(0, quote.left_micros - quote.total_micros)
+    return max(0, quote.left_micros - quote.set_aside_micros)
 
 
 def per_second_micros(quote: Quote | None) -> int | None:

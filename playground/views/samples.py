@@ -136,7 +136,7 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         (
             "fine",
             Quote(QuoteState.ESTIMATED, **fine, **capped),
-            {"left_after": 40_360_000, "cheaper": less},
+            {"left_after": 40_150_000, "cheaper": less},
         ),
         ("play money", Quote(QuoteState.ESTIMATED, **fine, is_play_money=True), {}),
         ("tiny", Quote(QuoteState.ESTIMATED, **(fine | {"unit_micros": 3_000})), {}),

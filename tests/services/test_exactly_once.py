@@ -154,6 +154,7 @@ def test_gateway_without_keys_and_log_gets_an_unclear_order_once_and_admins_are_
     assert gateway.posts == [""]
     notice = Notice.objects.get(kind="unclear_order")
     assert (notice.team_id, notice.data["generation"]) == (member.team_id, str(generation.id))
+    assert notice.data["held_micros"] == money(generation)["hold"] == 400_000
 
 
 def without_keys(member: Membership) -> Generation:

@@ -322,6 +322,13 @@ def test_crashed_save_leaves_a_file_that_the_next_start_removes_and_a_living_one
 
 
 @pytest.mark.parametrize(
+    ("told", "price", "cost"), [(380_000, 400_000, 380_000), (None, 400_000, 400_000), (0, 400_000, 0), (None, None, 0)]
+)
+def test_video_costs_what_the_gateway_told_else_its_price(told: int | None, price: int | None, cost: int) -> None:
+    assert saving.cost_of(Generation(cost_micros=told, estimate_micros=price)) == cost
+
+
+@pytest.mark.parametrize(
     ("error", "why"),
     [
         (OutputGone("gone"), Why.GONE),
