@@ -1,7 +1,7 @@
 """What happened while one looked elsewhere. Looking changes nothing; the page says by a POST that it was seen."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -58,11 +58,12 @@ def seen(request: MemberRequest) -> HttpResponse:
 
 
 def _moment(text: str) -> datetime | None:
+    """In UTC, where one that is well written can lie before the first year or after the last."""
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and moment.tzinfo else None
 
 
 def _rows(found: list[Notice], by: Membership) -> list[Row]:

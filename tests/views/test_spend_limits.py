@@ -211,6 +211,11 @@ def test_price_that_fits_alone_says_what_would_be_set_aside(member, browser_of):
     assert "$1.00 would be set aside until the cost is known." in html(browser_of(member).get("/create/"))
 
 
+def test_price_that_fits_says_what_is_left_with_what_it_sets_aside_gone(member, browser_of):
+    used(member.team, 1_000_000, cap=5_000_000)
+    assert "leaves $2.00 of $5.00 this month" in html(browser_of(member).get("/create/?count=2"))
+
+
 def test_make_one_orders_one_at_its_own_price(member, tight, browser_of):
     browser = browser_of(member)
     dearer = browser.post("/create/", values(4, only_one="700000"))
@@ -366,9 +371,14 @@ def test_bell_counts_what_is_new_and_looking_at_the_list_changes_nothing(member,
     assert "1 not seen" in html(browser_of(member).get("/runs/"))
 
 
-@pytest.mark.parametrize("upto", ["", "yesterday", "2026-01-01T00:00:00", "9999-99-99T00:00:00+00:00"])
+BEYOND = ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59")
+"""Written well, but outside all years once they are in UTC."""
+
+
+@pytest.mark.parametrize("upto", ["", "yesterday", "2026-01-01T00:00:00", "9999-99-99T00:00:00+00:00", *BEYOND])
 def test_what_is_no_moment_marks_nothing(member, browser_of, upto):
     assert browser_of(member).post("/notices/seen/", {"upto": upto}).status_code == 400
+    assert Membership.objects.get(id=member.id).notices_seen_at is None
 
 
 def test_moment_to_come_does_not_hide_what_is_told_later(member, browser_of):
@@ -376,6 +386,13 @@ def test_moment_to_come_does_not_hide_what_is_told_later(member, browser_of):
     browser_of(member).post("/notices/seen/", {"upto": later})
     notices.tell("budget_answered", team=member.team, key="mine", data={"name": "Ana"}, user=member.user)
     assert "1 not seen" in html(browser_of(member).get("/runs/"))
+
+
+def test_unclear_order_may_have_cost_its_price_and_keeps_a_quarter_more_aside(member, admin, browser_of):
+    data = {"generation": str(member.id), "estimate_micros": 400_000, "held_micros": 500_000}
+    notices.tell("unclear_order", team=member.team, key="unclear", data=data)
+    page = html(browser_of(admin).get("/notices/"))
+    assert "It may have cost $0.40. $0.50 stay set aside until you decide." in page
 
 
 def test_notice_of_a_kind_without_words_is_shown_all_the_same(member, browser_of):
