@@ -3,16 +3,25 @@
 Instants are aware; lengths are taken between instants, so a month with a change of clocks is an hour shorter or longer.
 """
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LEAST_ELAPSED = timedelta(days=1)
 """A forecast from the first hours of a month would be wild; the first day counts as a whole one."""
+_WRITTEN = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])")
+"""No gateway is older, and the calendar's own ends, at which one cannot reckon on, are far away."""
 
 
 def month_of(at: datetime, zone: str) -> date:
     """First day of the month that `at` falls into where the clocks show `zone` (an IANA name)."""
     return at.astimezone(ZoneInfo(zone)).date().replace(day=1)
+
+
+def read_month(text: str) -> date | None:
+    """The month that `2026-11` names. None for what is no month, and for those outside the years 2000 to 2999."""
+    found = _WRITTEN.fullmatch(text)
+    return date(int(found[1]), int(found[2]), 1) if found else None
 
 
 def next_month(month: date) -> date:

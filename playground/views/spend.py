@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
+from playground.domain.months import read_month
 from playground.services import reconcile as comparing
 from playground.services import spend
 from playground.views import spend_reconcile
@@ -76,10 +77,7 @@ def _compared(request: MemberRequest) -> dict[str, Any]:
 def asked_month(request: MemberRequest) -> date:
     """The month of `?month=2026-11`; this month for none, one that has not begun, and what is no month."""
     text, now = request.GET.get("month", "") or request.POST.get("month", ""), spend.this_month(request.membership)
-    try:
-        return min(date.fromisoformat(f"{text}-01"), now) if len(text) == 7 else now
-    except ValueError:
-        return now
+    return min(read_month(text) or now, now)
 
 
 def _around(found: list[date], month: date, now: date) -> dict[str, Any]:

@@ -23,6 +23,23 @@ def test_month_turns_at_midnight_of_the_wall_clock(at: datetime, zone: str, mont
     assert months.month_of(at, zone) == month
 
 
+def test_month_is_read_from_year_and_month_alone() -> None:
+    assert months.read_month("2026-11") == NOVEMBER
+    for odd in (
+        "",
+        "soon",
+        "2026-13",
+        "2026-1",
+        "2026-11-01",
+        "2026-W1",
+        "0001-01",
+        "1999-12",
+        "3000-01",
+        "\uff12026-11",
+    ):
+        assert months.read_month(odd) is None, odd
+
+
 @pytest.mark.parametrize(("month", "hours"), [(date(2026, 3, 1), 743), (date(2026, 10, 1), 745), (NOVEMBER, 720)])
 def test_months_in_which_clocks_change_are_an_hour_shorter_or_longer(month: date, hours: int) -> None:
     length = months.begins_at(months.next_month(month), "Europe/Berlin") - months.begins_at(month, "Europe/Berlin")

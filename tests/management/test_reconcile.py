@@ -31,7 +31,15 @@ def test_a_difference_is_printed_with_both_figures_and_ends_with_1(paid, listed,
 
 
 @pytest.mark.parametrize(
-    "options", [{"month": "2026-13"}, {"month": "soon"}, {"month": "2026-1"}, {"gateway": "no-such"}]
+    "options",
+    [
+        {"month": "2026-13"},
+        {"month": "soon"},
+        {"month": "2026-1"},
+        {"month": "0001-01"},
+        {"month": "9999-12"},
+        {"gateway": "no-such"},
+    ],
 )
 def test_a_month_or_gateway_that_is_none_ends_with_2(gateway, options):  # noqa: F811
     with pytest.raises(CommandError) as ended:

@@ -75,6 +75,13 @@ def test_a_press_has_the_worker_compare_and_the_page_asks_until_it_is_done(admin
     assert "the key of gateway.example is not in the environment" in part
 
 
+def test_a_month_at_the_end_of_the_calendar_is_this_month(admin, gateway, browser_of):
+    assert browser_of(admin).post(f"{PAGE}compare/", {"month": "0001-01"}).status_code == 303
+    found = Reconciliation.objects.get()
+    assert found.month == month_of(admin)
+    assert comparing.finish(found).state == ReconciliationState.FAILED
+
+
 def test_a_form_of_another_team_compares_nothing(admin, stranger, gateway, browser_of):
     client = browser_of(admin)
     assert client.post(f"{PAGE}compare/", {"team": stranger.team.slug}).status_code == 403

@@ -1,6 +1,5 @@
 """`manage.py reconcile`: our ledger against what the gateway says it charged."""
 
-import re
 from argparse import ArgumentParser
 from datetime import UTC, date, datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from playground.domain.money import unit_dollars
+from playground.domain.months import read_month
 from playground.models import Gateway, Reconciliation, ReconciliationState
 from playground.services import catalogue, reconcile
 from playground.services.reconcile_words import Finding, findings, outcome
@@ -51,12 +51,10 @@ def _gateway(slug: str) -> Gateway:
 def _month(text: str) -> date:
     if not text:
         return datetime.now(UTC).date().replace(day=1)
-    try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text):
-            return date.fromisoformat(f"{text}-01")
-    except ValueError:
-        pass
-    raise CommandError(f"{text!r} is no month; it is written as in 2026-11.", returncode=2)
+    month = read_month(text)
+    if month is None:
+        raise CommandError(f"{text!r} is no month; it is written as in 2026-11.", returncode=2)
+    return month
 
 
 def _figures(found: Reconciliation) -> list[str]:
