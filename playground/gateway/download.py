@@ -133,7 +133,10 @@ def _save(
     except Deadline:
         raise
     except Unclear as lost:
-        raise Unclear("The download broke off.", code="download_broken", status=lost.status) from None
+        received = size if lost.code == "connection_lost" else None
+        raise Unclear(
+            "The download broke off.", code="download_broken", status=lost.status, received_bytes=received
+        ) from None
     if size == 0:
         raise OutputBad("The finished file is empty.", code="output_empty")
     if expected is not None and size != expected:

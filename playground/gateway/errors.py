@@ -55,6 +55,7 @@ class GatewayError(Exception):
         gateway_code: str = "",
         request_id: str = "",
         retry_after_s: float | None = None,
+        received_bytes: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -63,6 +64,8 @@ class GatewayError(Exception):
         self.gateway_code = gateway_code
         self.request_id = request_id
         self.retry_after_s = retry_after_s
+        self.received_bytes = received_bytes
+        """Of a file, before the host closed the connection in the middle of it; None for every other fault."""
 
     def __str__(self) -> str:
         return self.message

@@ -1,7 +1,8 @@
 """Which finished videos are fetched next, and what becomes of a try that failed.
 
 What is wrong decides how long it is tried. A link that answers "gone" is asked for anew three times. A file that is no
-video, or that never ends, gets a few tries. Trouble on the way lasts as long as the link does. What lies on this side
+video, that never ends, or that breaks off at the very same byte again and again, gets a few tries. Trouble on the way
+lasts as long as the link does. What lies on this side
 (a full disk, a missing key, a store that is away) is waited for until a day after the link has ended. Whoever dies
 while saving has used up a try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so
 that an hour of full disk does not use up the tries of a link.
@@ -14,7 +15,7 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from playground import queue
@@ -54,7 +55,7 @@ class Why(StrEnum):
     GONE = "gone"
     """The link answers 403, 404 or 410, there is none, or the gateway no longer knows the order."""
     BAD = "bad"
-    """What is served is not the video, or does not end."""
+    """What is served is not the video, does not end, or always breaks off at the same byte."""
     WAY = "way"
     """The media host has trouble or breaks off."""
     OURS = "ours"
@@ -93,7 +94,8 @@ def failed(generation: Generation, error: Exception) -> None:
     why, code = why_of(error), code_of(error)
     known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
     log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
-    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now())
+    received = getattr(error, "received_bytes", None)
+    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), received=received)
 
 
 def abandoned(generation: Generation, *, now: datetime) -> None:
@@ -122,10 +124,16 @@ def code_of(error: Exception) -> str:
     return str(getattr(error, "code", "") or type(error).__name__)[:100]
 
 
-def again_or_lost(generation: Generation, *, why: Why, code: str, message: str, now: datetime) -> None:
-    """Back to be saved again, or lost for good: then its cost is what the gateway said."""
+def again_or_lost(
+    generation: Generation, *, why: Why, code: str, message: str, now: datetime, received: int | None = None
+) -> None:
+    """Back to be saved again, or lost for good: then its cost is what the gateway said.
+
+    `received`: the bytes of a file that broke off.
+    """
     tries = _earlier(generation, why) + 1
-    is_over = _is_over(generation, why, tries, now=now)
+    is_cut = received is not None and _is_cut_at(generation, received)
+    is_over = is_cut or _is_over(generation, why, tries, now=now)
     fields = {"collect_attempts": generation.collect_attempts + 1, "error_code": code, "claim_id": None}
     if is_over:
         fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
@@ -133,7 +141,7 @@ def again_or_lost(generation: Generation, *, why: Why, code: str, message: str, 
     else:
         fields |= {"next_check_at": now + timedelta(seconds=_pause_s(tries))}
         target, event = Status.COMPLETED, "saving_failed"
-    data = {"code": code, "why": why.value, "try": tries}
+    data = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries, "received": received}
     move = Move(generation.id, Status.STORING, target, event, generation.claim_id, data, None, fields)
     with transaction.atomic():
         if not engine.advance(move, now=now):
@@ -146,11 +154,28 @@ def again_or_lost(generation: Generation, *, why: Why, code: str, message: str, 
         log.error("output_lost", generation=str(generation.id), code=code)
 
 
-def _earlier(generation: Generation, why: Why) -> int:
-    """How many tries of this file have failed for the same cause."""
+def _failures(generation: Generation) -> QuerySet[Event]:
+    """The failed tries of this file."""
     events = Event.objects.filter(generation_id=generation.id)
     made = events.filter(kind="completed").order_by("-id").values_list("id", flat=True).first() or 0
-    return events.filter(kind="saving_failed", id__gt=made, data__why=why.value).count()
+    return events.filter(kind="saving_failed", id__gt=made)
+
+
+def _earlier(generation: Generation, why: Why) -> int:
+    """How many tries of this file have failed for the same cause."""
+    return _failures(generation).filter(data__why=why.value).count()
+
+
+def _is_cut_at(generation: Generation, received: int) -> bool:
+    """Whether it is broken at the host: it broke off at this very byte each of the last times.
+
+    Nothing at all is no byte: a host in trouble may well answer and then give none of the file.
+    """
+    before = MAX_TRIES[Why.BAD] - 1
+    last = [
+        data.get("received") for data in _failures(generation).order_by("-id").values_list("data", flat=True)[:before]
+    ]
+    return received > 0 and last == [received] * before
 
 
 def _is_over(generation: Generation, why: Why, tries: int, *, now: datetime) -> bool:

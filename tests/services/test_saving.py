@@ -253,6 +253,33 @@ def test_trouble_on_the_way_is_tried_for_as_long_as_the_link_lasts(places: Calla
     assert saved(generation).state is Status.OUTPUT_LOST
 
 
+def cut_at(received: int) -> Behaviour:
+    def cuts(heard: Heard, sock: socket.socket) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 9999\r\n\r\n" + CLIP[:received])
+        sock.shutdown(socket.SHUT_RDWR)
+
+    return cuts
+
+
+def test_file_that_always_breaks_off_at_the_same_byte_is_lost_after_five_tries(
+    places: Callable[[Behaviour], Place],
+) -> None:
+    generation = saved_to_the_end(finished(places(cut_at(700))))
+
+    failed = generation.events.filter(kind__in=["saving_failed", "output_lost"]).order_by("id")
+    assert [event.data["why"] for event in failed] == ["way"] * 4 + ["bad"]
+    assert generation.state is Status.OUTPUT_LOST
+
+
+@pytest.mark.parametrize("cuts", [[700, 700, 700, 700, 701, 700], [0] * 6], ids=["elsewhere", "nothing"])
+def test_file_that_breaks_off_otherwise_is_tried_on(places: Callable[[Behaviour], Place], cuts: list[int]) -> None:
+    generation = finished(places(in_turn(*map(cut_at, cuts))))
+    for _ in cuts:
+        saved(generation)
+
+    assert generation.state is Status.COMPLETED
+
+
 def test_hour_of_full_disk_uses_up_no_try_of_the_link(
     places: Callable[[Behaviour], Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
