@@ -165,6 +165,7 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
         )
     except tuple(PROBLEMS) as error:
         status, problem = PROBLEMS[type(error)]
+        request.membership.team.refresh_from_db()  # what refused it may be younger than this request
         return _refused(request, draft, status=status, problem=problem)
     except runs.PriceMoved as error:
         return _refused(request, draft, status=422, problem="price_moved", was_micros=error.was_micros)

@@ -40,7 +40,9 @@ class Row:
 def index(request: MemberRequest) -> HttpResponse:
     by = request.membership
     page = newest(Notice.objects.visible_to(by), before=cursor(request.GET), size=PAGE)
-    context = {"page": page, "rows": _rows(page.rows, by), "upto": page.rows[0].at.isoformat() if page.rows else ""}
+    # The row that was made last need not be the one that is of the latest moment.
+    upto = max((row.at for row in page.rows), default=None)
+    context = {"page": page, "rows": _rows(page.rows, by), "upto": upto.isoformat() if upto else ""}
     return render(request, "notices/index.html", context)
 
 

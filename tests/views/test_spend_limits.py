@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Notice, Role, Run, Team
-from playground.services import estimates, ledger, notices
+from playground.services import estimates, ledger, limits, notices, runs
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +128,21 @@ def test_pause_stops_orders_says_so_and_is_on_record(member, admin, browser_of):
     assert list(AuditEntry.objects.values_list("kind", flat=True)) == ["spending_paused", "spending_resumed"]
 
 
+@pytest.mark.parametrize("htmx", [False, True])
+def test_pause_that_arrives_during_a_press_is_said_as_a_pause(member, admin, browser_of, monkeypatch, htmx):
+    start = runs.start
+
+    def paused_first(**order):
+        limits.pause(by=admin, paused=True)
+        return start(**order)
+
+    monkeypatch.setattr(runs, "start", paused_first)
+    answer = browser_of(member, htmx=htmx).post("/create/", values())
+    assert answer.status_code == 422
+    assert "An admin has paused all spending. Your prompt is kept." in html(answer)
+    assert "Spending goes on again." not in html(answer)
+
+
 # --- before the first order
 
 
@@ -204,6 +219,11 @@ def test_own_limit_is_called_ones_own(member, browser_of):
     page = html(browser_of(member).get("/create/"))
     assert f"Your limit for {timezone.now():%B} (UTC) is" in page
     assert "Make 1" not in page
+
+
+def test_price_panel_counts_what_is_set_aside_as_gone(member, browser_of):
+    used(member.team, 0, cap=5_000_000)
+    assert "leaves $4.00 of $5.00 this month" in html(browser_of(member).get("/create/"))
 
 
 def test_price_that_fits_alone_says_what_would_be_set_aside(member, browser_of):
@@ -379,6 +399,16 @@ BEYOND = ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59")
 def test_what_is_no_moment_marks_nothing(member, browser_of, upto):
     assert browser_of(member).post("/notices/seen/", {"upto": upto}).status_code == 400
     assert Membership.objects.get(id=member.id).notices_seen_at is None
+
+
+def test_bell_goes_out_when_the_row_made_last_tells_of_an_earlier_moment(member, browser_of):
+    now = timezone.now()
+    for name, at in (("first", now), ("second", now - timedelta(seconds=9))):
+        notices.tell("of_old", team=member.team, key=name, user=member.user, now=at)
+    browser = browser_of(member)
+    upto = re.search(r'name="upto" value="([^"]+)"', html(browser.get("/notices/")))[1].replace("&#x2B;", "+")
+    browser.post("/notices/seen/", {"upto": upto})
+    assert "not seen" not in html(browser.get("/runs/"))
 
 
 def test_moment_to_come_does_not_hide_what_is_told_later(member, browser_of):
