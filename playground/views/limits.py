@@ -18,7 +18,9 @@ from playground.forms.limits import LimitsForm, zones
 from playground.models import Budget, BudgetRequest, Membership
 from playground.services import budget_requests, budgets, catalogue, limits
 from playground.services.budget_requests import Raise
+from playground.services.limits import ChangedMeanwhile
 from playground.views.access import MemberRequest, for_admins
+from playground.views.errors import bad_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,24 @@ def index(request: MemberRequest) -> HttpResponse:
     form = LimitsForm(
         request.POST if request.method == "POST" else None, limits=limits.suggested(by.team), members=_members(by)
     )
-    if request.method == "POST" and form.is_valid():
-        limits.change(by=by, limits=form.limits(), own=form.own())
-        messages.success(request, _("The limits are set."))
-        return HttpResponseRedirect(reverse("limits.index"), status=303)
+    if form.is_bound and not form.is_whole:
+        return bad_request(request, ValueError("limits"))
     status = 422 if form.is_bound else 200
-    return render(request, "limits/index.html", _context(by, form, now), status=status)
+    if form.is_bound and form.is_valid():
+        try:
+            _set(by, form)
+        except ChangedMeanwhile as changed:
+            by.team.refresh_from_db()
+            form, status = form.onto(limits.suggested(by.team), _members(by), changed), 409
+        else:
+            messages.success(request, _("The limits are set."))
+            return HttpResponseRedirect(reverse("limits.index"), status=303)
+    return render(request, "limits/index.html", _context(by, form, now) | {"was_changed": status == 409}, status=status)
+
+
+def _set(by: Membership, form: LimitsForm) -> None:
+    shown, own_shown = form.limits_shown(), form.own_shown()
+    limits.change(by=by, limits=form.limits(), own=form.own(), shown=shown, own_shown=own_shown)
 
 
 @require_POST

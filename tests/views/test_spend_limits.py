@@ -89,6 +89,82 @@ def test_admin_sets_limits_that_count_at_once_and_are_on_record(member, admin, b
     assert entry.data["members"] == {str(member.user_id): {"was": None, "is": 12_500_000}}
 
 
+def drawn(browser) -> dict[str, str]:
+    """What a browser would send of the form as the page draws it."""
+    inputs = re.findall(r"<input [^>]*>", browser.get(LIMITS).content.decode())
+    pairs = [(re.search(r'name="([^"]+)"', one), re.search(r'value="([^"]*)"', one)) for one in inputs]
+    return {
+        name[1]: value[1] if value else ""
+        for name, value in pairs
+        if re.search("monthly|member_|confirm|zone|own", name[1])
+    }
+
+
+def test_form_leaves_what_another_admin_has_set_since_it_was_opened(member, admin, browser_of):
+    set_team(member.team, monthly_cap_micros=100_000_000)
+    browser = browser_of(admin)
+    opened = drawn(browser)
+    limits.change(by=admin, limits=limits.Limits(10_000_000, None, None, "Europe/Berlin"), own={admin.id: 3_000_000})
+    answer = browser.post(LIMITS, opened | {f"own_{member.id}": "5"})
+    assert answer.status_code == 303
+    team = Team.objects.get(id=member.team_id)
+    assert (team.monthly_cap_micros, team.time_zone) == (10_000_000, "Europe/Berlin")
+    assert set(Membership.objects.values_list("id", "monthly_cap_micros")) == {
+        (member.id, 5_000_000),
+        (admin.id, 3_000_000),
+    }
+
+
+def test_limit_that_two_admins_change_is_asked_about_once_more_with_what_it_is_now(member, admin, browser_of):
+    set_team(member.team, monthly_cap_micros=100_000_000)
+    browser = browser_of(admin)
+    opened = drawn(browser) | {"monthly_cap": "60", f"own_{member.id}": "5"}
+    limits.change(by=admin, limits=limits.Limits(10_000_000, 2_000_000, None, "UTC"), own={member.id: 4_000_000})
+    answer = browser.post(LIMITS, opened)
+    assert answer.status_code == 409
+    page = html(answer)
+    for words in (
+        "Somebody else set this to 10 meanwhile. Save again to set it to yours.",
+        "Somebody else set this to 4 meanwhile.",
+        "Nothing was set yet",
+        'name="monthly_cap" value="60"',
+        'name="initial-monthly_cap" value="10"',
+        'name="member_cap" value="2"',
+    ):
+        assert words in page
+    assert Team.objects.get(id=member.team_id).monthly_cap_micros == 10_000_000
+    again = {"initial-monthly_cap": "10", "initial-member_cap": "2", "member_cap": "2", f"initial-own_{member.id}": "4"}
+    assert browser.post(LIMITS, opened | again).status_code == 303
+    team = Team.objects.get(id=member.team_id)
+    assert (team.monthly_cap_micros, team.member_cap_micros) == (60_000_000, 2_000_000)
+    assert Membership.objects.get(id=member.id).monthly_cap_micros == 5_000_000
+
+
+def test_first_save_accepts_the_limits_as_they_were_suggested(admin, browser_of):
+    set_team(admin.team, limits_accepted_at=None)
+    browser = browser_of(admin)
+    assert browser.post(LIMITS, drawn(browser)).status_code == 303
+    team = Team.objects.get(id=admin.team_id)
+    assert (team.monthly_cap_micros, team.confirm_above_micros) == (50_000_000, 5_000_000)
+    assert team.limits_accepted_at
+
+
+@pytest.mark.parametrize("lost", ["monthly_cap", "member_cap", "confirm_above", "time_zone"])
+def test_form_that_lacks_a_field_of_the_team_sets_nothing(admin, browser_of, lost):
+    set_team(admin.team, monthly_cap_micros=10_000_000)
+    sent = limits_form()
+    del sent[lost]
+    assert browser_of(admin).post(LIMITS, sent).status_code == 400
+    assert not AuditEntry.objects.exists()
+    assert Team.objects.get(id=admin.team_id).monthly_cap_micros == 10_000_000
+
+
+def test_form_that_says_nonsense_of_what_it_showed_is_refused(admin, browser_of):
+    shown = {f"initial-{name}": "a,b" for name in limits_form()}
+    assert browser_of(admin).post(LIMITS, limits_form(**shown)).status_code == 400
+    assert not AuditEntry.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("field", "wrong"), [("monthly_cap", "12,50"), ("confirm_above", "-1"), ("time_zone", "Mars/Olympus")]
 )
