@@ -1,7 +1,7 @@
 """Looking for an order in the gateway's own log, after its answer was lost and before a person is asked.
 
 The order went out with its id as trace id, so an entry with that trace is ours. Only an entry that leads to a video we
-can read, or one that was refused and cost nothing, decides by itself. That nothing is found proves nothing.
+can read decides by itself, or as many as it was sent, all refused at no cost. That nothing is found proves nothing.
 """
 
 from dataclasses import dataclass
@@ -103,11 +103,16 @@ def _by_its_own_id(client: GatewayClient, job: Job) -> Job:
 def _decide(generation: Generation, claim_id: UUID, found: Found, *, now: datetime) -> None:
     if found.job is not None:
         _adopt(generation, claim_id, found, found.job, now=now)
-    elif found.is_refused:
+    elif found.is_refused and len(found.entries) >= _tries(generation):
         _close(generation, claim_id, found, now=now)
     else:
         code = "log_unclear" if found.entries else "not_in_log"
         _park(generation, claim_id, code, "", found.evidence())
+
+
+def _tries(generation: Generation) -> int:
+    """How often it was sent since its start. Of a try without an entry nobody knows what became of it."""
+    return generation.events.filter(kind__in=("sending", "sent_again")).count()
 
 
 def _adopt(generation: Generation, claim_id: UUID, found: Found, job: Job, *, now: datetime) -> None:

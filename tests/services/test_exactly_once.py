@@ -218,6 +218,25 @@ def test_only_a_refusal_that_cost_nothing_closes_an_order_and_absence_proves_not
     assert len(row.events.last().data["log"]) == (entry is not None and "trace_id" not in entry)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("entries", "ends"), [(1, Status.UNKNOWN), (2, Status.REJECTED)])
+def test_refusal_of_one_try_does_not_close_an_order_that_was_sent_twice(
+    settings: Any, member: Membership, entries: int, ends: Status
+) -> None:
+    with upstream(settings, spoils=lambda _order, _number: LOST) as gateway:
+        generation = without_keys(member)
+        submit.submit_queued(generation.id)
+        factories.make_event(generation, "sent_again")
+        refused = {"status": "rejected", "cost": 0}
+        logged = [gateway.logged(gateway.charged[0], id=f"req_{number}", **refused) for number in range(entries)]
+        gateway.log = (200, {"data": logged})
+        step()
+
+    row = fresh(generation)
+    assert row.state is ends
+    assert len(row.events.last().data["log"]) == entries  # type: ignore[union-attr]
+    assert ("release" in money(row)) is (ends is Status.REJECTED)
+
+
 def test_log_that_cannot_be_read_is_tried_again_and_a_person_is_asked_at_last(
     settings: Any, member: Membership
 ) -> None:
