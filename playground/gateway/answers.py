@@ -25,6 +25,8 @@ from playground.gateway.errors import (
 from playground.gateway.wire import Answer
 
 MAX_MESSAGE = 500
+YEARS = (2000, 2100)
+"""The first and the last in which a time of a gateway may lie."""
 MAX_ID = 255
 """What the database keeps of an id. Wrapped ids of some proxies have 130 characters."""
 
@@ -97,17 +99,25 @@ def whole(value: object, maximum: int = 2**53) -> int | None:
 
 
 def moment(value: object) -> datetime | None:
-    """An aware time from unix seconds (or milliseconds) or ISO text; None for nonsense."""
+    """A time in UTC from unix seconds (or milliseconds) or ISO text; None for nonsense.
+
+    So is a year that nobody means: it may lie beyond what the database, or a sum with it, can hold.
+    """
     try:
-        if isinstance(value, str) and not value.isdigit():
-            parsed = datetime.fromisoformat(value)
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        seconds = number(int(value) if isinstance(value, str) else value)
-        if seconds is None or seconds <= 0:
-            return None
-        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, tz=UTC)
+        at = _parsed(value)
     except (ValueError, OverflowError, OSError):
         return None
+    return at if at is not None and YEARS[0] <= at.year <= YEARS[1] else None
+
+
+def _parsed(value: object) -> datetime | None:
+    if isinstance(value, str) and not value.isdigit():
+        parsed = datetime.fromisoformat(value)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    seconds = number(int(value) if isinstance(value, str) else value)
+    if seconds is None or seconds <= 0:
+        return None
+    return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, tz=UTC)
 
 
 def request_id(answer: Answer) -> str:

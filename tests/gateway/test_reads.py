@@ -3,10 +3,12 @@
 import json
 import logging
 import socket
+from datetime import UTC
 
 import pytest
 
 from playground.domain.capabilities import Lengths
+from playground.gateway.answers import moment
 from playground.gateway.errors import (
     AccountRefused,
     EstimateUnavailable,
@@ -134,6 +136,23 @@ def test_a_finished_job_tells_file_cost_and_provider_and_keeps_the_id_it_was_ask
     assert job.output is not None
     assert (job.output.url, job.output.size_bytes) == ("https://media.example/v.mp4", 1234)
     assert job.expires_at is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "year"),
+    [
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-05:00", None),
+        ("9999-12-31T23:59:59", None),
+        (1, None),
+        ("1999-12-31T23:59:59-05:00", 2000),
+        ("2026-05-01T12:00:00+02:00", 2026),
+    ],
+)
+def test_time_that_no_database_or_sum_can_hold_is_none(told: object, year: int | None) -> None:
+    at = moment(told)
+    assert (at and at.year) == year
+    assert at is None or at.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
