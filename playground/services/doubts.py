@@ -44,7 +44,7 @@ def doubt(gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], *, now
     bad = len(unknown) + len(refused) + missing
     if bad * 2 <= len(counted) + missing + lately:
         return ""
-    if pauses.knows_us(gateway) is False:
+    if pauses.knows_us(gateway, now=now) is False:
         return pauses.KEY
     return pauses.ANSWERS if len(unknown) + missing >= FEWEST else ""
 
@@ -54,4 +54,4 @@ def is_lost(gateway: Gateway, generation: Generation, *, now: datetime) -> bool:
     if generation.not_found_count + 1 < LOST_AFTER_TIMES:
         return False
     first = Event.objects.filter(generation_id=generation.id, kind="not_found").order_by("-id").first()
-    return first is not None and now - first.at >= LOST_AFTER and pauses.knows_us(gateway) is True
+    return first is not None and now - first.at >= LOST_AFTER and pauses.knows_us(gateway, now=now) is True

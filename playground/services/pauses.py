@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
 from playground.gateway.client import GatewayClient
 from playground.gateway.errors import AccountRefused, GatewayError
+from playground.gateway.types import Limits, Timing
 from playground.models import Dialect, Gateway, Generation, Team, User
 from playground.services import audit, gateways, notices
 
@@ -28,8 +29,14 @@ STRENGTH = {BALANCE: 1, ANSWERS: 2, KEY: 3}
 PROBE_FIRST, PROBE_MOST = timedelta(seconds=60), timedelta(minutes=5)
 """The pauses between two probes: as long as the gateway has been paused so far, within these."""
 PROBE_TIMEOUT_S = 60
+KNOWS_US_S, KNOWS_US_KEPT = 3.0, timedelta(seconds=30)
+"""How long the question whether it takes our key may last, and how long its answer holds."""
 RESUME_OVER_S = 20
 """Questions about orders begin again spread over so long."""
+
+
+_known_us: dict[UUID, tuple[datetime, bool | None]] = {}
+"""By gateway, in this process: when it was asked whether it takes our key, and what it said."""
 
 
 def is_paused(gateway_id: UUID) -> bool:
@@ -169,10 +176,23 @@ def _least_waiting(gateway: Gateway) -> int:
     return int(waiting.aggregate(least=Min("estimate_micros"))["least"] or 0)
 
 
-def knows_us(gateway: Gateway) -> bool | None:
-    """Whether it takes our key at all: False for a refusal, None when it cannot be asked."""
+def knows_us(gateway: Gateway, *, now: datetime) -> bool | None:
+    """Whether it takes our key at all: False for a refusal, None when it cannot be asked.
+
+    Whoever asks is in the middle of writing down answers: it takes KNOWS_US_S at most, and an answer is kept for a
+    while, whatever it was.
+    """
+    at, known = _known_us.get(gateway.id, (None, None))
+    if at is None or not timedelta(0) <= now - at < KNOWS_US_KEPT:
+        known = _ask_whether_it_knows_us(gateway)
+        _known_us[gateway.id] = (now, known)
+    return known
+
+
+def _ask_whether_it_knows_us(gateway: Gateway) -> bool | None:
+    timing = Timing(connect=KNOWS_US_S, read=KNOWS_US_S, write=KNOWS_US_S, total=KNOWS_US_S)
     try:
-        with gateways.client_for(gateway) as client:
+        with gateways.client_for(gateway, limits=Limits(balance=timing, models=timing)) as client:
             client.balance() if gateway.dialect == Dialect.LUMENFALL else client.models()
     except AccountRefused as error:
         return error.reason == "balance"

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
+from playground.gateway.errors import NotFound
+from playground.gateway.types import Job, JobState, Limits
 from playground.models import AuditEntry, Gateway, Generation, LedgerEntry, Membership, Notice, Role, Run
-from playground.services import asking, estimates, pace, pauses, runs, submit
+from playground.services import asking, engine, estimates, gateways, outcomes, pace, pauses, runs, submit
 from playground.services.price_checks import QuoteState
 from tests import factories
 from tests.bench import money, run_queue
@@ -226,6 +228,29 @@ def test_one_order_among_others_that_is_unknown_is_lost_after_ten_minutes_of_it(
     assert list(money(gone)) == ["hold", "release"]
     assert states() == {Status.RUNNING, Status.LOST}
     assert the_gateway().paused_at is None
+
+
+def test_gateway_is_asked_once_and_shortly_whether_it_takes_our_key_however_many_orders_it_lost(
+    settings: Any, member: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Limits] = []
+    client_for = gateways.client_for
+    monkeypatch.setattr(
+        gateways, "client_for", lambda gateway, *, limits: told.append(limits) or client_for(gateway, limits=limits)
+    )
+    now = timezone.now()
+    with upstream(settings):
+        rows = jobs(member, 7, minutes=20, not_found_count=4)
+        for row in rows:
+            engine.note(row.id, "not_found", now=now - timedelta(minutes=10))
+        answers = [
+            (row, NotFound("unknown") if n < 3 else Job(row.upstream_id, JobState.RUNNING))
+            for n, row in enumerate(rows)
+        ]
+        outcomes.record(gateway=the_gateway(), answers=answers, now=now)
+
+    assert Generation.objects.filter(status=Status.LOST).count() == 3
+    assert [(limits.balance.total, limits.models.total) for limits in told] == [(pauses.KNOWS_US_S, pauses.KNOWS_US_S)]
 
 
 def test_orders_asked_after_one_by_one_are_doubted_by_what_the_minute_said(settings: Any, member: Membership) -> None:
