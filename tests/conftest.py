@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -29,6 +30,11 @@ os.environ |= isolated(_FOLDER)
 django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 assert _FOLDER == settings.DATA_DIR, settings.DATA_DIR
+
+
+# A busy machine is no counter-example.
+hypothesis.settings.register_profile("playground", deadline=None)
+hypothesis.settings.load_profile("playground")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.pure
+
 PACKAGE = Path(__file__).resolve().parents[1] / "playground"
 
 # Layer -> layers of ours that it may import. A layer may always import itself. "base" is what Django loads first

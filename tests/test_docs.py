@@ -18,6 +18,8 @@ from django.core.management import get_commands, load_command_class
 from playground.domain.status import Status
 from playground.management.commands.state_diagram import diagram
 
+pytestmark = pytest.mark.pure
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 DECISIONS = DOCS / "decisions"

@@ -95,7 +95,7 @@ def restore(source: Path, *, now: datetime, force: bool = False) -> Restored:
     """Put the backup in place, bring it up to date, and make it safe to work on. Raises as `check`, and OSError."""
     check(source, force=force)
     _check_idle(now)
-    aside = f"before-restore-{now:%Y%m%d-%H%M%S}"
+    aside = f"before-restore-{now:%Y%m%d-%H%M%S-%f}"
     reader = Reader(source)
     try:
         moved, absent = _put_in_place(reader, aside=aside)

@@ -16,6 +16,8 @@ from playground.models import Generation
 from playground.sandbox.faults import FAULTS
 from tests.bench import Bench, bench, run_queue, sandbox  # noqa: F401  fixtures
 
+pytestmark = pytest.mark.pure
+
 FREE = "Not charged."
 NOTHING_REPORTED = "No charge reported yet."
 PAID = "Cost $0.04 in play money."

@@ -44,10 +44,12 @@ class Running(Installation):
         return bool(statuses) and set(statuses) == {"done"}
 
     def cluster(self) -> list[int]:
-        """The cluster's processes, oldest first: its main one, the sentinel, then the rest."""
-        pids = [pid for pid in sorted(self.processes()) if "qcluster" in command_line(pid)]
-        assert pids, "no cluster is running"
-        return pids
+        """The cluster's processes, oldest first: its main one, the sentinel, then the rest. Waits out a new start."""
+        wait_until(self._cluster, what="a running cluster")
+        return self._cluster()
+
+    def _cluster(self) -> list[int]:
+        return [pid for pid in sorted(self.processes()) if "qcluster" in command_line(pid)]
 
     def ready_to_order(self) -> "Running":
         """Up, with an admin and the sandbox's models read."""

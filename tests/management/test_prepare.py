@@ -20,6 +20,7 @@ from django.db import connection
 
 # The product's own files take seconds to compress, and they are prepared six times here.
 settings.STATICFILES_DIRS = [settings.BASE_DIR / "static" / "img"]
+settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 from playground.management.commands import prepare
 
 def is_needed_after(change):
