@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from playground.domain import money
-from playground.models import Budget, BudgetRequest, Membership
+from playground.models import Budget, BudgetRequest, Membership, Team
 from playground.services import audit, budgets, limits, notices
 from playground.services.estimates import Quote, Wanted
 
 STEP_MICROS = money.MICROS_PER_DOLLAR
 """Limits are offered in whole dollars."""
+MOST_OPEN = 10
+"""Of one person at a time: who asks for more would only hide the others' from the admins."""
+PICTURES_KEPT = timedelta(days=30)
+"""How long after an admin made room the pictures of the run are kept for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,22 @@ class Raise:
         return self.team_cap_micros is not None or self.own_cap_micros is not None
 
 
+class AskedTooOften(Exception):
+    """MOST_OPEN runs of this person wait for an answer already."""
+
+
+class AskerGone(Exception):
+    """Who asked is not in the team any more."""
+
+
+class StillShort(Exception):
+    """More has to be raised than the button said, since money went meanwhile."""
+
+    def __init__(self, to: Raise) -> None:
+        super().__init__("still short")
+        self.to = to
+
+
 def ask(
     *,
     by: Membership,
@@ -38,58 +59,79 @@ def ask(
     parent_id: UUID | None = None,
     now: datetime | None = None,
 ) -> BudgetRequest:
-    """Hand the run to the admins. The same one asked for again is the first request while that is open."""
+    """Hand the run to the admins. The same one asked for again is the first request while that is open.
+
+    Raises AskedTooOften.
+    """
     now = now or timezone.now()
     settings = wanted.settings() | {"references": [str(picture.id) for picture in wanted.references]}
     if parent_id:
         settings["parent"] = str(parent_id)
-    fields = {"team_id": by.team_id, "by_id": by.user_id, "model": wanted.model, "prompt": prompt}
+    fields = {"team_id": by.team_id, "by_id": by.user_id}
+    same = {"model_id": wanted.model.id, "prompt": prompt, "settings": settings}
     with transaction.atomic():
         budgets.lock(by.team_id)
-        for open_one in BudgetRequest.objects.filter(**fields, granted=None):
-            if open_one.settings == settings:
-                return open_one
+        open_ones = list(BudgetRequest.objects.filter(**fields, granted=None))
+        for one in open_ones:
+            if all(getattr(one, name) == value for name, value in same.items()):
+                return one
+        if len(open_ones) >= MOST_OPEN:
+            raise AskedTooOften
         month = budgets.month_of(by.team, now)
         made = BudgetRequest.objects.create(
-            **fields, settings=settings, total_micros=quote.total_micros or 0, month=month, created_at=now
+            **fields, **same, total_micros=quote.total_micros or 0, month=month, created_at=now
         )
         data = {"request": str(made.id), "total_micros": made.total_micros, "name": by.user.display_name}
         notices.tell("budget_asked", team=by.team, key=f"asked:{made.id}", data=data, now=now)
     return made
 
 
-def raise_for(request: BudgetRequest, *, at: datetime) -> Raise:
-    """What an admin has to raise so that this run fits into the month of `at`, by what is used just now."""
-    month = budgets.month_of(request.team, at)
-    member = Membership.objects.filter(team_id=request.team_id, user_id=request.by_id).first()
+def raises(requests: Iterable[BudgetRequest], *, team: Team, at: datetime) -> dict[UUID, Raise]:
+    """What an admin of `team` has to raise, by request, so that each alone fits into the month of `at`, by what is used
+    just now. Two queries however many there are.
+    """
+    requests = list(requests)
+    if not requests:
+        return {}
+    people = {request.by_id for request in requests}
+    members = {member.user_id: member for member in Membership.objects.filter(team=team, user_id__in=people)}
+    counters = Budget.objects.filter(Q(user=None) | Q(user_id__in=people), team=team, month=budgets.month_of(team, at))
+    used = {row.user_id: row for row in counters}
+    return {
+        request.id: Raise(
+            _cap_for(request, used.get(None), team.monthly_cap_micros),
+            _cap_for(request, used.get(request.by_id), budgets.member_cap(team, members.get(request.by_id))),
+        )
+        for request in requests
+    }
+
+
+def _cap_for(request: BudgetRequest, used: Budget | None, standing: int | None) -> int | None:
+    """To what this limit has to be raised, in whole dollars; None where it is not in the way."""
     count = max(1, int(request.settings.get("count", 1)))
     needed = count * money.set_aside_micros(-(-request.total_micros // count))
-    used = {row.user_id: row for row in Budget.objects.filter(team_id=request.team_id, month=month)}
-
-    def cap_for(user_id: UUID | None, standing: int | None) -> int | None:
-        row = used.get(user_id)
-        cap = row.cap_micros if row else standing
-        after = needed + (row.held_micros + row.spent_micros if row else 0)
-        return None if cap is None or after <= cap else -(-after // STEP_MICROS) * STEP_MICROS
-
-    own = cap_for(request.by_id, budgets.member_cap(request.team, member))
-    return Raise(cap_for(None, request.team.monthly_cap_micros), own)
+    cap = used.cap_micros if used else standing
+    after = needed + (used.held_micros + used.spent_micros if used else 0)
+    return None if cap is None or after <= cap else -(-after // STEP_MICROS) * STEP_MICROS
 
 
 def grant(*, by: Membership, request: BudgetRequest, to: Raise, now: datetime | None = None) -> bool:
-    """Raise the limits as the button said and tell the person. False when somebody has answered already."""
+    """Raise the limits as the button said and tell the person. False when somebody has answered already.
+
+    Raises AskerGone, and StillShort when the run would not fit all the same; then nothing is changed and nobody told.
+    """
     now = now or timezone.now()
     with transaction.atomic():
         if not _answered(by, request, granted=True, now=now):
             return False
+        if not Membership.objects.filter(team_id=by.team_id, user_id=request.by_id).exists():
+            raise AskerGone
         if to.is_needed:
-            limits.raise_to(
-                by=by,
-                user=request.by,
-                team_cap_micros=to.team_cap_micros,
-                own_cap_micros=to.own_cap_micros,
-                now=now,
-            )
+            caps = {"team_cap_micros": to.team_cap_micros, "own_cap_micros": to.own_cap_micros}
+            limits.raise_to(by=by, user=request.by, **caps, now=now)
+        short = raises([request], team=budgets.lock(by.team_id), at=now)[request.id]
+        if short.is_needed:
+            raise StillShort(short)
         return True
 
 
@@ -105,10 +147,10 @@ def by_id(ids: Iterable[str]) -> dict[str, BudgetRequest]:
     return {str(request.id): request for request in found}
 
 
-def waiting_references() -> set[str]:
-    """Ids of the pictures of runs that admins were asked for and have not answered."""
-    settings = BudgetRequest.objects.filter(granted=None).values_list("settings", flat=True)
-    return {id for values in settings for id in values.get("references", [])}
+def needed_references(*, now: datetime) -> set[str]:
+    """Ids of the pictures of runs that wait for an answer, or that an admin made room for in the last PICTURES_KEPT."""
+    needed = BudgetRequest.objects.filter(Q(granted=None) | Q(granted=True, answered_at__gte=now - PICTURES_KEPT))
+    return {id for settings in needed.values_list("settings", flat=True) for id in settings.get("references", [])}
 
 
 def _answered(by: Membership, request: BudgetRequest, *, granted: bool, now: datetime) -> bool:

@@ -60,7 +60,7 @@ def _unused_uploads(*, now: datetime) -> int:
     """Reference images that no order and no open form needs any more."""
     count = 0
     unused = Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None)
-    for reference in unused.exclude(id__in=budget_requests.waiting_references()):
+    for reference in unused.exclude(id__in=budget_requests.needed_references(now=now)):
         try:
             with transaction.atomic():
                 reference.delete()

@@ -93,7 +93,8 @@ def _price(request: MemberRequest) -> HttpResponse:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
     if not is_htmx(request):
         # Without scripts nobody tells that the list of models was opened.
-        return _whole(request, page, picker_is_open=True, errors={"reference": image_error} if image_error else {})
+        errors = {"reference": image_error} if image_error else page.errors
+        return _whole(request, page, picker_is_open=True, errors=errors)
     context = page.context(
         with_picker=changed,
         picker_is_open=request.POST.get("picker") == "open",
@@ -137,7 +138,10 @@ def _ask(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str,
         return _refused(request, draft, status=422, problem="over_budget")
     parent = values["parent"].id if values["parent"] else None
     asked = {"wanted": wanted, "prompt": values["prompt"], "quote": quote, "parent_id": parent}
-    budget_requests.ask(by=request.membership, **asked)
+    try:
+        budget_requests.ask(by=request.membership, **asked)
+    except budget_requests.AskedTooOften:
+        return _refused(request, draft, status=422, problem="asked_too_often")
     return _refused(request, draft, status=200, problem="asked")
 
 
@@ -225,7 +229,7 @@ def _refused(
     page = _drawn(request.membership, draft, name_changes=not errors and not problem)
     if page is None:
         return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()}, status=status)
-    errors = errors or {}
+    errors = page.errors | (errors or {})
     more = {
         "errors": errors,
         "fieldless": fieldless(errors, page.model),

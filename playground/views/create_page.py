@@ -15,7 +15,7 @@ from playground.domain.crop import crop_for
 from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
 from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, tidy, wrong_extras
 from playground.models import Dialect, Generation, Membership, Reference, VideoModel
-from playground.services import catalogue, estimates, limits
+from playground.services import catalogue, estimates, limits, uploads
 from playground.services.estimates import Quote, Wanted
 from playground.services.runs import new_token
 from playground.views.create_prices import Chip, Present, around, picker_rows
@@ -172,6 +172,12 @@ class Page:
     note: str = ""
     """What changed, or what is gone: said above the settings."""
 
+    @property
+    def errors(self) -> dict[str, str]:
+        """A picture of the draft that is not there any more is said, lest the run is sent without it unseen."""
+        is_lost = bool(self.draft.reference_id) and self.reference is None
+        return {"reference": uploads.gone().message} if is_lost else {}
+
     def present(self, models: Sequence[VideoModel], *, picker_is_open: bool) -> Present:
         # What the form holds, from which another model would start.
         draft = replace(
@@ -222,7 +228,7 @@ class Page:
             **picture_context(self.reference, self.draft, takes),
             "token": new_token(),
             "note": self.note,
-            "errors": {},
+            "errors": self.errors,
             "left_out": wrong_extras(self.draft, takes_route=takes_route(self.model)),
             "may_create": self.by.may_create,
             "suggested": limits.suggested(self.by.team) if self.quote and self.quote.lacks_limits else None,

@@ -17,10 +17,13 @@ from playground.domain import months
 from playground.forms.limits import LimitsForm, zones
 from playground.models import Budget, BudgetRequest, Membership
 from playground.services import budget_requests, budgets, catalogue, limits
-from playground.services.budget_requests import Raise
+from playground.services.budget_requests import AskerGone, Raise, StillShort
 from playground.services.limits import ChangedMeanwhile
 from playground.views.access import MemberRequest, for_admins
 from playground.views.errors import bad_request
+
+SHOWN = 30
+"""Runs that are asked for, at once on the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +88,22 @@ def answer(request: MemberRequest, id: UUID) -> HttpResponse:
     """Raise the limit to what the button said, or decline. Whoever comes second changes nothing and is told."""
     by = request.membership
     asked = get_object_or_404(BudgetRequest.objects.select_related("by", "team"), id=id, team_id=by.team_id)
-    if request.POST.get("answer") == "raise":
-        to = Raise(_micros(request, "team_cap_micros"), _micros(request, "own_cap_micros"))
-        done = budget_requests.grant(by=by, request=asked, to=to)
-        words = _("The limit is raised. %(name)s has been told.")
+    to = Raise(_micros(request, "team_cap_micros"), _micros(request, "own_cap_micros"))
+    try:
+        if request.POST.get("answer") != "raise":
+            done, words = budget_requests.decline(by=by, request=asked), _("Declined. %(name)s has been told.")
+        else:
+            done = budget_requests.grant(by=by, request=asked, to=to)
+            raised, fits = _("The limit is raised. %(name)s has been told."), _("It fits. %(name)s has been told.")
+            words = raised if to.is_needed else fits
+    except StillShort:
+        messages.warning(request, _("Money went meanwhile: more has to be raised now. Nothing was changed."))
+    except AskerGone:
+        words = _("%(name)s is not in the team any more. Nothing was changed. You can decline.")
+        messages.warning(request, words % {"name": asked.by.display_name})
     else:
-        done = budget_requests.decline(by=by, request=asked)
-        words = _("Declined. %(name)s has been told.")
-    if done:
-        messages.success(request, words % {"name": asked.by.display_name})
-    else:
-        messages.info(request, _("This was answered already. Nothing was changed."))
+        answered = _("This was answered already. Nothing was changed.")
+        messages.info(request, words % {"name": asked.by.display_name} if done else answered)
     return HttpResponseRedirect(_back(request), status=303)
 
 
@@ -118,7 +126,9 @@ def _members(by: Membership) -> list[Membership]:
 def _context(by: Membership, form: LimitsForm, now: datetime) -> dict[str, object]:
     month = budgets.month_of(by.team, now)
     rows = {row.user_id: row for row in Budget.objects.filter(team_id=by.team_id, month=month)}
-    asked = BudgetRequest.objects.select_related("by", "model", "team").filter(team_id=by.team_id, granted=None)
+    waiting = BudgetRequest.objects.select_related("by", "model", "team").filter(team_id=by.team_id, granted=None)
+    asked = list(waiting.order_by("-id")[: SHOWN + 1])
+    to = budget_requests.raises(asked, team=by.team, at=now)
     return {
         "form": form,
         "month": month,
@@ -130,7 +140,8 @@ def _context(by: Membership, form: LimitsForm, now: datetime) -> dict[str, objec
             for name, member in form.members.items()
         ],
         "zones": zones(),
-        "requests": [(one, budget_requests.raise_for(one, at=now)) for one in asked.order_by("-id")],
+        "requests": [(one, to[one.id]) for one in asked[:SHOWN]],
+        "has_more_requests": len(asked) > SHOWN,
         "gateway": catalogue.default_gateway(),
         "suggested": limits.suggested(by.team),
     }

@@ -71,12 +71,13 @@ def _moment(text: str) -> datetime | None:
 def _rows(found: list[Notice], by: Membership) -> list[Row]:
     asked = budget_requests.by_id(notice.data["request"] for notice in found if "request" in notice.data)
     seen_at, now = by.notices_seen_at, timezone.now()
+    is_open = {id for id, about in asked.items() if by.is_admin and about.granted is None}
+    to = budget_requests.raises((asked[id] for id in is_open), team=by.team, at=now)
     rows = []
     for notice in found:
         about = asked.get(str(notice.data.get("request")))
-        is_open = about is not None and about.granted is None and by.is_admin
-        to = budget_requests.raise_for(about, at=now) if about and is_open else None
-        rows.append(Row(notice, _words(notice.kind), seen_at is None or notice.at > seen_at, about, to))
+        is_new = seen_at is None or notice.at > seen_at
+        rows.append(Row(notice, _words(notice.kind), is_new, about, to.get(about.id) if about else None))
     return rows
 
 

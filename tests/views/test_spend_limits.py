@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Notice, Role, Run, Team
-from playground.services import estimates, ledger, limits, notices, runs
+from playground.services import budget_requests, estimates, ledger, limits, notices, runs
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -387,6 +387,65 @@ def test_raised_limit_makes_room_and_leads_back_to_exactly_that_run(member, admi
     for words in ("A fox in the snow", "Generate - about $3.20", 'value="7"', one.settings["references"][0]):
         assert words in opened
     assert set(AuditEntry.objects.values_list("kind", flat=True)) == {"budget_request_granted", "limits_changed"}
+
+
+def test_run_whose_picture_is_gone_says_so_and_does_not_order_without_it_unseen(
+    member, admin, model, tight, browser_of
+):
+    picture, _answer = asked(browser_of(member), model, member)
+    one = BudgetRequest.objects.get()
+    picture.delete()
+    page = html(browser_of(member).get(f"/create/?request={one.id}"))
+    assert "The picture is gone. Choose it again, or go on without one." in page
+    assert "A fox in the snow" in page
+    assert "The picture is gone." not in html(browser_of(member).get("/create/"))
+
+
+def test_admin_is_told_what_came_of_the_answer(member, admin, tight, browser_of):
+    browser_of(member).post("/create/", values(4, ask="1"))
+    one, browser = BudgetRequest.objects.get(), browser_of(admin)
+
+    def answered(**to):
+        return html(browser.post(reverse("limits.answer", args=[one.id]), {"answer": "raise", **to}, follow=True))
+
+    assert "Money went meanwhile: more has to be raised now. Nothing was changed." in answered(
+        team_cap_micros="52000000"
+    )
+    assert "Raise the limit to $53.00" in html(browser.get(LIMITS))
+    Budget.objects.update(cap_micros=None)
+    page = answered()
+    assert f"It fits. {member.user.display_name} has been told." in page
+    assert "The limit is raised." not in page
+
+
+def test_run_of_who_has_left_cannot_be_granted(member, admin, tight, browser_of):
+    browser_of(member).post("/create/", values(4, ask="1"))
+    one, browser = BudgetRequest.objects.get(), browser_of(admin)
+    member.delete()
+    sent = {"answer": "raise", "team_cap_micros": "99000000"}
+    page = html(browser.post(reverse("limits.answer", args=[one.id]), sent, follow=True))
+    assert f"{member.user.display_name} is not in the team any more. Nothing was changed." in page
+    tight.refresh_from_db()
+    assert tight.cap_micros == 50_000_000
+
+
+def test_one_request_too_many_is_said_beside_the_price_and_nobody_is_told(member, tight, browser_of, monkeypatch):
+    monkeypatch.setattr(budget_requests, "MOST_OPEN", 1)
+    browser_of(member).post("/create/", values(4, ask="1"))
+    answer = browser_of(member).post("/create/", values(4, ask="1", prompt="Another fox"))
+    assert answer.status_code == 422
+    assert "wait already. Nothing was sent; your prompt is kept." in html(answer)
+    assert Notice.objects.filter(kind="budget_asked").count() == 1
+
+
+def test_page_shows_the_newest_requests_and_says_that_there_are_more(member, admin, tight, browser_of, monkeypatch):
+    monkeypatch.setattr("playground.views.limits.SHOWN", 1)
+    browser_of(member).post("/create/", values(4, ask="1", prompt="An old fox"))
+    browser_of(member).post("/create/", values(4, ask="1", prompt="A young fox"))
+    page = html(browser_of(admin).get(LIMITS))
+    assert "A young fox" in page
+    assert "An old fox" not in page
+    assert "There are more: older ones come up when these are answered." in page
 
 
 def test_second_answer_changes_nothing(member, admin, tight, browser_of):
