@@ -232,13 +232,16 @@ def _is_over(generation: Generation, *, now: datetime) -> bool:
 
 
 def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: datetime) -> None:
-    """Asked in vain. Past the deadline it is given up all the same, and still looked for during a day."""
+    """Asked in vain. Past the deadline it is given up all the same, and still looked for.
+
+    However long that takes: the gateway's silence gives back no money of an order that it took.
+    """
     if _is_over(generation, now=now):
         fields = {"ended_at": now, "next_check_at": now + timedelta(minutes=1), "error_code": error.code[:100]}
         batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         return
     if generation.state in LATE_SUCCESS:
-        _late_or_forget(batch, generation, now=now)
+        batch.same[generation.id] = interval_s(generation, now=now)
         return
     backoff = min(MOST_BACKOFF_S, LEAST_BACKOFF_S * 2.0 ** min(generation.poll_failures, 6))
     jittered = backoff * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret

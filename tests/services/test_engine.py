@@ -13,7 +13,7 @@ from playground.domain.status import IllegalMove, Status
 from playground.gateway.errors import AccountRefused, NotFound, NotSent, Refused
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation, Video
-from playground.services import collect, doubts, engine, outcomes, parking, replies, runs, saving, submit, sweep
+from playground.services import collect, doubts, engine, outcomes, parking, pauses, replies, runs, saving, submit, sweep
 from playground.services.engine import Move
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 
@@ -382,7 +382,7 @@ def test_order_is_lost_only_while_the_gateway_knows_our_key(bench: Bench, settin
     assert generation.is_active
 
     settings.SANDBOX_PORT = port  # type: ignore[attr-defined]
-    outcomes.record(gateway=generation.gateway, answers=answers, now=timezone.now())
+    outcomes.record(gateway=generation.gateway, answers=answers, now=timezone.now() + pauses.KNOWS_US_KEPT)
     generation.refresh_from_db()
     assert generation.state is Status.LOST
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import NotFound
+from playground.gateway.errors import AccountRefused, NotFound, NotSent, Unclear
 from playground.gateway.types import Job, JobState, Limits
 from playground.models import AuditEntry, Gateway, Generation, LedgerEntry, Membership, Notice, Role, Run
 from playground.services import asking, engine, estimates, gateways, outcomes, pace, pauses, runs, submit
@@ -228,6 +228,32 @@ def test_one_order_among_others_that_is_unknown_is_lost_after_ten_minutes_of_it(
     assert list(money(gone)) == ["hold", "release"]
     assert states() == {Status.RUNNING, Status.LOST}
     assert the_gateway().paused_at is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_forgotten"),
+    [
+        (NotSent("away"), False),
+        (Unclear("trouble"), False),
+        (AccountRefused("key", reason="key"), False),
+        (NotFound("unknown"), True),
+        (Job("job_0", JobState.RUNNING), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_day_of_silence_gives_back_no_money_of_a_given_up_order(
+    settings: Any, member: Membership, answer: outcomes.Answer, is_forgotten: bool
+) -> None:
+    now = timezone.now()
+    with upstream(settings):
+        (row,) = jobs(member, 1, ended_at=now - timedelta(hours=25))
+    Generation.objects.update(status=Status.EXPIRED)
+    row.refresh_from_db()
+    outcomes.record(gateway=row.gateway, answers=[(row, answer)], now=now)
+
+    row.refresh_from_db()
+    assert list(money(row)) == ["hold", "release"][: 1 + is_forgotten]
+    assert row.next_check_at == (None if is_forgotten else now + timedelta(hours=1))
 
 
 def test_gateway_is_asked_once_and_shortly_whether_it_takes_our_key_however_many_orders_it_lost(
