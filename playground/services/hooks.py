@@ -26,13 +26,15 @@ from playground.gateway import webhooks
 from playground.gateway.errors import GatewayError
 from playground.models import Gateway, Generation, WebhookDelivery
 from playground.models.generation import new_hook_token
-from playground.services import gateways, leases, sealing, sweep
+from playground.services import gateways, leases, pauses, sealing, sweep
 
 log = structlog.get_logger(__name__)
 
 ASK_AGAIN_S = 60
 """How often at most the gateway is asked for its secret, whatever comes in."""
 FETCH_TIMEOUT_S = 60
+FAILS_OFTEN = 3
+"""Questions in vain after which an order keeps its pause; it is asked for a minute later at most."""
 KEPT = timedelta(days=14)
 """A message is taken once by its id for so long; its timestamp would be refused after five minutes already."""
 
@@ -108,7 +110,7 @@ def _find(gateway_slug: str, hook_token: str) -> Generation | None:
 
 
 def _store(generation: Generation, message: webhooks.Message, *, now: datetime) -> bool:
-    """Whether the order is to be asked for at once. One whose gateway did not answer lately keeps its pause."""
+    """Whether the order is to be asked for at once. One whose gateway is not asked, or fails again and again, waits."""
     with transaction.atomic():
         _, is_new = WebhookDelivery.objects.get_or_create(
             gateway_id=generation.gateway_id,
@@ -117,8 +119,11 @@ def _store(generation: Generation, message: webhooks.Message, *, now: datetime) 
         )
         # fault: webhook-stored
         asked = Generation.objects.filter(
-            id=generation.id, status__in=STOPPABLE | LATE_SUCCESS, next_check_at__isnull=False, poll_failures=0
-        )
+            id=generation.id,
+            status__in=STOPPABLE | LATE_SUCCESS,
+            next_check_at__isnull=False,
+            poll_failures__lt=FAILS_OFTEN,
+        ).exclude(gateway__paused_reason__in=(pauses.KEY, pauses.ANSWERS))
         return bool(is_new and asked.update(next_check_at=now))
 
 

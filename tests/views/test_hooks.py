@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from playground import queue
 from playground.domain.status import Status
 from playground.logs import scrub
-from playground.models import Generation, WebhookDelivery
+from playground.models import Gateway, Generation, WebhookDelivery
 from playground.views.hooks import MAX_BODY, STRIKES
 from tests.factories import make_generation
 from tests.support.webhooks import BODY, OTHER_SECRET, SECRET, as_meta, make_ready, signed
@@ -185,10 +185,17 @@ def test_order_that_is_not_being_asked_for_stays_as_it_is(status: Status) -> Non
     assert WebhookDelivery.objects.count() == 1
 
 
-def test_order_whose_gateway_does_not_answer_keeps_its_pause(running: Generation) -> None:
-    Generation.objects.filter(id=running.id).update(poll_failures=2)
+@pytest.mark.parametrize(
+    ("failures", "paused", "asked"),
+    [(2, "", True), (3, "", False), (0, "key", False), (0, "answers", False), (0, "balance", True)],
+)
+def test_order_keeps_its_pause_only_where_its_gateway_is_not_asked_or_fails_often(
+    running: Generation, failures: int, paused: str, asked: bool
+) -> None:
+    Generation.objects.filter(id=running.id).update(poll_failures=failures)
+    Gateway.objects.filter(id=running.gateway_id).update(paused_reason=paused)
     assert post(address(running)).status_code == 204
-    assert not is_due(running)
+    assert is_due(running) is asked
 
 
 def test_stopped_order_that_is_still_looked_for_is_asked_at_once() -> None:
