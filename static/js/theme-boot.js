@@ -9,3 +9,11 @@
     // Storage may be forbidden: then the system's theme is used.
   }
 })();
+
+// A transition that the browser gives up, since the next page came late or another tab is in front, is no fault: the page
+// then simply changes at once. Listened for here, before anything is drawn.
+function mayBeGivenUp(event) {
+  for (const promise of [event.viewTransition?.ready, event.viewTransition?.finished]) promise?.catch(() => {});
+}
+addEventListener("pageswap", mayBeGivenUp);
+addEventListener("pagereveal", mayBeGivenUp);
