@@ -4,9 +4,11 @@ The order went out with its id as trace id, so an entry with that trace is ours.
 can read decides by itself, or as many as it was sent, all refused at no cost. That nothing is found proves nothing.
 """
 
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,7 +17,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import GatewayError, NoRequestLog, NotFound
+from playground.gateway.errors import Deadline, GatewayError, NoRequestLog, NotFound
 from playground.gateway.request_log import LoggedRequest
 from playground.gateway.trace import trace_id_of
 from playground.gateway.types import Job, JobState
@@ -32,6 +34,11 @@ CLOCKS_DIFFER = timedelta(minutes=10)
 """How far the gateway's clock may be behind ours."""
 MAX_PAGES = 20
 ENTRIES_KEPT = 5
+FIND_S = 100.0
+"""After this one look begins no further question: its task is ended after 150 seconds."""
+UNENDED_FOR = timedelta(minutes=5)
+"""So long after the time of looking a look that never came to its end is given up."""
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +88,24 @@ def _find(generation: Generation, client: GatewayClient) -> Found:
     trace = trace_id_of(str(generation.id))
     since = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER
     logged = client.requests(created_after=since, max_pages=MAX_PAGES)
-    entries = [entry for entry in logged if entry.trace_id == trace]
-    for entry in entries:
+    ends_at = time.monotonic() + FIND_S
+    entries = [entry for entry in _in_time(logged, ends_at) if entry.trace_id == trace]
+    for entry in _in_time(entries, ends_at):
         try:
-            return Found(entries, _by_its_own_id(client, client.retrieve(entry.id)))
+            return Found(entries, by_its_own_id(client, client.retrieve(entry.id)))
         except NotFound:
             continue  # of a refused try there is no video, and its id need not be the video's
     return Found(entries)
 
 
-def _by_its_own_id(client: GatewayClient, job: Job) -> Job:
+def _in_time(items: Iterable[Item], ends_at: float) -> Iterator[Item]:
+    for item in items:
+        if time.monotonic() >= ends_at:
+            raise Deadline("The gateway's list of requests could not be read in time.")
+        yield item
+
+
+def by_its_own_id(client: GatewayClient, job: Job) -> Job:
     """The video under the id that it names itself, as the lost answer would have: a request id may lead to it too."""
     if not job.told_id or job.told_id == job.id:
         return job
@@ -169,6 +184,12 @@ def _unread(generation: Generation, claim_id: UUID, error: Exception, *, now: da
     with transaction.atomic():
         if rows.update(claim_id=None, next_check_at=now + AGAIN_AFTER):
             engine.note(generation.id, "log_not_read", now=now, data={"code": code, "message": message})
+
+
+def is_over(generation: Generation, *, now: datetime) -> bool:
+    """Whether its looks should long have ended, one way or the other."""
+    unclear_at = generation.unclear_at
+    return unclear_at is not None and now > unclear_at + _patience(generation) + UNENDED_FOR
 
 
 def _patience(generation: Generation) -> timedelta:

@@ -20,7 +20,7 @@ from playground.domain.status import STOPPABLE, Status
 from playground.gateway.errors import GatewayError, NotSent
 from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import backlog, engine, gateways, ledger, pauses, slots
+from playground.services import backlog, engine, gateways, ledger, lookups, pauses, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
 from playground.services.parking import LOOKED_FOR, give_up_sending, park
@@ -119,8 +119,15 @@ def take_over(generation: Generation, *, now: datetime) -> UUID | None:
 
 
 def _look_up(generation: Generation, *, now: datetime) -> None:
+    """Have it looked for, unless looks were begun in vain, such as by tasks that died, for too long."""
     claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now)
-    if claim_id is not None:
+    if claim_id is None:
+        return
+    was_begun = generation.claim_id is not None
+    if was_begun and lookups.is_over(generation, now=now):
+        evidence = {"log": None, "log_error": "No look into it came to its end."}
+        park(generation, code="log_unreadable", message="", now=now, claim_id=claim_id, evidence=evidence)
+    else:
         queue.enqueue("look_up", str(generation.id), str(claim_id), timeout_s=TIMEOUT_S)
 
 

@@ -13,7 +13,7 @@ from playground import queue
 from playground.domain.status import Status
 from playground.gateway.types import Job, JobState, Limits, Timing
 from playground.models import Gateway, Generation, Membership, Notice, Role
-from playground.services import gateways, parking, replies, submit, sweep
+from playground.services import gateways, lookups, parking, replies, submit, sweep
 from tests import factories
 from tests.bench import money, run_queue
 from tests.services.upstream import model_of_gateway, queued, upstream
@@ -252,6 +252,38 @@ def test_log_that_cannot_be_read_is_tried_again_and_a_person_is_asked_at_last(
     assert (waits.state, waits.error_code) == (Status.SUBMITTING, parking.LOOKED_FOR)
     assert fresh(generation).state is Status.UNKNOWN
     assert "Who are you" in fresh(generation).events.last().data["log_error"]  # type: ignore[union-attr]
+
+
+def test_look_that_never_ends_is_given_up_but_not_before_one_was_begun(settings: Any, member: Membership) -> None:
+    with upstream(settings, spoils=lambda _order, _number: LOST) as gateway:
+        generation = without_keys(member)
+        submit.submit_queued(generation.id)
+        for minutes in (14, 2):
+            submit.take_over(later(generation, minutes=minutes), now=timezone.now())
+            Generation.objects.filter(id=generation.id, status=Status.SUBMITTING).update(claim_id=None)
+        begun = later(generation)
+        assert (begun.state, begun.claim_id) == (Status.SUBMITTING, None)
+        submit.take_over(begun, now=timezone.now())
+        submit.take_over(later(generation), now=timezone.now())
+
+    told = fresh(generation).events.get(kind="answer_lost").data
+    assert (fresh(generation).state, told["code"], told["log"]) == (Status.UNKNOWN, "log_unreadable", None)
+    assert Notice.objects.filter(kind="unclear_order").exists()
+    assert len(gateway.posts) == 1
+
+
+def test_look_that_takes_too_long_is_ended_and_made_again(
+    settings: Any, member: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "FIND_S", 0)
+    with upstream(settings, spoils=lambda _order, _number: LOST):
+        generation = without_keys(member)
+        submit.submit_queued(generation.id)
+        step()
+
+    row = fresh(generation)
+    assert (row.state, row.claim_id, row.error_code) == (Status.SUBMITTING, None, parking.LOOKED_FOR)
+    assert row.events.get(kind="log_not_read").data["code"] == "deadline"
 
 
 def test_slow_answers_end_in_one_charge_each_with_the_right_id(
