@@ -14,7 +14,7 @@ from playground.domain.status import Status
 from playground.gateway.errors import GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Generation, Membership, Team
-from playground.services import audit, engine, gateways, ledger, pauses
+from playground.services import audit, engine, gateways, ledger, lookups, pauses
 from playground.services.engine import Move
 from playground.services.submit import TIMEOUT_S
 
@@ -150,16 +150,16 @@ def adopt(*, by: Membership, generation: Generation, upstream_id: str, now: date
 def _asked(generation: Generation, upstream_id: str) -> Job:
     if not upstream_id or len(upstream_id) > MAX_ID or not upstream_id.isprintable():
         raise WrongId(_("Paste the id that the gateway shows for this video."))
-    taken = Generation.objects.filter(gateway_id=generation.gateway_id, upstream_id=upstream_id)
-    if taken.exclude(id=generation.id).exists():
-        raise WrongId(_("This id belongs to another order of ours."))
     try:
         with gateways.client_for(generation.gateway) as client:
-            job = client.retrieve(upstream_id)
+            job = lookups.by_its_own_id(client, client.retrieve(upstream_id))
     except NotFound as error:
         raise WrongId(_("The gateway knows no video with this id.")) from error
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         raise NotNow(_("The gateway could not be asked for it: %(why)s") % {"why": str(error)[:200]}) from error
+    taken = Generation.objects.filter(gateway_id=generation.gateway_id, upstream_id__in=(upstream_id, job.id))
+    if taken.exclude(id=generation.id).exists():
+        raise WrongId(_("This id belongs to another order of ours."))
     first = generation.sent_at or generation.created_at
     if job.created_at is not None and job.created_at < first - CLOCKS_DIFFER:
         raise WrongId(_("The video with this id was ordered before this order was sent."))

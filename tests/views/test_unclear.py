@@ -178,6 +178,7 @@ def test_id_that_the_gateway_knows_takes_the_order_up(admin, browser_of, setting
     [
         ("", (200, {}), "Paste the id"),
         ("x" * 256, (200, {}), "Paste the id"),
+        ("req_9", (200, {"id": "taken", "status": "queued"}), "belongs to another order"),
         ("video_1", (404, {}), "knows no video with this id"),
         ("taken", (200, {"id": "taken", "status": "queued"}), "belongs to another order"),
         ("video_1", (200, {"id": "video_1", "status": "queued", "created_at": 1_700_000_000}), "before this order"),
