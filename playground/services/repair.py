@@ -27,6 +27,7 @@ from playground.services import (
     gateways,
     orphan_files,
     outcomes,
+    parking,
     repair_files,
     repair_money,
     saving,
@@ -108,18 +109,20 @@ def _waiting(*, now: datetime, dry_run: bool) -> Found:
             if not dry_run:
                 submit.give_up_waiting(row, now=now)
         else:
-            done = "its answer never came; parked for an admin, its money stays set aside"
-            if not dry_run and not _park(row, now=now):
+            done = "its answer never came; looked for, or parked for an admin; its money stays set aside"
+            if not dry_run and not _give_up(row, now=now):
                 continue
         yield Finding("overdue", f"order {row.id}", done, row.team)
 
 
-def _park(row: Generation, *, now: datetime) -> bool:
-    code = row.error_code or "overdue"
-    fields = {"next_check_at": None, "claim_id": None, "unclear_at": row.unclear_at or now, "error_code": code}
-    data = {"code": code}
-    move = Move(row.id, Status.SUBMITTING, Status.UNKNOWN, "answer_lost", row.claim_id, data, None, fields)
-    return engine.advance(move, now=now)
+def _give_up(row: Generation, *, now: datetime) -> bool:
+    """As its sender would have. One that waits for its look already goes to a person: nobody looks."""
+    claim_id = engine.reclaim(row.id, status=Status.SUBMITTING, now=now)
+    if claim_id is None:
+        return False
+    give_up = parking.park if row.error_code == parking.LOOKED_FOR else parking.give_up_sending
+    give_up(row, code=row.error_code or "overdue", message=row.error_message, now=now, claim_id=claim_id)
+    return True
 
 
 def _unsaved(*, now: datetime, dry_run: bool) -> Found:

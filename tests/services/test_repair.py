@@ -12,8 +12,8 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import Status
 from playground.media import storage
-from playground.models import AuditEntry, Budget, Generation, Membership, Video
-from playground.services import ledger, repair, submit
+from playground.models import AuditEntry, Budget, Gateway, Generation, Membership, Notice, Video
+from playground.services import ledger, parking, repair, submit
 from tests import factories
 from tests.bench import money
 from tests.gateway.fake import Behaviour, in_turn, says
@@ -86,14 +86,30 @@ def test_order_that_was_never_sent_in_its_time_ends_for_free(places: Places) -> 
     assert "never sent" in line
 
 
-def test_order_whose_answer_never_came_is_parked_with_its_money(places: Places) -> None:  # noqa: F811
+@pytest.mark.parametrize(
+    ("has_log", "code", "ends"),
+    [
+        (False, "", Status.UNKNOWN),
+        (True, "", Status.SUBMITTING),
+        (True, parking.LOOKED_FOR, Status.UNKNOWN),
+    ],
+)
+def test_order_whose_answer_never_came_is_looked_for_or_left_to_admins_who_are_told(
+    places: Places,  # noqa: F811
+    has_log: bool,
+    code: str,
+    ends: Status,
+) -> None:
     places(film())
-    generation = overdue(Status.SUBMITTING, attempts=1)
+    generation = overdue(Status.SUBMITTING, attempts=1, error_code=code)
+    Gateway.objects.filter(id=generation.gateway_id).update(has_request_log=has_log)
 
     (line,) = repaired()
 
     generation.refresh_from_db()
-    assert (generation.state, list(money(generation))) == (Status.UNKNOWN, ["hold"])
+    assert (generation.state, list(money(generation))) == (ends, ["hold"])
+    assert Notice.objects.filter(kind="unclear_order").exists() is (ends is Status.UNKNOWN)
+    assert (generation.error_code == parking.LOOKED_FOR) is has_log
     assert "parked" in line
 
 
