@@ -49,12 +49,21 @@ def cheap_passwords() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-@pytest.fixture(autouse=True)
-def no_prices_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages leave their lists, and no thread works them off behind a test's back: `ahead.work_off()` does."""
+@pytest.fixture(scope="session", autouse=True)
+def no_thread_for_prices_ahead() -> Iterator[None]:
+    """No thread works the lists off behind a test's back, nor behind that of a server that outlives its test."""
     from playground.services import ahead
 
-    monkeypatch.setattr(ahead, "start", lambda: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "start", lambda: None)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_prices_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages leave their lists: `ahead.work_off()` works them off."""
+    from playground.services import ahead
+
     monkeypatch.setattr(ahead, "_lists", {})
 
 

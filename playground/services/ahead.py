@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, connections
 
 from playground.services import estimates
@@ -60,10 +61,10 @@ def start() -> None:
 
 
 def _run() -> None:
-    """A database that is away is not this thread's to judge: the pages will say so."""
+    """A database that is away, or a gateway that was removed, is not this thread's to judge: the pages will say so."""
     try:
         work_off()
-    except DatabaseError as error:
+    except (DatabaseError, ObjectDoesNotExist) as error:
         log.warning("prices_ahead_stopped", why=type(error).__name__)
         with _lock:
             _lists.clear()

@@ -49,7 +49,7 @@ def cropping(page, whole):
 def test_crop_moved_while_a_price_is_on_its_way_stays_where_it_is(cropping, how):
     page = cropping
     held = []
-    page.route("**/create/price/", lambda route: held.append(route))
+    page.route("**/create/price/", lambda route: held.append(route) if not held else route.continue_())
     page.locator("#sizes .chip", has_text="1:1").click()
     while not held:
         page.wait_for_timeout(20)
