@@ -180,12 +180,23 @@ HOLD_ENTER = """() => {
 }"""
 
 
+COUNT_PRESSES = """() => {
+  window.presses = 0;
+  addEventListener("submit", (event) => {
+    window.presses += 1;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+}"""
+"""Counts presses that would order, and lets none through."""
+
+
 def test_second_click_of_a_double_click_and_a_held_key_order_nothing_though_the_first_answer_has_come(visit) -> None:
     page = visit("/create/?model=p-video&seconds=1", who="slow")
     page.fill("#prompt", "A slow second click")
     page.locator("#generate", has_text="Generate - about").click()
     ready_card(page, "A slow second click")
-    page.evaluate("window.presses = 0; addEventListener('submit', () => (window.presses += 1), true)")
+    page.evaluate(COUNT_PRESSES)
     button = page.locator("#generate", has_text="Generate - about")
     box = button.bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
