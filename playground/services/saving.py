@@ -141,7 +141,9 @@ def again_or_lost(
     else:
         fields |= {"next_check_at": now + timedelta(seconds=_pause_s(tries))}
         target, event = Status.COMPLETED, "saving_failed"
-    data = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries, "received": received}
+    data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries}
+    if received is not None:
+        data["received"] = received
     move = Move(generation.id, Status.STORING, target, event, generation.claim_id, data, None, fields)
     with transaction.atomic():
         if not engine.advance(move, now=now):
