@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import structlog
 from django.db import transaction
@@ -44,6 +45,8 @@ AT_ONCE = 500
 """Orders of one kind in one run; the rest is found by the next."""
 PERIODIC_S = 240.0
 Found = Iterator["Finding"]
+InTime = Callable[[object], bool]
+"""Asked before each row: whether there is time for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,18 @@ def run(*, now: datetime, dry_run: bool = False, periodic: bool = False) -> list
     A periodic run stops after four minutes, and does not ask after orders that are closed.
     """
     ends_at = time.monotonic() + PERIODIC_S if periodic else float("inf")
+
+    def in_time(_row: object) -> bool:
+        return time.monotonic() <= ends_at
+
     searches: list[Callable[[], Iterable[Finding]]] = [
-        lambda: _waiting(now=now, dry_run=dry_run),
-        lambda: _unsaved(now=now, dry_run=dry_run),
-        lambda: _unasked(now=now, dry_run=dry_run),
+        lambda: _waiting(now=now, dry_run=dry_run, in_time=in_time),
+        lambda: _unsaved(now=now, dry_run=dry_run, in_time=in_time),
+        lambda: _unasked(now=now, dry_run=dry_run, in_time=in_time),
         lambda: () if periodic else _closed(now=now, dry_run=dry_run),
-        lambda: repair_money.unclosed(now=now, dry_run=dry_run),
-        lambda: repair_money.counters(dry_run=dry_run),
-        lambda: repair_files.missing(now=now, dry_run=dry_run, newest_only=periodic),
+        lambda: repair_money.unclosed(now=now, dry_run=dry_run, in_time=in_time),
+        lambda: repair_money.counters(dry_run=dry_run, in_time=in_time),
+        lambda: repair_files.missing(now=now, dry_run=dry_run, newest_only=periodic, in_time=in_time),
         lambda: () if periodic else _orphans(now=now, dry_run=dry_run),
     ]
     found = []
@@ -81,8 +88,6 @@ def run(*, now: datetime, dry_run: bool = False, periodic: bool = False) -> list
             found.append(finding)
             if not dry_run:
                 _note(finding, now=now)
-            if time.monotonic() > ends_at:
-                return found
     return found
 
 
@@ -92,16 +97,16 @@ def _note(finding: Finding, *, now: datetime) -> None:
     audit.record("repaired", by=None, team=finding.team, data=data, now=now)
 
 
-def _late(now: datetime, statuses: Iterable[Status]) -> Iterator[Generation]:
+def _late(now: datetime, statuses: Iterable[Status], in_time: InTime) -> Iterator[Generation]:
     """Orders whose time was over five minutes ago, and those due that nobody looks at."""
     over = Q(deadline_at__lt=now - OVERDUE, next_check_at__lt=now - UNMINDED) | Q(next_check_at__lt=now - OVERDUE)
     rows = Generation.objects.filter(over, status__in=list(statuses)).select_related("gateway", "team", "run")
-    yield from rows.order_by("id")[:AT_ONCE]
+    yield from takewhile(in_time, rows.order_by("id")[:AT_ONCE])
 
 
-def _waiting(*, now: datetime, dry_run: bool) -> Found:
+def _waiting(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
     """Orders not sent, or sent without an answer, past their time. Neither is sent from here."""
-    for row in _late(now, (Status.QUEUED, Status.SUBMITTING)):
+    for row in _late(now, (Status.QUEUED, Status.SUBMITTING), in_time):
         if row.deadline_at is None or row.deadline_at >= now - OVERDUE:
             continue
         if row.state is Status.QUEUED:
@@ -125,13 +130,13 @@ def _give_up(row: Generation, *, now: datetime) -> bool:
     return True
 
 
-def _unsaved(*, now: datetime, dry_run: bool) -> Found:
+def _unsaved(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
     """Saves that nobody goes on with, and finished videos that wait although nothing is being saved."""
-    for row in _late(now, (Status.STORING,)):
+    for row in _late(now, (Status.STORING,), in_time):
         if not dry_run:
             saving.abandoned(row, now=now)
         yield Finding("not saved", f"order {row.id}", "whoever was saving it is gone; tried again", row.team)
-    waiting = list(_late(now, (Status.COMPLETED,)))
+    waiting = list(_late(now, (Status.COMPLETED,), in_time))
     busy = Generation.objects.filter(status=Status.STORING).exists() or queue.waiting_for("collect")
     if waiting and not busy:
         count = min(len(waiting), saving.AT_ONCE) if dry_run else saving.hand_over(now=now)
@@ -139,9 +144,9 @@ def _unsaved(*, now: datetime, dry_run: bool) -> Found:
         yield Finding("not saved", f"{len(waiting)} orders", done)
 
 
-def _unasked(*, now: datetime, dry_run: bool) -> Found:
+def _unasked(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
     """Sent, and past their time or not asked after: the gateway's answer decides, as in the sweep."""
-    for row in _late(now, STOPPABLE):
+    for row in _late(now, STOPPABLE, in_time):
         yield from _asked(row, now=now, dry_run=dry_run)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from playground.models import Video
 from playground.services import gateways
 
 if TYPE_CHECKING:
-    from playground.services.repair import Finding
+    from playground.services.repair import Finding, InTime
 
 log = structlog.get_logger(__name__)
 
@@ -23,12 +24,12 @@ NEWEST = 1_000
 """Videos that a periodic run looks at; `manage.py repair` looks at all."""
 
 
-def missing(*, now: datetime, dry_run: bool, newest_only: bool) -> "Iterator[Finding]":
+def missing(*, now: datetime, dry_run: bool, newest_only: bool, in_time: "InTime") -> "Iterator[Finding]":
     """One finding for each video whose file has gone or come back since it was last looked at."""
     from playground.services.repair import Finding
 
     rows = Video.objects.kept().select_related("team", "generation__gateway").order_by("-id")
-    for video in rows[:NEWEST] if newest_only else rows.iterator(chunk_size=500):
+    for video in takewhile(in_time, rows[:NEWEST] if newest_only else rows.iterator(chunk_size=500)):
         try:
             done = _put_right(video, now=now, dry_run=dry_run, ask=not newest_only)
         except storage.StoreUnavailable as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -13,20 +14,21 @@ from playground.services import ledger
 from playground.services.saving import cost_of
 
 if TYPE_CHECKING:
-    from playground.services.repair import Finding
+    from playground.services.repair import Finding, InTime
 
 AT_ONCE = 500
 MADE = (Status.DONE, Status.OUTPUT_LOST)
 
 
-def unclosed(*, now: datetime, dry_run: bool) -> "Iterator[Finding]":
+def unclosed(*, now: datetime, dry_run: bool, in_time: "InTime") -> "Iterator[Finding]":
     """Orders that ended, that nobody looks for any more, and whose money is still set aside."""
     from playground.services.repair import Finding
 
     closing = LedgerEntry.objects.filter(generation=OuterRef("id")).exclude(kind=EntryKind.HOLD)
     held = LedgerEntry.objects.filter(generation=OuterRef("id"), kind=EntryKind.HOLD)
     rows = Generation.objects.filter(Exists(held), ~Exists(closing), status__in=ENDED, next_check_at=None)
-    for row in rows.select_related("gateway", "team", "run", "model").order_by("id")[:AT_ONCE]:
+    rows = rows.select_related("gateway", "team", "run", "model").order_by("id")
+    for row in takewhile(in_time, rows[:AT_ONCE]):
         costs = row.state in MADE or (row.cost_micros is not None and row.state is not Status.REJECTED)
         micros = cost_of(row) if costs else 0
         if not dry_run and costs:
@@ -37,11 +39,11 @@ def unclosed(*, now: datetime, dry_run: bool) -> "Iterator[Finding]":
         yield Finding("money set aside", f"order {row.id} ({row.status})", done, row.team)
 
 
-def counters(*, dry_run: bool) -> "Iterator[Finding]":
+def counters(*, dry_run: bool, in_time: "InTime") -> "Iterator[Finding]":
     """A month's counter is the sum of its ledger entries, without play money."""
     from playground.services.repair import Finding
 
-    for budget_id in Budget.objects.order_by("id").values_list("id", flat=True):
+    for budget_id in takewhile(in_time, Budget.objects.order_by("id").values_list("id", flat=True)):
         with transaction.atomic():
             budget = Budget.objects.select_for_update(of=("self",)).select_related("team").get(id=budget_id)
             held, spent = _sums(budget)

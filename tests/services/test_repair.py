@@ -86,6 +86,17 @@ def test_order_that_was_never_sent_in_its_time_ends_for_free(places: Places) -> 
     assert "never sent" in line
 
 
+def test_periodic_run_looks_at_no_row_after_its_time(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    place = places(film())
+    overdue(Status.QUEUED)
+    overdue(Status.RUNNING, upstream_id="up-1")
+    monkeypatch.setattr(repair, "PERIODIC_S", -1.0)
+
+    assert repair.run(now=timezone.now(), periodic=True) == []
+    assert set(Generation.objects.values_list("status", flat=True)) == {Status.QUEUED, Status.RUNNING}
+    assert not place.server().heard
+
+
 @pytest.mark.parametrize(
     ("has_log", "code", "ends"),
     [
