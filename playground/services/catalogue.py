@@ -68,6 +68,8 @@ def _is_time(gateway: Gateway, now: datetime) -> bool:
     tried_at = gateway.sync_tried_at or gateway.synced_at
     if tried_at is None:
         return True
+    if tried_at > now + UNDER_WAY:
+        return True  # of a clock that was ahead
     if gateway.synced_at and gateway.synced_at >= tried_at:
         return now - gateway.synced_at > SYNC_EVERY
     if gateway.sync_failed_at and gateway.sync_failed_at >= tried_at:

@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from playground import queue
-from playground.services import catalogue, leases, pauses, sweep, warmup
+from playground.services import catalogue, clocks, leases, pauses, sweep, warmup
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +40,7 @@ ASLEEP_S = 3.0
 STOP_GRACE_S = 4.0
 CATALOGUE_LOOK_S = 5.0
 PROBE_LOOK_S = 5.0
+CLOCKS_LOOK_S = 60.0
 TIDY_EVERY = timedelta(hours=1)
 PR_SET_PDEATHSIG = 1
 
@@ -97,6 +98,7 @@ class Watcher:
     def _look(self) -> None:
         assert self.child is not None
         now = timezone.now()
+        self.swept_at = min(self.swept_at, now)  # by a clock that was ahead, it would be judged an hour from now
         if self.child.poll() is not None:
             self._restart(f"it ended with {self.child.returncode}")
             return
@@ -109,6 +111,7 @@ class Watcher:
         elif free_for > STALE and queue.waiting_for("sweep") == 0:
             sweep.seed()
         self._every("beat", BEAT_EVERY_S, self._beat)
+        self._every("clocks", CLOCKS_LOOK_S, self._clocks)
         self._every("catalogue", CATALOGUE_LOOK_S, self._sync)
         self._every("probe", PROBE_LOOK_S, self._probe)
         self._every("tidy", TIDY_EVERY.total_seconds(), self._tidy)
@@ -117,6 +120,9 @@ class Watcher:
         if time.monotonic() >= self.due.get(name, 0.0):
             self.due[name] = time.monotonic() + seconds
             action()
+
+    def _clocks(self) -> None:
+        clocks.set_right(now=timezone.now())
 
     def _beat(self) -> None:
         detail = {"version": settings.VERSION, "restarts": self.restarts, "waiting": queue.waiting()}
