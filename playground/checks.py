@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 
 @register(deploy=True)
@@ -14,3 +14,13 @@ def gateway_is_complete(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.GATEWAY_API_KEY and not settings.GATEWAY_BASE_URL:
         return [Error("GATEWAY_API_KEY is set but GATEWAY_BASE_URL is not.", id="playground.E002")]
     return []
+
+
+@register(Tags.database)
+def database_keeps_what_it_wrote(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """`manage.py check --database default`, and each `migrate`, say when a crash of the server may cost an order."""
+    from playground.services import durability
+
+    if "default" not in (databases or ()) or not (why := durability.doubts()):
+        return []
+    return [Warning(why, id="playground.W001")]

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from playground.services import gateways, housekeeping, worker
+from playground.services import durability, gateways, housekeeping, worker
 
 
 class Command(BaseCommand):
@@ -21,6 +21,7 @@ class Command(BaseCommand):
             worker.run_cluster()
             return
         housekeeping.at_start()
+        durability.warn()
         gateways.ensure_default()
         watcher = worker.Watcher([sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--cluster"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
