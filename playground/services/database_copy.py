@@ -139,33 +139,19 @@ def _of_debian(program: str) -> str | None:
     return next((str(path) for path in reversed(found) if path.exists()), None)
 
 
-def put_in_place(copy: Path, *, at: datetime, aside: str) -> str:
-    """Make `copy` the database; returns where the earlier one is now, or "" when there was none."""
-    connections.close_all()
-    return _place_sqlite(copy, aside=aside) if engine() == "sqlite" else _place_dump(copy, at=at, aside=aside)
+def place_dump(copy: Path, *, at: datetime, aside: str) -> str:
+    """Make a dump the database; returns where the earlier one is now.
 
-
-def _place_sqlite(copy: Path, *, aside: str) -> str:
-    target = place()
-    folder = target.parent / aside
-    moved = ""
-    for ending in ("-shm", "-wal", ""):
-        old = target.with_name(target.name + ending)
-        if old.exists():
-            folder.mkdir(mode=0o750, exist_ok=True)
-            old.replace(folder / old.name)
-            moved = str(folder)
-    copy.replace(target)
-    for path in (target, target.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-    return moved
-
-
-def _place_dump(copy: Path, *, at: datetime, aside: str) -> str:
-    """All in one transaction: the earlier schema renamed, the dump read in, the mark set. Cut off, nothing happened."""
+    All in one transaction: the earlier schema renamed, the dump read in, the mark set. Cut off, nothing happened; and
+    when the earlier schema has its new name already, all of it happened before.
+    """
     schema, table = aside.replace("-", "_"), Heartbeat._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
+        is_done = cursor.fetchone() is not None
+    connections.close_all()
+    if is_done:
+        return f"schema {schema}"
     script = copy.with_suffix(".sql")
     _run_pg(
         "pg_restore",
@@ -180,6 +166,4 @@ def _place_dump(copy: Path, *, at: datetime, aside: str) -> str:
     )
     options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}"]
     _run_pg("psql", [*options, *(f"--file={part}" for part in (before, script, after))])
-    for part in (before, script, after, copy):
-        part.unlink()
     return f"schema {schema}"

@@ -21,6 +21,7 @@ from django.test import Client
 from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.management.commands import prepare
 from playground.media import storage
 from playground.models import (
     AuditEntry,
@@ -34,7 +35,17 @@ from playground.models import (
     User,
     Video,
 )
-from playground.services import archive, backup, database_copy, housekeeping, people, restore, restored, videos
+from playground.services import (
+    archive,
+    backup,
+    database_copy,
+    exchange,
+    housekeeping,
+    people,
+    restore,
+    restored,
+    videos,
+)
 from playground.services.archive import BadBackup
 from playground.services.restore import Refused
 from tests import factories
@@ -300,6 +311,68 @@ def test_sessions_and_one_time_links_of_a_backup_are_not_good_again(member: Memb
     assert AuditEntry.objects.get().kind == "restored"
     assert Notice.objects.get(kind="restored").team == member.team
     assert restored.settle(now=timezone.now()) is None
+
+
+class Died(BaseException):
+    """As a killed process: nothing after it runs."""
+
+
+def dies(*arguments: Any, **more: Any) -> None:
+    raise Died
+
+
+def test_restore_that_died_before_its_journal_is_undone_at_the_next_start(
+    member: Membership, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "backup")
+    later = factories.make_video(by=member)
+    with monkeypatch.context() as dying:
+        dying.setattr(exchange, "write", dies)
+        with pytest.raises(Died):
+            put_back(tmp_path / "backup")
+
+    monkeypatch.setattr(prepare, "call_command", dies)  # it comes before the migrations
+    with pytest.raises(Died):
+        call_command("prepare")
+
+    assert list(Video.objects.all()) == [later]
+    assert storage.exists(later.key)
+    assert not any(Path(stage).exists() for stage in restore._stages())
+    assert restore.recover() == ""
+
+
+@pytest.mark.parametrize("by_start", [True, False])
+@pytest.mark.parametrize("left_at", ["between", "after"])
+def test_restore_that_died_half_way_is_finished_by_the_next_start_or_restore(
+    member: Membership, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_at: str, by_start: bool
+) -> None:
+    video = factories.make_video(by=member)
+    written(tmp_path / "backup")
+    later = factories.make_video(by=member)
+    with monkeypatch.context() as dying:
+        if left_at == "after":
+            dying.setattr(exchange, "end", dies)  # all is in place, and nobody knows
+        elif connection.vendor == "sqlite":
+            replace = os.replace
+            dying.setattr(os, "replace", lambda a, b: dies() if str(a).endswith(".sqlite3") else replace(a, b))
+        else:
+            dying.setattr(database_copy, "place_dump", dies)
+        with pytest.raises(Died):
+            put_back(tmp_path / "backup")
+    with pytest.raises(Refused, match="broken off"):
+        restore.check(tmp_path / "backup", force=True)
+
+    told = restore.recover() if by_start else ""
+    if not by_start:
+        put_back(tmp_path / "backup")
+
+    assert told.startswith("A restore that was broken off is finished") is by_start
+    assert list(Video.objects.all()) == [video]
+    assert storage.exists(video.key)
+    assert not storage.exists(later.key)
+    assert restored.settle(now=timezone.now()) is None or by_start
+    assert not any(Path(stage).exists() for stage in restore._stages())
+    assert restore.recover() == ""
 
 
 # --- a restored backup never orders again ----------------------------------------------------------------------------

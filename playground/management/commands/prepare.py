@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from playground.services import restore
+from playground.services.database_copy import CannotCopy
 from playground.services.housekeeping import try_store
 
 
@@ -22,6 +24,11 @@ class Command(BaseCommand):
         done.unlink(missing_ok=True)
         for folder in (settings.DATA_DIR, settings.MEDIA_ROOT, Path(settings.FILE_UPLOAD_TEMP_DIR)):
             Path(folder).mkdir(mode=0o750, parents=True, exist_ok=True)
+        try:
+            if told := restore.recover():
+                self.stdout.write(told)
+        except (restore.Refused, CannotCopy, OSError) as error:
+            raise CommandError(f"A restore was broken off and cannot be finished: {error}") from None
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
         try:

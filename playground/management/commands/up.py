@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from playground.management.commands.prepare import is_prepared
-from playground.services import people
+from playground.services import people, restore
+from playground.services.database_copy import CannotCopy
+from playground.services.restore import Refused
 from playground.supervisor.environment import service_environment
 from playground.supervisor.guard import run_guarded
 from playground.supervisor.keeper import Plan, keep
@@ -34,7 +36,9 @@ class Command(BaseCommand):
             check_data_dir(settings.DATA_DIR)
             lock = hold_lock(settings.DATA_DIR)
             check_ports()
-        except StartError as error:
+            if told := restore.recover():
+                self.stdout.write(f"up: {told}")
+        except (StartError, Refused, CannotCopy, OSError) as error:
             sys.exit(f"up: {error}")
         if commands.get("release") == PREPARE and is_prepared():
             del commands["release"]  # starting another Python to find that out costs a second
