@@ -7,7 +7,7 @@ from playground.models.generation import Event, Generation
 from playground.models.ledger import Budget, EntryKind, LedgerEntry
 from playground.models.notice import Notice
 from playground.models.process import Heartbeat, Lease
-from playground.models.reconciliation import Reconciliation, ReconciliationState
+from playground.models.reconciliation import BalanceLook, Reconciliation, ReconciliationState
 from playground.models.reference import GenerationReference, Reference
 from playground.models.run import Run
 from playground.models.team import Invitation, Membership, Role, SignInLink, Team
@@ -17,6 +17,7 @@ from playground.models.webhook import WebhookDelivery
 
 __all__ = [
     "AuditEntry",
+    "BalanceLook",
     "Budget",
     "BudgetRequest",
     "Dialect",

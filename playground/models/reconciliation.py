@@ -1,4 +1,4 @@
-"""One comparison of our ledger with what a gateway says it charged."""
+"""Comparisons of our ledger with what a gateway says it charged, and looks at what is left on its account."""
 
 from django.db import models
 from django.utils import timezone
@@ -37,3 +37,27 @@ class Reconciliation(Row):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.month:%Y-%m} {self.state}"
+
+
+class BalanceLook(Row):
+    """What was left on a gateway's account at one moment, and how that fits what is known of the time since `since_at`.
+
+    Amounts in micros. The charges of that time lie between `least_micros` and `most_micros`; `ours_micros` is the cost
+    that came here. `difference_micros`: what came in (above 0) or left (below 0) beside them.
+    """
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="balance_looks")
+    at = models.DateTimeField()
+    available_micros = models.BigIntegerField()
+    since_at = models.DateTimeField(null=True, blank=True, help_text="Of the look before; null for the first.")
+    change_micros = models.BigIntegerField(default=0)
+    least_micros = models.BigIntegerField(default=0)
+    most_micros = models.BigIntegerField(default=0)
+    ours_micros = models.BigIntegerField(default=0)
+    difference_micros = models.BigIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["gateway", "-at"], name="balance_look_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.at:%Y-%m-%d %H:%M}"

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, orphan_files, repair, restored
+from playground.services import budget_requests, hooks, orphan_files, reconcile_daily, repair, restored
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ def tidy(*, now: datetime | None = None) -> None:
     failures = queue.prune_failures(older_than=timedelta(days=7))
     webhooks = hooks.prune(now=now)
     call_command("clearsessions")
+    compared = reconcile_daily.start_due(now=now)
     repaired = repair.run(now=now, periodic=True)
     log.info(
         "tidied",
@@ -42,6 +43,7 @@ def tidy(*, now: datetime | None = None) -> None:
         links=links,
         failures=failures,
         webhooks=webhooks,
+        compared=compared,
         repaired=len(repaired),
     )
 

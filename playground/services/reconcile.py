@@ -5,7 +5,7 @@ committed before the order is sent. All that is read of one order comes from one
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ from playground.models import (
     ReconciliationState,
     User,
 )
-from playground.services import gateways
+from playground.services import balance_looks, gateways, reconcile_daily
 from playground.services.reconcile_rules import Comparison, Index, Ours, Stage, compare, keys_of
 from playground.services.spend import next_month
 
@@ -53,7 +53,7 @@ class TooSlow(Exception):
     """The list could not be read in time."""
 
 
-def start(*, gateway: Gateway, month: date, by: User) -> Reconciliation:
+def start(*, gateway: Gateway, month: date, by: User | None) -> Reconciliation:
     """Have the worker compare; the one that is under way if there is one."""
     with transaction.atomic():
         Gateway.objects.select_for_update().get(id=gateway.id)
@@ -103,6 +103,7 @@ def finish(found: Reconciliation, *, now: datetime | None = None) -> Reconciliat
     found.state, found.result, found.finished_at = state, result, timezone.now()
     found.save(update_fields=["state", "result", "finished_at"])
     log.info("reconciled", gateway=found.gateway.slug, state=found.state, differences=result.get("difference_count"))
+    reconcile_daily.tell_admins(found)
     _forget_old(found)
     return found
 
@@ -115,10 +116,16 @@ def _forget_old(found: Reconciliation) -> None:
 
 def _compared(gateway: Gateway, month: date, *, now: datetime) -> tuple[ReconciliationState, dict[str, Any]]:
     entries: list[LoggedRequest] | None = None
+    ends_at = time.monotonic() + READ_WITHIN_S
     with gateways.client_for(gateway) as client:
+
+        def read(after: datetime, before: datetime) -> list[LoggedRequest] | None:
+            return _listed(client, after, before, ends_at=ends_at) if gateway.has_request_log else None
+
         balance = client.balance()
-        if gateway.has_request_log:
-            entries = _listed(client, *_window(gateway, month), clock=time.monotonic)
+        entries = read(*_window(gateway, month))
+        if balance is not None and balance.available_micros is not None:
+            balance_looks.look(gateway, balance.available_micros, read=read, now=now)
     orders = list(_ours(gateway, month))
     if entries is None:
         # without the list only our own side can be judged: what ended and is still set aside
@@ -157,16 +164,13 @@ def _window(gateway: Gateway, month: date) -> tuple[datetime, datetime]:
     return earliest, latest
 
 
-def _listed(
-    client: GatewayClient, after: datetime, before: datetime, *, clock: Callable[[], float]
-) -> list[LoggedRequest] | None:
+def _listed(client: GatewayClient, after: datetime, before: datetime, *, ends_at: float) -> list[LoggedRequest] | None:
     """The list, each request once; None where there is none. Raises TooSlow and what the client raises."""
-    ends_at = clock() + READ_WITHIN_S
     found: dict[str, LoggedRequest] = {}
     nameless: list[LoggedRequest] = []
     try:
         for entry in client.requests(created_after=after, created_before=before):
-            if clock() > ends_at:
+            if time.monotonic() > ends_at:
                 raise TooSlow
             if entry.id:
                 found[entry.id] = entry

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from playground.domain.money import unit_dollars
-from playground.models import Gateway, Reconciliation, ReconciliationState
+from playground.models import BalanceLook, Gateway, Reconciliation, ReconciliationState
 from playground.services.reconcile_rules import Kind
 
 
@@ -91,6 +93,35 @@ def _advice(kind: Kind) -> str:
         Kind.ENDED_THERE: _("Close it on the page of unclear orders."),
         Kind.UNKNOWN_THERE: _("Another program may use the same key, or the answer to an order of ours was lost."),
     }[kind]
+
+
+def of_balance(look: BalanceLook) -> tuple[str, str]:
+    """Why the account does not have what it should: a sentence, and what an admin can do about it."""
+    came_in = look.difference_micros > 0
+    figures = {
+        "was": unit_dollars(look.available_micros - look.change_micros),
+        "now": unit_dollars(look.available_micros),
+        "then": _moment(look.since_at or look.at),
+        "at": _moment(look.at),
+        "known": unit_dollars(look.least_micros if came_in else look.most_micros),
+        "ours": unit_dollars(look.ours_micros),
+        "amount": unit_dollars(abs(look.difference_micros)),
+    }
+    if came_in:
+        words = _(
+            "The gateway account had %(was)s on %(then)s and %(now)s on %(at)s. It charged %(known)s meanwhile, cost"
+            " here %(ours)s: so %(amount)s came in."
+        )
+        return words % figures, _("That is a top-up, or money that the gateway gave back.")
+    words = _(
+        "The gateway account had %(was)s on %(then)s and %(now)s on %(at)s. At most %(known)s of that was charged for"
+        " orders it lists, cost here %(ours)s: %(amount)s more was spent."
+    )
+    return words % figures, _("Somebody else may use the same key or account. Else ask the gateway.")
+
+
+def _moment(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
 def outcome(found: Reconciliation, gateway: Gateway, *, count: int) -> tuple[str, str]:

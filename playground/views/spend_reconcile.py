@@ -12,9 +12,9 @@ from playground.models import (
     Reconciliation,
     ReconciliationState,
 )
-from playground.services import catalogue, reconcile
+from playground.services import balance_looks, catalogue, reconcile
 from playground.services.reconcile_rules import Tally
-from playground.services.reconcile_words import findings, outcome
+from playground.services.reconcile_words import findings, of_balance, outcome
 
 
 def gateways_of(by: Membership) -> list[Gateway]:
@@ -33,13 +33,16 @@ def result(by: Membership, gateway: Gateway, month: date) -> dict[str, Any]:
         return {"found": found, "is_under_way": found is not None and reconcile.is_under_way(found)}
     told = findings(found, team_id=str(by.team_id))
     runs = _runs(by, [one.order_id for one in told if one.order_id])
-    words, tone = outcome(found, gateway, count=len(told))
+    looks = balance_looks.differing(gateway, month)
+    spent = [look for look in looks if look.difference_micros < 0]
+    words, tone = outcome(found, gateway, count=len(told) + len(spent))
     tally = found.result.get("tallies", {}).get(str(by.team_id), {})
     balance = found.result.get("balance_micros")
     return {
         "found": found,
         "is_under_way": False,
         "findings": [(one, runs.get(one.order_id)) for one in told],
+        "looks": [(*of_balance(look), look.difference_micros < 0) for look in looks],
         "words": words,
         "tone": tone,
         "tally": tally or Tally(),

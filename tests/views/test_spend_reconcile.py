@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from playground.models import Gateway, Reconciliation, ReconciliationState
-from playground.services import ledger
+from playground.models import BalanceLook, Gateway, Reconciliation, ReconciliationState
+from playground.services import ledger, notices
 from playground.services import reconcile as comparing
 from tests import factories
 from tests.support.money import order
@@ -114,6 +114,35 @@ def test_an_admin_sees_no_order_and_no_sum_of_another_team(admin, stranger, gate
     assert "for an order that is none of ours" in page
     for hidden in ("here the cost is", "$7.77"):
         assert hidden not in page, hidden
+
+
+def test_what_left_or_came_into_the_account_besides_is_said_and_only_what_left_is_a_difference(
+    admin, gateway, browser_of
+):
+    stored(gateway, month_of(admin))
+    now = comparing.timezone.now()
+    rows = {"gateway": gateway, "at": now, "since_at": now, "change_micros": -3_000_000, "most_micros": 1_000_000}
+    BalanceLook.objects.create(available_micros=9_500_000, difference_micros=-2_000_000, **rows)
+    BalanceLook.objects.create(available_micros=29_500_000, difference_micros=20_000_000, **rows)
+    page = text_of(browser_of(admin).get(PAGE))
+    for words in (
+        "1 difference.", "$2.00 more was spent.", "Somebody else may use the same key or account.",
+        "$20.00 came in.", "That is a top-up, or money that the gateway gave back.",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+def test_notices_of_the_daily_comparison_lead_to_the_page(admin, gateway, browser_of):
+    about = {"gateway": gateway.slug, "name": gateway.name, "month": "2026-11"}
+    for kind, data in (
+        ("ledger_differs", {"count": 2, "told": []}),
+        ("balance_differs", {"micros": 2_000_000, "came_in": False}),
+    ):
+        notices.tell(kind, team=admin.team, key=kind, data=about | data)
+    page = text_of(browser_of(admin).get("/notices/"))
+    for words in ("in 2 places that were not told before", "$2.00 more left the account at gateway.example"):
+        assert words in page, words
+    assert page.count(f"{PAGE}?month=2026-11&amp;gateway={gateway.slug}") == 2
 
 
 def test_agreement_and_what_was_too_fresh_is_said(admin, gateway, browser_of):

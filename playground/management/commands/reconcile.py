@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from playground.domain.money import unit_dollars
 from playground.domain.months import read_month
 from playground.models import Gateway, Reconciliation, ReconciliationState
-from playground.services import catalogue, reconcile
-from playground.services.reconcile_words import Finding, findings, outcome
+from playground.services import balance_looks, catalogue, reconcile
+from playground.services.reconcile_words import Finding, findings, of_balance, outcome
 
 
 class Command(BaseCommand):
@@ -24,15 +24,19 @@ class Command(BaseCommand):
         gateway, month = _gateway(options["gateway"]), _month(options["month"])
         found = reconcile.run_now(gateway=gateway, month=month)
         told = findings(found)
-        count = found.result.get("difference_count", 0)
+        looks = balance_looks.differing(gateway, month)
+        listed = found.result.get("difference_count", 0)
+        count = listed + sum(look.difference_micros < 0 for look in looks)
         words, _tone = outcome(found, gateway, count=count)
         if found.state == ReconciliationState.FAILED:
             raise CommandError(words, returncode=2)
         self.stdout.write(f"{gateway.name}, {month:%Y-%m}")
         for line in (*_figures(found), *(_line(one) for one in told)):
             self.stdout.write(line)
-        if count > len(told):
-            self.stdout.write(f"... and {count - len(told)} more")
+        if listed > len(told):
+            self.stdout.write(f"... and {listed - len(told)} more")
+        for look in looks:
+            self.stdout.write("- " + " ".join(of_balance(look)))
         self.stdout.write(words)
         if count:
             raise CommandError("The ledger and the gateway differ.", returncode=1)
