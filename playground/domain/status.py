@@ -44,7 +44,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.COMPLETED: frozenset({S.STORING}),
     S.STORING: frozenset({S.DONE, S.COMPLETED, S.OUTPUT_LOST}),
     S.UNKNOWN: frozenset({S.SUBMITTED, S.QUEUED, S.REJECTED}),
-    S.CANCELLED: frozenset({S.COMPLETED}),
+    S.CANCELLED: frozenset({S.COMPLETED, S.SUBMITTED}),
     S.EXPIRED: frozenset({S.COMPLETED}),
     S.DONE: frozenset(),
     S.REJECTED: frozenset({S.SUBMITTED}),

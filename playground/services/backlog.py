@@ -41,6 +41,14 @@ def throttled(gateway_id: UUID, *, wait_s: float, now: datetime) -> None:
         cache.set(_key(gateway_id), held_until, (held_until + COOLING - now).total_seconds())
 
 
+def wait_longer(gateway_id: UUID, *, at_least: timedelta) -> None:
+    """Who waits for a busy gateway waits `at_least` so long after its press: nothing was taken, so nothing is lost."""
+    ends_at = F("created_at") + at_least
+    Generation.objects.filter(status=Status.QUEUED, gateway_id=gateway_id, deadline_at__lt=ends_at).update(
+        deadline_at=ends_at
+    )
+
+
 def allowed(gateway_id: UUID, *, now: datetime) -> int:
     """How many orders may be handed out for this gateway in one turn: 0, 1 or FREELY."""
     held_until: datetime | None = cache.get(_key(gateway_id))

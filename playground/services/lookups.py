@@ -137,6 +137,7 @@ def _adopt(generation: Generation, claim_id: UUID, found: Found, job: Job, *, no
         "executed_model": job.executed_model[:200],
         "submitted_at": now,
         "next_check_at": now,
+        "deadline_at": now + engine.DEADLINE,
         "claim_id": None,
         "error_code": "",
         "error_message": "",

@@ -57,6 +57,7 @@ FIELDS = (
     "gateway__has_request_log",
     "estimate_micros",
     "started_at",
+    "is_late",
 )
 OVERDUE = timedelta(minutes=5)
 """A row that a doubted gateway speaks of gets this beyond its deadline."""
@@ -156,7 +157,7 @@ def _completed(batch: Batch, generation: Generation, job: Job, known: dict[str, 
         "progress": None,
         "collect_attempts": 0,
         "ended_at": None,
-        "is_late": generation.state in LATE_SUCCESS,
+        "is_late": generation.is_late or generation.state in LATE_SUCCESS,
         "output_url": (job.output.url or "") if job.output else "",
         "output_size_bytes": job.output.size_bytes if job.output else None,
         "output_expires_at": job.expires_at,

@@ -1,13 +1,15 @@
 """What a gateway's error means for the order that was being sent.
 
-Not sent, or asked to wait: back to the queue, to be sent later. A clear refusal ends it and gives its money back; one
-that speaks of the account pauses the gateway for all. Unclear: the same order with the same key, at most MAX_TRIES
-unclear ones within UNCLEAR_FOR, and while the gateway remembers the key; then it is looked for, then a person decides.
-After an unclear try a later "no" proves nothing: the first may have been made.
+Not sent, or asked to wait: back to the queue, to be sent later; a gateway that is only busy is waited for BUSY_FOR. A
+clear refusal ends it and gives its money back; one that speaks of the account pauses the gateway for all. Unclear: the
+same order with the same key, at most MAX_TRIES unclear ones within UNCLEAR_FOR, of which MAX_DEATHS killed their
+sender, and while the gateway remembers the key; then it is looked for, then a person decides. After an unclear try a
+later "no" proves nothing: the first may have been made.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +23,10 @@ from playground.services import backlog, engine, ledger, parking, pauses
 from playground.services.engine import Move
 
 MAX_TRIES = 6
+MAX_DEATHS = 3
+"""Senders that died between the stored intent and the answer: three are no accident, the order may kill them."""
+BUSY_FOR = timedelta(hours=1)
+"""From its press an order waits so long for a gateway that answers 429; nothing was taken and nothing is charged."""
 UNCLEAR_FOR = timedelta(minutes=30)
 WAIT_S = (1, 2, 5, 15, 60, 120)
 """Between two tries of which surely nothing was taken."""
@@ -45,8 +51,10 @@ def refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayErr
             parking.give_up_sending(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
         elif was_unclear or not is_clear:
             _unclear(generation, claim_id, error, now=now)
-        elif isinstance(error, NotSent) or (isinstance(error, Throttled) and generation.attempts < MAX_TRIES):
+        elif isinstance(error, NotSent):
             _put_back(generation, claim_id, error, now=now)
+        elif isinstance(error, Throttled):
+            _wait_or_reject(generation, claim_id, error, now=now)
         else:
             _reject(generation, claim_id, error, now=now)
 
@@ -70,10 +78,13 @@ def told_of(error: GatewayError, *, attempt: int) -> dict[str, Any]:
     return told
 
 
-def may_send_again(generation: Generation, *, now: datetime, is_counted: bool = False) -> bool:
+Uncounted = Literal["answer_unclear", "sender_lost", ""]
+
+
+def may_send_again(generation: Generation, *, now: datetime, uncounted: Uncounted = "answer_unclear") -> bool:
     """Whether the same order with the same key may go out once more after an unclear try.
 
-    `is_counted`: that try is among the events already.
+    `uncounted` is how that try ended; empty: it is among the events already.
     """
     gateway = generation.gateway
     if not gateway.honours_idempotency_key or generation.sent_at is None:
@@ -83,13 +94,17 @@ def may_send_again(generation: Generation, *, now: datetime, is_counted: bool = 
         (generation.unclear_at or now) + UNCLEAR_FOR,
         generation.deadline_at or now + UNCLEAR_FOR,
     )
-    return now < ends_at and unclear_tries(generation) + (not is_counted) < MAX_TRIES
+    tries = _unclear_tries(generation)
+    tries.update([uncounted] if uncounted else [])
+    return now < ends_at and tries.total() < MAX_TRIES and tries["sender_lost"] < MAX_DEATHS
 
 
-def unclear_tries(generation: Generation) -> int:
-    """How many tries since it was first sent ended without a clear answer."""
+def _unclear_tries(generation: Generation) -> Counter[str]:
+    """How many tries since it was first sent ended without a clear answer, by how they ended."""
     events = Event.objects.filter(generation_id=generation.id, kind__in=("answer_unclear", "sender_lost"))
-    return events.filter(at__gte=generation.sent_at).count() if generation.sent_at else events.count()
+    if generation.sent_at:
+        events = events.filter(at__gte=generation.sent_at)
+    return Counter(events.values_list("kind", flat=True))
 
 
 def _unclear(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
@@ -111,27 +126,48 @@ def _pause_s(steps: tuple[int, ...], number: int, after_s: float | None) -> floa
     return max(float(step), min(after_s or 0.0, LONGEST_WAIT_S))
 
 
-def _put_back(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+def _wait_or_reject(generation: Generation, claim_id: UUID, error: Throttled, *, now: datetime) -> None:
+    """Too many at once. It waits with all others of this gateway; refused only when its time ends before the pause."""
     pause = _pause_s(WAIT_S, generation.attempts, error.retry_after_s)
-    if isinstance(error, Throttled):
-        backlog.throttled(generation.gateway_id, wait_s=pause, now=now)
-    due, told = now + timedelta(seconds=pause), told_of(error, attempt=generation.attempts)
-    put_back(generation, claim_id, due=due, now=now, told=told)
+    backlog.throttled(generation.gateway_id, wait_s=pause, now=now)
+    backlog.wait_longer(generation.gateway_id, at_least=BUSY_FOR)
+    ends_at = max(generation.created_at + BUSY_FOR, generation.deadline_at or now)
+    if now + timedelta(seconds=pause) < ends_at:
+        _put_back(generation, claim_id, error, now=now, ends_at=ends_at)
+    else:
+        _reject(generation, claim_id, error, now=now)
 
 
-def put_back(generation: Generation, claim_id: UUID, *, due: datetime, now: datetime, told: dict[str, Any]) -> None:
-    """Nothing was taken: back to the queue, to be sent again later with the same key."""
+def _put_back(
+    generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime, ends_at: datetime | None = None
+) -> None:
+    due = now + timedelta(seconds=_pause_s(WAIT_S, generation.attempts, error.retry_after_s))
+    told = told_of(error, attempt=generation.attempts)
+    put_back(generation, claim_id, due=due, now=now, told=told, ends_at=ends_at)
+
+
+def put_back(
+    generation: Generation,
+    claim_id: UUID,
+    *,
+    due: datetime,
+    now: datetime,
+    told: dict[str, Any],
+    event: str = "put_back",
+    ends_at: datetime | None = None,
+) -> None:
+    """Nothing was taken: back to the queue, to be sent again later with the same key; until `ends_at`, when given."""
     code, message = str(told.get("code", "")), str(told.get("message", ""))
     fields = {"next_check_at": due, "claim_id": None, "error_code": code[:100], "error_message": message}
+    fields |= {"deadline_at": ends_at} if ends_at else {}
     engine.advance(
-        Move(generation.id, Status.SUBMITTING, Status.QUEUED, "put_back", claim=claim_id, data=told, fields=fields),
-        now=now,
+        Move(generation.id, Status.SUBMITTING, Status.QUEUED, event, claim=claim_id, data=told, fields=fields), now=now
     )
 
 
 def _same_key_later(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
     """Stay in `submitting`, held by nobody: the sweep sends the same order again when it is due."""
-    pause = _pause_s(UNCLEAR_S, unclear_tries(generation), error.retry_after_s)
+    pause = _pause_s(UNCLEAR_S, _unclear_tries(generation).total(), error.retry_after_s)
     Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id).update(
         next_check_at=now + timedelta(seconds=pause),
         claim_id=None,

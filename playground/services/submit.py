@@ -1,7 +1,8 @@
 """Sending one order, exactly once as far as this side can make it so.
 
-1. The row moves to `submitting` and that is committed before a socket opens (SQLite with synchronous FULL, PostgreSQL
-   with its own default): a crash afterwards is known to be a crash during sending.
+1. The row moves to `submitting`, and that this try begins (the event `sending` or `sent_again`) is committed before a
+   socket opens (SQLite with synchronous FULL, PostgreSQL with its own default): a crash afterwards is known to be a
+   crash during sending, and one between claim and begin is known to be none.
 2. The order is built from the stored body; its key is the generation's id, the same for every try.
 3. The answer decides: accepted, surely not sent (send again), clearly refused (money back), or unclear. An unclear one
    is sent again with the same key where the gateway honours keys and the key is young enough, else a person decides.
@@ -11,16 +12,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import STOPPABLE, Status
 from playground.gateway.errors import GatewayError, NotSent
-from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import backlog, engine, gateways, ledger, lookups, pauses, slots
+from playground.services import accepted, backlog, engine, gateways, ledger, lookups, pauses, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
 from playground.services.parking import LOOKED_FOR, give_up_sending, park
@@ -31,13 +31,13 @@ log = structlog.get_logger(__name__)
 TIMEOUT_S = 150
 AGAIN_S = 1.0
 CANCEL_TIMEOUT_S = 60
-POLL_AFTER = timedelta(seconds=1)
 PAUSED_LOOK = timedelta(seconds=30)
 """How often the deadline of an order of a paused gateway is looked at."""
 AT_ONCE = 3
 """Orders on their way to one gateway from one machine."""
-ANSWERED_LATE = (Status.UNKNOWN, Status.QUEUED, Status.REJECTED)
-"""Where an admin may have put an order whose answer comes after all: from a sender that was frozen."""
+BEGUN = ("sending", "sent_again")
+NOT_BEGUN = ("handed_out", "not_begun", "put_back", "answer_unclear", "sender_lost", "restored", "sent_anew")
+"""After one of these nothing is on the wire until the next try begins."""
 
 
 def submit_queued(generation_id: UUID) -> None:
@@ -61,8 +61,11 @@ def _lane(generation: Generation) -> tuple[str, int]:
     return f"send-{generation.gateway_id}", AT_ONCE
 
 
-def claim_queued(generation: Generation, *, now: datetime) -> UUID | None:
-    """Claim a queued row for sending. Past its deadline it is ended for free; while its gateway is paused it waits."""
+def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) -> UUID | None:
+    """Claim a queued row for sending. Past its deadline it is ended for free; while its gateway is paused it waits.
+
+    Without `begins` it is only handed to a task, whose death before its try begins leaves nothing on the wire.
+    """
     if generation.deadline_at and now >= generation.deadline_at:
         give_up_waiting(generation, now=now)
         return None
@@ -70,12 +73,12 @@ def claim_queued(generation: Generation, *, now: datetime) -> UUID | None:
         engine.push_back([generation.id], status=Status.QUEUED, until=_after_pause(generation, now), now=now)
         return None
     number = generation.attempts + 1
-    fields = {"attempts": number, "sent_at": generation.sent_at or now}
+    fields = {"attempts": number, "sent_at": generation.sent_at or now} if begins else {}
     return engine.claim(
         generation.id,
         source=Status.QUEUED,
         target=Status.SUBMITTING,
-        event="sending",
+        event="sending" if begins else "handed_out",
         now=now,
         data={"try": number},
         **fields,
@@ -90,32 +93,47 @@ def _after_pause(generation: Generation, now: datetime) -> datetime:
 def take_over(generation: Generation, *, now: datetime) -> UUID | None:
     """Claim a row that is due while it is being sent, to send the same order again; None when that is not to be done.
 
-    Its sender went silent, or its last answer was unclear. A silent sender may have been heard by the gateway, so from
-    now on nothing but an answer proves otherwise.
+    Its sender went silent, or its last answer was unclear. A sender that went silent after its try began may have been
+    heard by the gateway, so from now on nothing but an answer proves otherwise; one that never began was not.
     """
     if generation.error_code == LOOKED_FOR:
         _look_up(generation, now=now)
         return None
-    is_counted = generation.claim_id is None
-    again = may_send_again(generation, now=now, is_counted=is_counted)
+    is_lost = generation.claim_id is not None and _has_begun(generation)
+    if generation.claim_id is not None and not is_lost and generation.unclear_at is None:
+        _queue_again(generation, now=now)
+        return None
+    again = may_send_again(generation, now=now, uncounted="sender_lost" if is_lost else "")
     if again and generation.gateway.paused_at:
         engine.push_back([generation.id], status=Status.SUBMITTING, until=now + PAUSED_LOOK, now=now)
         return None
     fields = {"unclear_at": generation.unclear_at or now, "version": F("version") + 1}
-    if again:
-        fields["attempts"] = generation.attempts + 1
     with transaction.atomic():
         claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now, **fields)
         if claim_id is None:
             return None
-        if not is_counted:
+        if is_lost:
             engine.note(generation.id, "sender_lost", now=now, data={"try": generation.attempts})
         if again:
-            engine.note(generation.id, "sent_again", now=now, data={"try": generation.attempts + 1})
             return claim_id
         code = generation.error_code or "sender_lost"
         give_up_sending(generation, code=code, message=generation.error_message, now=now, claim_id=claim_id)
     return None
+
+
+def _has_begun(generation: Generation) -> bool:
+    """Whether the latest try got as far as the wire, perhaps, and nobody wrote down what came of it."""
+    events = generation.events.filter(kind__in=BEGUN + NOT_BEGUN).order_by("-id")
+    return events.values_list("kind", flat=True).first() in BEGUN
+
+
+def _queue_again(generation: Generation, *, now: datetime) -> None:
+    """Whoever was to send it died before its try began: it waits for its turn as before."""
+    told = {"code": generation.error_code, "message": generation.error_message}
+    with transaction.atomic():
+        claim_id = engine.reclaim(generation.id, status=Status.SUBMITTING, now=now)
+        if claim_id is not None:
+            put_back(generation, claim_id, due=now, now=now, told=told, event="not_begun")
 
 
 def _look_up(generation: Generation, *, now: datetime) -> None:
@@ -137,10 +155,10 @@ def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
     if generation is None or generation.state is not Status.SUBMITTING or generation.claim_id != claim_id:
         return
     with slots.taken(*_lane(generation)) as free:
-        if not free:
+        if free:
+            _send(generation, claim_id, is_begun=False)
+        else:
             put_off(str(generation_id), str(claim_id))
-        elif engine.renew(generation_id, claim_id, now=timezone.now()):
-            _send(generation, claim_id)
 
 
 def put_off(generation_id: str, claim_id: str) -> None:
@@ -158,10 +176,12 @@ def _read(generation_id: UUID) -> Generation | None:
     return Generation.objects.select_related("gateway", "team", "run", "model").filter(id=generation_id).first()
 
 
-def _send(generation: Generation, claim_id: UUID) -> None:
+def _send(generation: Generation, claim_id: UUID, *, is_begun: bool = True) -> None:
     """One try. A pause that came since the claim is kept too: nothing is sent."""
     if pauses.is_paused(generation.gateway_id):
         _wait_for_gateway(generation, claim_id)
+        return
+    if not is_begun and not _begin(generation, claim_id, now=timezone.now()):
         return
     # fault: intent-committed
     try:
@@ -175,7 +195,21 @@ def _send(generation: Generation, claim_id: UUID) -> None:
         refused_or_unclear(generation, claim_id, error)
     else:
         # fault: answer-read
-        _accepted(generation, claim_id, job)
+        accepted.keep(generation, job)
+
+
+def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:
+    """From here on the gateway may hear of it. False when the claim was lost: nothing is sent."""
+    rows = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id)
+    number, sent_at = generation.attempts + 1, generation.sent_at or now
+    with transaction.atomic():
+        fields = {"attempts": number, "sent_at": sent_at, "next_check_at": now + engine.CLAIM_FOR}
+        if not rows.update(**fields, version=F("version") + 1):
+            return False
+        kind = "sending" if generation.unclear_at is None else "sent_again"
+        engine.note(generation.id, kind, now=now, data={"try": number})
+    generation.attempts, generation.sent_at = number, sent_at
+    return True
 
 
 def _wait_for_gateway(generation: Generation, claim_id: UUID) -> None:
@@ -186,45 +220,6 @@ def _wait_for_gateway(generation: Generation, claim_id: UUID) -> None:
         return
     rows = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id)
     rows.update(claim_id=None, next_check_at=now + PAUSED_LOOK)
-
-
-def _accepted(generation: Generation, claim_id: UUID, job: Job) -> None:
-    """Store the id. It counts even when the claim was lost meanwhile, so a slow answer never loses a paid order."""
-    now = timezone.now()
-    target = Status.RUNNING if job.state is JobState.RUNNING else Status.SUBMITTED
-    fields = {
-        "upstream_id": job.id[:255],
-        "request_id": job.request_id[:255],
-        "provider": job.provider[:100],
-        "executed_model": job.executed_model[:200],
-        "submitted_at": now,
-        "next_check_at": now + POLL_AFTER,
-        "claim_id": None,
-        "error_kind": "",
-        "error_code": "",
-        "error_message": "",
-    }
-    if target is Status.RUNNING:
-        fields["started_at"] = now
-    ways = ((Status.SUBMITTING, target), *((late, Status.SUBMITTED) for late in ANSWERED_LATE))
-    try:
-        for source, reached in ways:
-            move = Move(generation.id, source, reached, "submitted", data={"try": generation.attempts}, fields=fields)
-            if engine.advance(move, now=now):
-                # fault: id-committed
-                return
-    except IntegrityError:
-        log.error("upstream_id_taken", generation=str(generation.id), upstream_id=job.id)
-        park(generation, code="id_taken", message="", now=now)
-        return
-    _answered_otherwise(generation, job, now=now)
-
-
-def _answered_otherwise(generation: Generation, job: Job, *, now: datetime) -> None:
-    """An answer for an order that has one already: usually the same. Another id may be a second charge."""
-    if not Generation.objects.filter(id=generation.id, upstream_id=job.id[:255]).exists():
-        engine.note(generation.id, "other_id_told", now=now, data={"upstream_id": job.id[:255]})
-        log.error("order_answered_with_another_id", generation=str(generation.id), upstream_id=job.id)
 
 
 def give_up_waiting(generation: Generation, *, now: datetime) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import structlog
@@ -131,7 +132,8 @@ def _hand_to_submit(generation: Generation, *, claimed: bool, now: datetime) -> 
             # fault: submit-due
             queue.enqueue("submit", str(generation.id), timeout_s=submit.TIMEOUT_S)
         return
-    claim = submit.claim_queued if generation.state is Status.QUEUED else submit.take_over
+    is_queued = generation.state is Status.QUEUED
+    claim = partial(submit.claim_queued, begins=False) if is_queued else submit.take_over
     claim_id = claim(generation, now=now)
     if claim_id is not None:
         queue.enqueue("submit", str(generation.id), str(claim_id), timeout_s=submit.TIMEOUT_S)

@@ -258,6 +258,8 @@ def _paused(generation: Generation) -> str:
 
 
 def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
+    if generation.is_late:
+        return _("It had been sent before it was stopped. What comes is kept.")
     if generation.stop_requested_at:
         estimate = generation.estimate_micros
         if estimate is None:

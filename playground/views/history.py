@@ -13,6 +13,8 @@ WORDS: dict[str, str | Promise] = {
     "ordered": _("Ordered; waiting to be sent"),
     "put_back": _("Not sent yet, tried again later"),
     "expired_at_gateway": _("Given up by the gateway"),
+    "handed_out": _("Its turn to be sent"),
+    "not_begun": _("Not sent after all, waits for its turn again"),
     "sending": _("Being sent"),
     "submitted": _("Taken by the gateway"),
     "refused": _("Refused by the gateway"),

@@ -15,9 +15,9 @@ CAP = 3 * set_aside_micros(PRICE)
 
 
 def die_after_sending(stage: Stage) -> None:
-    """A process dies between the request and its answer, three times; the third request is that of an order."""
+    """A process dies between an order's last byte and its answer, three times."""
     for _ in range(3):
-        plan = stage.plan("request-sent", 2)
+        plan = stage.plan("request-sent")
         stage.keep_engines([plan])
         stage.place([stage.order("Boats at dawn")])
         stage.wait(lambda plan=plan: stage.struck(plan), within=60, what="the death")

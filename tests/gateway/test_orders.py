@@ -1,18 +1,23 @@
 """Sending orders: what goes over the wire, and what every kind of answer says about the order."""
 
+import contextlib
 import gzip
 import io
 import json
 import re
 import socket
 import struct
+import sys
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 from uuid import UUID
 
 import pytest
 
+from playground.gateway import calls, wire
 from playground.gateway.errors import (
     AccountRefused,
     Deadline,
@@ -26,6 +31,7 @@ from playground.gateway.errors import (
     Unclear,
 )
 from playground.gateway.types import JobState, Order, ReferenceFile
+from tests.faults.stage import points
 from tests.gateway.fake import Heard, client, config, fake, in_turn, says
 
 ORDER = Order(
@@ -104,6 +110,49 @@ def test_a_price_check_leaves_no_trace() -> None:
     with fake(says(200, {"estimated": True, "total_cost_micros": 1, "currency": "USD"})) as server:
         client(server).estimate(Order(order_id="price-check", model="sora-2", prompt="a fox"))
     assert "traceparent" not in server.heard[0].headers
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The wire as the fault bench compiles it: each point that was passed."""
+    passed: list[str] = []
+    source = points.MARK.sub(r'\1PASSED.append("\2")', Path(wire.__file__).read_text())
+    module = ModuleType(wire.__name__)
+    monkeypatch.setitem(sys.modules, wire.__name__, module)  # its dataclasses look themselves up there
+    module.__dict__.update(PASSED=passed)
+    exec(compile(source, wire.__file__, "exec"), module.__dict__)
+    monkeypatch.setattr(calls, "Wire", module.__dict__["Wire"])
+    return passed
+
+
+@pytest.mark.parametrize("pictures", [(), (picture(b"x" * 200_000),)], ids=["json", "multipart"])
+def test_fault_point_behind_an_order_is_passed_once_with_all_of_it_written(
+    marked: list[str], pictures: tuple[ReferenceFile, ...]
+) -> None:
+    order = replace(ORDER, order_id="0190aaaa-0000-7000-8000-000000000001", references=pictures)
+    with fake(says(202, ACCEPTED)) as server:
+        client(server).create(order)
+        assert marked == ["request-sent"]
+        client(server).create(order)
+    assert marked == ["request-sent"] * 2
+    assert int(server.heard[0].headers["content-length"]) == len(server.heard[0].body)
+
+
+def test_fault_point_behind_an_order_is_passed_by_nothing_else(marked: list[str]) -> None:
+    with fake(says(200, {"id": "video_1", "status": "queued"})) as server:
+        client(server).retrieve("video_1")
+        with contextlib.suppress(GatewayError):
+            client(server).estimate(ORDER)
+    assert len(server.heard) == 2
+    assert marked == []
+
+
+def test_fault_point_behind_an_order_is_not_passed_when_it_breaks_off_on_the_way(marked: list[str]) -> None:
+    broken = picture(b"x" * 10, size=20)
+    order = replace(ORDER, order_id="0190aaaa-0000-7000-8000-000000000001", references=(broken,))
+    with fake(says(202, ACCEPTED)) as server, pytest.raises(Unclear):
+        client(server).create(order)
+    assert marked == []
 
 
 def test_two_orders_have_different_boundaries() -> None:

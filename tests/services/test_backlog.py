@@ -142,7 +142,7 @@ def test_one_at_a_time_is_claimed_before_it_is_handed_out(bench: Bench) -> None:
     sweep.sweep_once(now=now)
 
     generation = run.generations.get()
-    assert (generation.status, generation.attempts) == (Status.SUBMITTING, 1)
+    assert (generation.status, generation.attempts) == (Status.SUBMITTING, 0)
     run_queue()
     assert len(bench.charges(generation)) == 1
 

@@ -13,7 +13,20 @@ from playground.domain.status import IllegalMove, Status
 from playground.gateway.errors import AccountRefused, NotFound, NotSent, Refused
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation, Video
-from playground.services import collect, doubts, engine, outcomes, parking, pauses, replies, runs, saving, submit, sweep
+from playground.services import (
+    accepted,
+    collect,
+    doubts,
+    engine,
+    outcomes,
+    parking,
+    pauses,
+    replies,
+    runs,
+    saving,
+    submit,
+    sweep,
+)
 from playground.services.engine import Move
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 
@@ -311,7 +324,7 @@ def test_id_that_comes_after_an_order_was_parked_is_kept(queued: Generation, sta
     assert claim is not None
     parking.park(queued, code="sender_lost", message="", now=timezone.now())
 
-    submit._accepted(queued, claim, Job(id="paid-1", state=state))
+    accepted.keep(queued, Job(id="paid-1", state=state))
 
     queued.refresh_from_db()
     assert (queued.state, queued.upstream_id) == (Status.SUBMITTED, "paid-1")

@@ -6,14 +6,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
+from django.template.loader import get_template
 from django.utils import timezone
 
 from playground import queue
-from playground.domain.status import Status
+from playground.domain.status import ENDED, Status
 from playground.gateway.types import Job, JobState, Limits, Timing
-from playground.models import Gateway, Generation, Membership, Notice, Role
-from playground.services import gateways, lookups, parking, replies, submit, sweep
+from playground.models import Budget, Gateway, Generation, Membership, Notice, Role
+from playground.services import (
+    accepted,
+    backlog,
+    gateways,
+    ledger,
+    lookups,
+    parking,
+    replies,
+    runs,
+    submit,
+    sweep,
+)
+from playground.views.cards import card_of
 from tests import factories
 from tests.bench import money, run_queue
 from tests.services.upstream import model_of_gateway, queued, upstream
@@ -357,13 +371,109 @@ def test_order_that_kills_its_sender_every_time_is_parked(settings: Any, member:
         Gateway.objects.filter(id=model.gateway_id).update(has_request_log=False)
         generation = queued(by=member, model=model)
         assert submit.claim_queued(generation, now=timezone.now())
-        for _ in range(replies.MAX_TRIES):
-            row = later(generation)
-            submit.take_over(row, now=timezone.now())
+        deaths = 0
+        while claim_id := submit.take_over(later(generation), now=timezone.now()):
+            deaths += 1
+            submit._begin(fresh(generation), claim_id, now=timezone.now())
 
     assert fresh(generation).state is Status.UNKNOWN
-    assert kinds(generation).count("sender_lost") == replies.MAX_TRIES
+    assert kinds(generation).count("sender_lost") == deaths + 1 == replies.MAX_DEATHS == 3
     assert gateway.posts == []
+
+
+def test_sender_that_died_before_its_try_began_counts_for_nothing(settings: Any, member: Membership) -> None:
+    with upstream(settings, refuses=(429, {"error": {"code": "RATE_LIMITED"}})) as gateway:
+        generation = queued(by=member, model=model_of_gateway())
+        submit.submit_queued(generation.id)
+        for _ in range(2 * replies.MAX_DEATHS):
+            assert submit.claim_queued(later(generation), now=timezone.now(), begins=False)
+            submit.take_over(later(generation), now=timezone.now())
+        waits = fresh(generation)
+        gateway.refuses = None
+        cache.clear()
+        step()
+
+    assert (waits.state, waits.attempts, waits.unclear_at, waits.error_code) == (Status.QUEUED, 1, None, "throttled")
+    assert "sender_lost" not in kinds(generation)
+    assert (fresh(generation).state, fresh(generation).attempts) == (Status.SUBMITTED, 2)
+    assert len(gateway.posts) == 2
+
+
+def test_task_that_never_runs_takes_no_try_from_an_order_that_is_unclear(settings: Any, member: Membership) -> None:
+    with upstream(settings, spoils=lambda _order, number: LOST if number == 1 else None) as gateway:
+        generation = queued(by=member, model=model_of_gateway())
+        submit.submit_queued(generation.id)
+        for _ in range(2 * replies.MAX_TRIES):
+            assert submit.take_over(later(generation), now=timezone.now())
+        step()
+
+    assert (fresh(generation).state, fresh(generation).attempts) == (Status.SUBMITTED, 2)
+    assert [kind for kind in kinds(generation) if kind != "ordered"] == [
+        "sending",
+        "answer_unclear",
+        "sent_again",
+        "submitted",
+    ]
+    assert (len(gateway.posts), len(gateway.charged)) == (2, 1)
+
+
+def test_claim_that_was_lost_before_the_try_began_sends_nothing(settings: Any, member: Membership) -> None:
+    with upstream(settings) as gateway:
+        generation = queued(by=member, model=model_of_gateway())
+        claim_id = submit.claim_queued(generation, now=timezone.now(), begins=False)
+        assert claim_id is not None
+        frozen = fresh(generation)
+        submit.take_over(later(generation), now=timezone.now())
+        submit._send(frozen, claim_id, is_begun=False)
+
+    assert gateway.posts == []
+    assert fresh(generation).state is Status.QUEUED
+
+
+def test_busy_gateway_is_waited_for_an_hour_with_growing_pauses(settings: Any, member: Membership) -> None:
+    with upstream(settings, refuses=(429, {"error": {"code": "RATE_LIMITED"}})) as gateway:
+        model = model_of_gateway()
+        generation, behind = queued(by=member, model=model), queued(by=member, model=model)
+        pauses = []
+        for _ in range(9):
+            cache.clear()
+            submit.submit_queued(generation.id) if not pauses else step_of(generation)
+            row = fresh(generation)
+            assert row.next_check_at is not None
+            pauses.append(round((row.next_check_at - timezone.now()).total_seconds()))
+        waits = fresh(generation)
+        gone = later(generation, minutes=59)
+        Generation.objects.filter(id=gone.id).update(created_at=gone.created_at - timedelta(minutes=59))
+        step_of(generation)
+
+    assert (waits.state, waits.unclear_at, waits.error_code) == (Status.QUEUED, None, "throttled")
+    assert waits.deadline_at == waits.created_at + replies.BUSY_FOR
+    assert fresh(behind).deadline_at == fresh(behind).created_at + replies.BUSY_FOR
+    assert pauses == [*replies.WAIT_S, *[replies.WAIT_S[-1]] * 3]
+    row = fresh(generation)
+    assert (row.state, row.error_kind, list(money(row))) == (Status.REJECTED, "busy", ["hold", "release"])
+    assert len(gateway.posts) == 10
+
+
+def step_of(generation: Generation) -> None:
+    """Its turn, whatever the gateway said of others."""
+    row = later(generation)
+    claim_id = submit.claim_queued(row, now=timezone.now(), begins=False)
+    assert claim_id is not None
+    cache.clear()
+    submit.submit_claimed(row.id, claim_id)
+
+
+def test_pause_that_a_busy_gateway_asks_for_is_kept(settings: Any, member: Membership) -> None:
+    asks = b"HTTP/1.1 429 Busy\r\nRetry-After: 90\r\nContent-Length: 2\r\n\r\n{}"
+    with upstream(settings, spoils=lambda _order, _number: asks):
+        generation = queued(by=member, model=model_of_gateway())
+        submit.submit_queued(generation.id)
+
+    due = fresh(generation).next_check_at
+    assert due is not None
+    assert timedelta(seconds=85) < due - timezone.now() <= timedelta(seconds=90)
+    assert backlog.allowed(generation.gateway_id, now=timezone.now() + timedelta(seconds=85)) == 0
 
 
 def thawed(generation: Generation) -> Any:
@@ -386,7 +496,7 @@ def test_thawed_sender_with_an_error_changes_nothing(settings: Any, member: Memb
     assert kinds(generation) == events
 
 
-@pytest.mark.parametrize("state", [Status.UNKNOWN, Status.QUEUED, Status.REJECTED])
+@pytest.mark.parametrize("state", [Status.UNKNOWN, Status.QUEUED, Status.REJECTED, Status.CANCELLED])
 def test_answer_that_comes_after_a_person_decided_is_kept_and_stops_a_second_sending(
     settings: Any, member: Membership, state: Status
 ) -> None:
@@ -395,25 +505,71 @@ def test_answer_that_comes_after_a_person_decided_is_kept_and_stops_a_second_sen
         claim_id = submit.claim_queued(generation, now=timezone.now())
         assert claim_id is not None
         due = None if state is not Status.QUEUED else timezone.now()
-        Generation.objects.filter(id=generation.id).update(status=state, claim_id=None, next_check_at=due)
-        submit._accepted(generation, claim_id, Job(id="paid-1", state=JobState.QUEUED))
+        past = timezone.now() - timedelta(minutes=1)
+        ended = {"ended_at": past} if state in ENDED else {}
+        rows = Generation.objects.filter(id=generation.id)
+        rows.update(status=state, claim_id=None, next_check_at=due, deadline_at=past, **ended)
+        accepted.keep(generation, Job(id="paid-1", state=JobState.QUEUED))
         step()
 
     row = fresh(generation)
-    assert (row.state, row.upstream_id) == (Status.SUBMITTED, "paid-1")
+    assert (row.state, row.upstream_id, row.ended_at) == (Status.SUBMITTED, "paid-1", None)
+    assert row.deadline_at is not None
+    assert row.deadline_at > timezone.now() + timedelta(minutes=29)
+    assert row.is_late is (state is Status.CANCELLED)
     assert gateway.posts == []
 
 
-def test_second_id_for_an_order_is_noted_for_an_admin(settings: Any, member: Membership) -> None:
+def test_video_that_was_paid_although_cancelled_is_watched_marked_as_late_and_settled(
+    settings: Any, member: Membership
+) -> None:
+    done = {"id": "paid-1", "status": "completed", "cost": 0.3, "output": {"url": "https://x.example/v.mp4"}}
+    with upstream(settings, poll=lambda _id: (200, done)):
+        generation = queued(by=member, model=model_of_gateway())
+        frozen = fresh(generation)
+        assert runs.cancel(by=member, generation=generation)
+        accepted.keep(frozen, Job(id="paid-1", state=JobState.QUEUED))
+        waiting = card_of(Generation.objects.for_cards().get(), by=member)
+        due = fresh(generation).next_check_at
+        assert due is not None
+        sweep.sweep_once(now=due)
+
+    row = fresh(generation)
+    assert (row.state, row.is_late) == (Status.COMPLETED, True)
+    assert waiting.sentence == "It had been sent before it was stopped. What comes is kept."
+    ledger.settle(generation=row, cost_micros=300_000, at=timezone.now())
+    budgets = Budget.objects.filter(team=member.team)
+    assert money(row) == {"hold": 400_000, "release": 400_000, "settle": 300_000}
+    assert {(budget.held_micros, budget.spent_micros) for budget in budgets} == {(0, 300_000)}
+
+
+def test_id_that_comes_for_an_order_stopped_under_its_own_id_changes_nothing(settings: Any, member: Membership) -> None:
+    with upstream(settings):
+        generation = queued(by=member, model=model_of_gateway())
+    rows = Generation.objects.filter(id=generation.id)
+    rows.update(status=Status.CANCELLED, upstream_id="paid-1", ended_at=timezone.now())
+    for id in ("paid-1", "paid-2"):
+        accepted.keep(fresh(generation), Job(id=id, state=JobState.QUEUED))
+
+    assert (fresh(generation).state, fresh(generation).upstream_id) == (Status.CANCELLED, "paid-1")
+    assert Notice.objects.get().data["other"] == "paid-2"
+
+
+def test_second_id_for_an_order_is_noted_and_told_the_admins_once(settings: Any, member: Membership) -> None:
     with upstream(settings):
         generation = queued(by=member, model=model_of_gateway())
         claim_id = submit.claim_queued(generation, now=timezone.now())
         assert claim_id is not None
-        for id in ("paid-1", "paid-1", "paid-2"):
-            submit._accepted(generation, claim_id, Job(id=id, state=JobState.QUEUED))
+        for id in ("paid-1", "paid-1", "paid-2", "paid-2"):
+            accepted.keep(generation, Job(id=id, state=JobState.QUEUED))
 
     assert fresh(generation).upstream_id == "paid-1"
-    assert [event.data["upstream_id"] for event in generation.events.filter(kind="other_id_told")] == ["paid-2"]
+    assert {event.data["upstream_id"] for event in generation.events.filter(kind="other_id_told")} == {"paid-2"}
+    notice = Notice.objects.get(kind="other_id_told")
+    assert (notice.team_id, notice.user) == (member.team_id, None)
+    words = get_template("notices/kinds/other_id_told.html").render({"notice": notice})
+    assert "as paid-1, then answered once more as paid-2" in words
+    assert str(generation.run_id) in words
 
 
 def test_stop_that_fails_after_the_end_changes_nothing(settings: Any, member: Membership) -> None:

@@ -215,7 +215,7 @@ def _end(bench: Bench, messages: list[tuple[Status, list[str]]]) -> dict[str, An
         if status is Status.SUBMITTING:
             claim = submit.claim_queued(generation, now=timezone.now())
             told(run.generations.get(), *message_ids)
-            submit.submit_claimed(generation.id, claim)
+            submit._send(submit._read(generation.id), claim)  # type: ignore[arg-type]
         else:
             told(bench.drive(run, until={status, Status.DONE}), *message_ids)
     generation = bench.drive(run)

@@ -12,8 +12,8 @@ from playground import queue
 from playground.domain.status import Status
 from playground.gateway.errors import AccountRefused, NotFound, NotSent, Unclear
 from playground.gateway.types import Job, JobState, Limits
-from playground.models import AuditEntry, Gateway, Generation, LedgerEntry, Membership, Notice, Role, Run
-from playground.services import asking, engine, estimates, gateways, outcomes, pace, pauses, runs, submit
+from playground.models import AuditEntry, Event, Gateway, Generation, LedgerEntry, Membership, Notice, Role, Run
+from playground.services import asking, doubts, engine, estimates, gateways, outcomes, pace, pauses, runs, submit
 from playground.services.price_checks import QuoteState
 from tests import factories
 from tests.bench import money, run_queue
@@ -230,6 +230,33 @@ def test_one_order_among_others_that_is_unknown_is_lost_after_ten_minutes_of_it(
     assert the_gateway().paused_at is None
 
 
+def test_few_forgotten_orders_stop_nobody_and_are_lost_one_by_one(settings: Any, member: Membership) -> None:
+    """Nothing else is asked in that minute, so all of the answers are 404, of a gateway that takes our key."""
+    with upstream(settings, poll=lambda _id: (404, {})):
+        rows = jobs(member, 2)
+        for _ in range(5):
+            Generation.objects.update(next_check_at=timezone.now())
+            sweep()
+        early = states()
+        Event.objects.filter(kind="not_found").update(at=timezone.now() - doubts.LOST_AFTER)
+        Generation.objects.update(next_check_at=timezone.now())
+        sweep()
+
+    assert (early, states()) == ({Status.RUNNING}, {Status.LOST})
+    assert [list(money(row)) for row in rows] == [["hold", "release"]] * 2
+    assert the_gateway().paused_at is None
+    assert not Notice.objects.exists()
+
+
+def test_few_unknown_orders_are_not_lost_while_the_key_is_refused(settings: Any, member: Membership) -> None:
+    with upstream(settings, poll=lambda _id: (404, {}), balance=(401, {})):
+        jobs(member, 2, not_found_count=9)
+        sweep()
+
+    assert states() == {Status.RUNNING}
+    assert the_gateway().paused_reason == "key"
+
+
 @pytest.mark.parametrize(
     ("answer", "is_forgotten"),
     [
@@ -282,7 +309,7 @@ def test_gateway_is_asked_once_and_shortly_whether_it_takes_our_key_however_many
 def test_orders_asked_after_one_by_one_are_doubted_by_what_the_minute_said(settings: Any, member: Membership) -> None:
     """One unknown in a round of its own says little; beside it stand the others of the last minute."""
     with upstream(settings, poll=lambda _id: (404, {})):
-        rows = jobs(member, 4)
+        rows = jobs(member, doubts.FEWEST)
         later = timezone.now() + timedelta(hours=1)
         for row in rows:
             Generation.objects.update(next_check_at=later)
@@ -309,14 +336,14 @@ def test_new_orders_may_be_unknown_for_two_minutes(settings: Any, member: Member
 
 def test_doubted_order_is_not_held_for_ever_past_its_deadline(settings: Any, member: Membership) -> None:
     with upstream(settings, poll=lambda _id: (404, {})):
-        rows = jobs(member, 4)
+        rows = jobs(member, doubts.FEWEST)
         now = timezone.now()
         Generation.objects.update(deadline_at=now - timedelta(minutes=1))
         Generation.objects.filter(id=rows[0].id).update(deadline_at=now - timedelta(minutes=6))
         sweep()
 
     assert Generation.objects.get(id=rows[0].id).state is Status.EXPIRED
-    assert Generation.objects.filter(status=Status.RUNNING).count() == 3
+    assert Generation.objects.filter(status=Status.RUNNING).count() == doubts.FEWEST - 1
     assert set(money(rows[0])) == {"hold"}
 
 

@@ -19,7 +19,7 @@ TIMES: dict[str, Any] = {
     "services.lookups.AGAIN_AFTER": timedelta(seconds=0.5),
     "services.outcomes.LEAST_BACKOFF_S": 0.3,
     "services.outcomes.MOST_BACKOFF_S": 2.0,
-    "services.submit.POLL_AFTER": timedelta(milliseconds=50),
+    "services.accepted.POLL_AFTER": timedelta(milliseconds=50),
     "services.submit.AGAIN_S": 0.1,
     "services.sweep.LEASE_S": 1.0,
     "services.sweep.HANDED_OVER": timedelta(seconds=1.5),
