@@ -59,6 +59,16 @@ def no_thread_for_prices_ahead() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def short_pauses() -> Iterator[None]:
+    """A call that fails is tried again at once: nobody waits for a gateway that a test has broken on purpose."""
+    from playground.gateway import calls
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calls, "BACKOFF_S", tuple(pause / 20 for pause in calls.BACKOFF_S))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_prices_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages leave their lists: `ahead.work_off()` works them off."""

@@ -97,7 +97,7 @@ class Lane:
 LANES = {
     lane.name: lane
     for lane in (
-        Lane("sqlite", ["-m", APART, "-n", "2"]),
+        Lane("sqlite", ["-m", APART, "-n", "3"]),
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),

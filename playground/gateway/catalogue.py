@@ -106,6 +106,8 @@ def tells_capabilities(entry: Mapping[str, Any]) -> bool:
 def properties(data: object, depth: int = 3) -> Mapping[str, Any]:
     """The parameters of a schema, wherever it keeps them: a mapping (or list) that has a size or a length in it."""
     found = named(data)
+    if not found:
+        return {}
     if any(key in found for key in ("size", "sizes", "seconds", "duration", "durations", "lengths")):
         return found
     if depth:
