@@ -38,7 +38,7 @@ PLACES = {
     "browser": ("tests/browser", "tests/views/*_in_chromium.py"),
 }
 """Where the tests of a marker lie: its lane reads no others; tests/conftest.py fails for one that lies elsewhere."""
-MOSTLY_WAITING = ["-n", "4", "--dist", "loadscope"]
+MOSTLY_WAITING = ["-n", "5", "--dist", "loadscope"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
 Environment = dict[str, str]
 
@@ -98,11 +98,11 @@ LANES = {
     lane.name: lane
     for lane in (
         Lane("sqlite", ["-m", APART, "-n", "3"]),
-        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "2"], with_postgres),
+        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "3"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
-        Lane("faults", ["-m", "faults", "-n", "2", "--dist", "loadscope"], with_postgres, places=PLACES["faults"]),
-        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "3"], with_chromium, places=PLACES["browser"]),
+        Lane("faults", ["-m", "faults", "-n", "3", "--dist", "loadscope"], with_postgres, places=PLACES["faults"]),
+        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_chromium, places=PLACES["browser"]),
     )
 }
 

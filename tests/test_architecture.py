@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,18 @@ def layer_of(name: str) -> str:
     return first if first in ALLOWED else "base"
 
 
+@cache
 def parse(module: str) -> ast.Module:
     return ast.parse((PACKAGE / module).read_text(encoding="utf-8"), module)
 
 
-def imports(module: str) -> Iterator[tuple[int, str]]:
+@cache
+def imports(module: str) -> list[tuple[int, str]]:
     """(line, absolute dotted name) of every import, inside functions too; `from a import b` gives a.b."""
+    return list(_imports(module))
+
+
+def _imports(module: str) -> Iterator[tuple[int, str]]:
     package = ["playground", *module.removesuffix(".py").split("/")[:-1]]
     for node in ast.walk(parse(module)):
         if isinstance(node, ast.Import):

@@ -14,6 +14,8 @@ from django.urls import clear_url_caches, reverse
 
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 
 @pytest.fixture
 def with_mail(settings):

@@ -12,6 +12,8 @@ from playground.domain.status import Status
 from playground.views.cards import card_of
 from playground.views.samples import _generation, _rows, _video
 
+pytestmark = pytest.mark.pure
+
 S = Status
 NOW = timezone.now()
 SENT = {"sent_at": NOW - timedelta(seconds=250), "submitted_at": NOW - timedelta(seconds=250)}

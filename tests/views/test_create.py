@@ -20,7 +20,7 @@ from playground.views.create_page import EXAMPLES
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_reference, make_run, make_video
 from tests.views.conftest import MemberClient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/create/?model=kling-v3"}
 
 

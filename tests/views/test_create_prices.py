@@ -16,7 +16,7 @@ from tests.factories import make_gateway, make_generation, make_member, make_mod
 from tests.views.conftest import MemberClient
 from tests.views.test_create import HTMX, values
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 TAKES = Capabilities(
     sizes=("1920x1080", "1280x720"), lengths=Lengths((4, 8)), audio_switch=True, seed=True, image_to_video=True
 )

@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from playground.logs import Refusals
 
+pytestmark = pytest.mark.pure
+
 LARGE = "x" * 2_000_000
 
 

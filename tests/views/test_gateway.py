@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,6 +11,8 @@ from playground.models import AuditEntry, Lifecycle
 from playground.services import catalogue, gateways, pauses
 from tests import factories
 from tests.support.processes import free_port
+
+pytestmark = pytest.mark.pure
 
 KEY = "lmnfl_a_key_that_must_not_be_seen"
 

@@ -5,6 +5,8 @@ from django.urls import reverse
 
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 
 @pytest.fixture
 def video(member):

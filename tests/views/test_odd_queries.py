@@ -11,7 +11,7 @@ import pytest
 from playground.domain.status import Status
 from tests import factories
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pure]
 
 NAMES = {
     "/gallery/": ("before", "owner", "model", "shape", "select", "team"),

@@ -9,6 +9,8 @@ from playground.models import Reference
 from playground.upload_handlers import MAX_PART_HEAD_BYTES
 from tests.browser.conftest import jpeg
 
+pytestmark = pytest.mark.pure
+
 BOUNDARY = "part"
 KIND = f"multipart/form-data; boundary={BOUNDARY}"
 

@@ -11,7 +11,7 @@ from playground.models import Reference
 from tests.factories import make_gateway, make_member, make_model
 from tests.views.conftest import MemberClient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from playground.services import estimates, gateways
 from playground.views.cards import cards_of
 from tests.factories import make_gateway, make_generation, make_model, make_reference, make_run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 SHORT = Capabilities(sizes=("1280x720", "720x1280"), lengths=Lengths(choices=(6,)))
 
 

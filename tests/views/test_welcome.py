@@ -10,6 +10,8 @@ from playground.models import Membership, Role, SignInLink, User
 from playground.services import people
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 BASE = "http://localhost:8000"
 FIELDS = {"name": "A Person", "team_name": "Film Lab", "email": "a@example.com", "password": "a long enough password"}
 
