@@ -121,7 +121,7 @@ def of_balance(look: BalanceLook) -> tuple[str, str]:
 
 
 def _moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+    return date_format(timezone.localtime(at), "j F Y H:i")
 
 
 def outcome(found: Reconciliation, gateway: Gateway, *, count: int) -> tuple[str, str]:

@@ -132,3 +132,15 @@ def test_trashed_video_says_so_and_can_be_restored(member, browser_of):
     assert "This video is in the trash." in page_of(client, video)
     client.post(reverse("videos.restore"), {"video": str(video.id)})
     assert "This video is in the trash." not in page_of(client, video)
+
+
+def test_video_whose_file_is_gone_says_so_and_offers_no_player_and_no_download(member, browser_of):
+    video = factories.make_video(by=member)
+    address = f"/videos/{video.id}/"
+    for is_gone in (False, True):
+        Video.objects.filter(id=video.id).update(missing_at=timezone.now() if is_gone else None)
+        page = browser_of(member).get(address).content.decode()
+        assert ("The file of this video is gone" in page) is is_gone
+        for offered in ("<video", "data-use-frame", f"/media/videos/{video.id}/download/"):
+            assert (offered in page) is not is_gone, offered
+        assert video.prompt in page
