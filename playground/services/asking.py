@@ -33,6 +33,11 @@ POLL_CONCURRENCY = 64
 POLL_TOTAL_S = 8.0
 TAKEN_FOR = timedelta(seconds=12)
 """A row that is asked for comes up again after this, should the sweep be lost; longer than a question may take."""
+KINDS = {
+    "to_send": (Status.QUEUED, Status.SUBMITTING),
+    "to_ask": ASKED,
+    "to_save": (Status.COMPLETED, Status.STORING),
+}
 FIELDS = tuple(name for name in outcomes.FIELDS if "__" not in name)
 """Of a generation alone: its gateway is read once for all."""
 
@@ -53,6 +58,16 @@ def overview() -> Overview:
     rows = Generation.objects.filter(next_check_at__isnull=False).order_by().values_list("status", "gateway_id")
     counted = rows.annotate(Count("id"), Min("next_check_at"))
     return {(Status(status), gateway_id): Due(count, first) for status, gateway_id, count, first in counted}
+
+
+def overdue_s(*, now: datetime) -> dict[str, float]:
+    """By what the sweep has to do (KINDS), for how many seconds the longest due row has waited for it; 0 for none."""
+    found = dict.fromkeys(KINDS, 0.0)
+    for (status, _), rows in overview().items():
+        for kind, statuses in KINDS.items():
+            if status in statuses:
+                found[kind] = max(found[kind], round((now - rows.first_at).total_seconds(), 1))
+    return found
 
 
 class Asker:

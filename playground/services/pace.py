@@ -8,19 +8,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import exp
 from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
 
-SLOWEST_S = 60.0
+SLOWEST_S = 45.0
 """Between two questions about a row that nobody watches, when the rate cap does not allow more."""
 SURGE = 1.5
 """How much faster than usual rows are asked for when many have come due at once, as after an outage."""
 CALM_PER_S = 10.0
 """So many questions a second are no surge, however few rows there are."""
+CROWD_S = 60.0
+"""In which the memory of how many were in flight fades to a third."""
 BURST_S = 0.25
 """What could have been asked in so long may be asked at once."""
+LATE_S = 0.5
+"""A turn of the sweep that took so long costs no questions, where the last one left rows waiting."""
 LOWERED_FOR = timedelta(seconds=30)
 """After a 429 the pace is halved, and doubles again each time so long passed without another."""
 LOWEST = 1 / 64
@@ -36,6 +41,8 @@ class Pace:
 
     cap: float = 100.0
     in_flight: int = 0
+    crowd: float = 0.0
+    """How many were in flight of late: when most of them end at once, the last ones are no surge."""
     usual_s: float = _USUAL_S
     """Between two questions about one row, as the rows of late wanted it."""
     share: float = 1.0
@@ -56,7 +63,8 @@ class Pace:
     @property
     def per_s(self) -> float:
         """Questions a second at the most."""
-        return min(self.cap * self.share, max(CALM_PER_S, SURGE * self.wanted_per_s))
+        usual_per_s = max(self.crowd, self.in_flight) / self.usual_s
+        return min(self.cap * self.share, max(CALM_PER_S, SURGE * usual_per_s))
 
     def stretched(self, seconds: float) -> float:
         """An interval, made longer while all rows together want more than the cap allows."""
@@ -73,8 +81,11 @@ class Pace:
             self.lowered_at = now if self.share < 1.0 else None
         moment = self.clock()
         since = 1.0 if self.filled_at is None else moment - self.filled_at
+        self.crowd = max(float(self.in_flight), self.crowd * exp(-since / CROWD_S))
+        is_short = self.filled_at is not None and self.tokens < 1.0
+        made_up = self.tokens + self.per_s * min(since, LATE_S) if is_short else 0.0
         self.filled_at = moment
-        self.tokens = min(self._burst, self.tokens + self.per_s * since)
+        self.tokens = max(made_up, min(self._burst, self.tokens + self.per_s * since))
         return int(self.tokens)
 
     @property
@@ -95,11 +106,11 @@ class Pace:
     def to_json(self) -> dict[str, Any]:
         times = {"lowered_at": self.lowered_at, "held_until": self.held_until}
         plain = {name: value.isoformat() for name, value in times.items() if value}
-        return {"usual_s": self.usual_s, "share": self.share} | plain
+        return {"usual_s": self.usual_s, "share": self.share, "crowd": self.crowd} | plain
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Go on where the sweep before left off, with no burst of its own."""
-        self.usual_s, self.share = kept["usual_s"], kept["share"]
+        self.usual_s, self.share, self.crowd = kept["usual_s"], kept["share"], kept.get("crowd", 0.0)
         self.lowered_at, self.held_until = (
             datetime.fromisoformat(kept[name]) if name in kept else None for name in ("lowered_at", "held_until")
         )

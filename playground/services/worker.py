@@ -23,12 +23,15 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from playground import queue
-from playground.services import catalogue, clocks, leases, pauses, sweep, warmup
+from playground.services import asking, catalogue, clocks, leases, pauses, sweep, warmup
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = "worker"
 BEAT_EVERY_S = 5.0
+BEHIND_S = 60.0
+"""An order that should have been asked for so long ago: there are more than the sweep, or a rate cap, can do."""
+TELL_EVERY_S = 60.0
 TICK_S = 1.0
 STALE = timedelta(seconds=1)
 FROZEN_AFTER = timedelta(seconds=6)
@@ -125,8 +128,12 @@ class Watcher:
         clocks.set_right(now=timezone.now())
 
     def _beat(self) -> None:
+        now = timezone.now()
+        overdue_s = asking.overdue_s(now=now)
         detail = {"version": settings.VERSION, "restarts": self.restarts, "waiting": queue.waiting()}
-        leases.beat(HEARTBEAT, now=timezone.now(), detail=detail)
+        leases.beat(HEARTBEAT, now=now, detail=detail | {"overdue_s": overdue_s})
+        if overdue_s["to_ask"] > BEHIND_S:
+            self._every("tell", TELL_EVERY_S, lambda: log.warning("sweep_behind", **overdue_s))
 
     def _sync(self) -> None:
         if catalogue.is_due(now=timezone.now()):

@@ -25,7 +25,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database, migrations and a worker's heartbeat are fine, else 503; the body says which is not."""
+    """200 when database, migrations and a worker's heartbeat are fine, else 503; the body says which is not.
+
+    It also says how long orders have waited to be sent, asked for and saved, as the worker last saw it.
+    """
     checks: dict[str, object] = {"version": settings.VERSION}
     try:
         checks["database"] = "ok"
@@ -44,4 +47,5 @@ def _worker() -> dict[str, object]:
     if beat is None:
         return {"worker": "never seen"}
     age = timezone.now() - beat.at
-    return {"worker": "ok" if age < STALE else "silent", "worker_age_seconds": round(age.total_seconds(), 1)}
+    said = {"worker": "ok" if age < STALE else "silent", "worker_age_seconds": round(age.total_seconds(), 1)}
+    return said | {"overdue_seconds": beat.detail.get("overdue_s", {})}

@@ -41,6 +41,23 @@ def test_cap_holds_over_any_time() -> None:
     assert asked_in(paced, clock, 60.0) == pytest.approx(6000, abs=30)
 
 
+def test_slow_turns_of_a_busy_machine_cost_no_questions_while_rows_wait() -> None:
+    paced, clock = busy(cap=100)
+    count = 0
+    for _ in range(50):
+        count += (allowed := paced.allowance(now=NOW))
+        paced.take(allowed)
+        clock.at += 0.45
+    assert count == pytest.approx(50 * 45, abs=30)
+
+
+def test_what_was_not_asked_in_a_quiet_time_is_not_made_up_for() -> None:
+    paced, clock = busy(cap=100)
+    paced.take(paced.allowance(now=NOW) - 5)
+    clock.at += 60.0
+    assert paced.allowance(now=NOW) == 100 * pace.BURST_S
+
+
 def test_cap_of_one_a_second_is_one_a_second() -> None:
     paced, clock = busy(cap=1)
     assert asked_in(paced, clock, 10.0) in (10, 11)
@@ -58,6 +75,28 @@ def test_few_rows_are_never_held_up() -> None:
     clock = Clock()
     paced = Pace(in_flight=8, usual_s=20.0, clock=clock)
     assert paced.allowance(now=NOW) >= 8
+
+
+def test_last_of_many_that_end_at_once_are_asked_for_as_fast_as_the_many() -> None:
+    """5,000 that want a question each twenty seconds: the cap binds, and it binds still when nearly all have ended."""
+    clock = Clock()
+    paced = Pace(cap=100, in_flight=5000, usual_s=20.0, clock=clock)
+    while paced.in_flight > 100:
+        allowed = min(paced.in_flight, paced.allowance(now=NOW + timedelta(seconds=clock.at)))
+        paced.take(allowed)
+        paced.in_flight -= allowed
+        clock.at += 0.2
+    assert clock.at < 52
+    assert asked_in(paced, clock, 1.0, due=100) >= 95
+
+
+def test_so_many_in_flight_are_forgotten_after_a_while() -> None:
+    paced, clock = busy(cap=1000, usual_s=20.0)
+    paced.allowance(now=NOW)
+    paced.in_flight = 100
+    assert asked_in(paced, clock, 1.0) > 200
+    clock.at += 5 * pace.CROWD_S
+    assert asked_in(paced, clock, 1.0) <= 2 * pace.CALM_PER_S
 
 
 def test_429_halves_the_pace_of_the_whole_gateway_after_holding_it() -> None:
@@ -108,5 +147,6 @@ def test_next_slice_in_another_process_goes_on_at_the_pace_of_the_last_one() -> 
     resumed = pace.met(gateway_id, cap=100, in_flight=5000)
 
     assert resumed.share == 0.5
+    assert resumed.crowd == pytest.approx(5000)
     assert resumed.allowance(now=NOW + timedelta(seconds=10)) == 0
     assert resumed.allowance(now=NOW + timedelta(seconds=21)) <= 1

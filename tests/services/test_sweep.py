@@ -1,21 +1,27 @@
 """The sweep over real rows and a gateway on a real socket: who asks for what, and how often."""
 
+import multiprocessing
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from itertools import pairwise
+from multiprocessing.synchronize import Event as Signal
+from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.models import Generation, Run
-from playground.services import asking, gateways, history, pace, sweep
+from playground.services import asking, gateways, history, pace, sweep, timing
 from playground.services.asking import Asker
 from tests.factories import make_member, make_model, make_run
 from tests.gateway.fake import Fake, Heard, fake, reply
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,6 +93,51 @@ def test_two_that_sweep_at_the_same_time_ask_for_no_row_twice(
     counts = asked_for(gateway_says)
     assert (len(counts), set(counts.values())) == (300, {1})
     assert not Generation.objects.filter(next_check_at__lte=now).exists()
+
+
+def sweep_until(over: Signal, said: Path) -> None:
+    """In a process of its own; leaves how many questions it sent."""
+    count = 0
+    with closing(Asker()) as asker:
+        while not over.is_set():
+            count += sweep.hand_out(asker, now=timezone.now())
+            asker.record(wait_s=0.02)
+    said.write_text(str(count))
+    connections.close_all()
+
+
+def test_two_processes_that_sweep_ask_for_no_row_twice_within_its_interval(
+    run: Run, gateway_says: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both at once, as if the lease did not hold. Rows that somebody watches are due again after a second."""
+    monkeypatch.setattr(pace, "SURGE", 1000.0)
+    monkeypatch.setattr(asking, "BATCH", 10)
+    make_due(run, 60, viewed_at=timezone.now())
+    asked: dict[str, list[float]] = defaultdict(list)
+    plain = gateway_says.behave
+
+    def note(heard: Heard, sock: object) -> None:
+        asked[heard.target.rpartition("/")[2]].append(time.monotonic())
+        plain(heard, sock)  # type: ignore[arg-type]
+
+    gateway_says.behave = note
+    connections.close_all()  # a connection is not for two processes
+    forked = multiprocessing.get_context("fork")
+    over, said = forked.Event(), [tmp_path / "first", tmp_path / "second"]
+    workers = [forked.Process(target=sweep_until, args=(over, each), daemon=True) for each in said]
+    for worker in workers:
+        worker.start()
+    try:
+        wait_until(lambda: len(asked) == 60 and min(map(len, list(asked.values()))) >= 2, what="two of each row")
+    finally:
+        over.set()
+    for worker in workers:
+        worker.join(20)
+
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert all(int(each.read_text()) > 0 for each in said), "one of them did nothing"
+    gaps = [later - sooner for times in asked.values() for sooner, later in pairwise(times)]
+    assert min(gaps) >= timing.WATCHED_S
 
 
 def test_row_under_way_comes_up_again_only_when_its_sweep_was_lost(run: Run, gateway_says: Fake) -> None:
