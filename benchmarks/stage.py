@@ -1,9 +1,10 @@
-"""What the benchmarks share: an installation in a folder of its own, its web server, a signed-in visitor, medians.
+"""What the benchmarks share: an installation in a folder of its own, its processes, a gateway, a visitor, medians.
 
 Nothing here touches the data of a real installation, and everything listens on 127.0.0.1.
 """
 
 import http.client
+import json
 import os
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playground.supervisor.environment import service_environment
 from playground.supervisor.procfile import read_procfile
+from playground.supervisor.tree import descendants
 from tests.environment import isolated
 from tests.media.server import REPOSITORY, answers, free_port, wait_until
 
@@ -22,7 +25,8 @@ from tests.media.server import REPOSITORY, answers, free_port, wait_until
 def entered(folder: Path, *, database: str = "", **variables: str) -> Iterator[None]:
     """This process as one of an installation below `folder`: settings, tables, cache table, static files.
 
-    With a `database` URL the rows go to a database made beside that one, which is dropped at the end.
+    With a `database` URL the rows go to a database made beside that one, which is dropped at the end. Programs that
+    are started meanwhile use it too.
     """
     os.environ |= isolated(folder) | {"LOG_LEVEL": "ERROR", "PORT": str(free_port())} | variables
     if database:
@@ -34,24 +38,60 @@ def entered(folder: Path, *, database: str = "", **variables: str) -> Iterator[N
     from django.db import connection
 
     if database:
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        os.environ["DATABASE_URL"] = urlsplit(database)._replace(path=f"/{name}").geturl()
     call_command("prepare")
     try:
         yield
     finally:
         if database:
-            connection.creation.destroy_test_db(os.environ["DATABASE_URL"].rpartition("/")[2], verbosity=0)
+            connection.creation.destroy_test_db(urlsplit(database).path[1:], verbosity=0)
         connection.close()
 
 
 @contextmanager
-def web(*, threads: int = 64) -> Iterator[tuple[int, int]]:
-    """The web server of the Procfile over the entered installation. Yields its port and the id of the serving process.
+def database(word: str) -> Iterator[str]:
+    """For `entered`: "sqlite" is none, "postgres" a server made for the block which waits for its disk, else a URL."""
+    if word in ("", "sqlite"):
+        yield ""
+    elif word == "postgres":
+        from tests.support import postgres
 
-    One process, so that the two sides of a comparison cannot land on differently busy ones.
+        with postgres.server(forgetful=False, durable=True) as (url, _):
+            yield url
+    else:
+        yield word
+
+
+@contextmanager
+def gateway(*options: str) -> Iterator[int]:
+    """`benchmarks.upstream` with these options; yields its port."""
+    command = [sys.executable, "-m", "benchmarks.upstream", *options]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        ended(process)
+
+
+def of_gateway(port: int, path: str) -> Any:
+    """What the upstream answers to one of its `/bench/` addresses."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path)
+    told = json.loads(connection.getresponse().read())
+    connection.close()
+    return told
+
+
+@contextmanager
+def web(*, threads: int = 64, workers: int = 1) -> Iterator[tuple[int, int]]:
+    """The web server of the Procfile over the entered installation. Yields its port and the id of a serving process.
+
+    One process unless told, so that the two sides of a comparison cannot land on differently busy ones.
     """
     port = int(os.environ["PORT"])
-    of_server = {"HOST": "127.0.0.1", "WEB_WORKERS": "1", "WEB_THREADS": str(threads)}
+    of_server = {"HOST": "127.0.0.1", "WEB_WORKERS": str(workers), "WEB_THREADS": str(threads)}
     environment = service_environment(os.environ, of_server)
     command = read_procfile(REPOSITORY / "Procfile")["web"]
     process = subprocess.Popen(["/bin/sh", "-c", f"exec {command}"], cwd=REPOSITORY, env=environment)
@@ -59,8 +99,8 @@ def web(*, threads: int = 64) -> Iterator[tuple[int, int]]:
         wait_until(lambda: process.poll() is not None or answers(port), "the web server did not start")
         if process.poll() is not None:
             raise RuntimeError(f"the web server ended with {process.returncode}")
-        (serving,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        yield port, int(serving)
+        serving = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield port, int(serving[0])
     finally:
         ended(process)
 
@@ -82,6 +122,40 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def tree(root: int) -> list[int]:
+    """A process and all below it."""
+    return [root, *descendants(root)]
+
+
+def memory_mb(root: int) -> float:
+    """Of a process and all below it, what they share counted once."""
+    total = 0
+    for pid in tree(root):
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue  # it has ended
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def cpu_s(root: int) -> float:
+    """Processor time of a process, all below it and those of them that have ended and were waited for."""
+    ticks = 0
+    for pid in tree(root):
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def load() -> str:
+    """For the printed line: how busy the machine was, by ourselves and by others."""
+    return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
 def visitor() -> tuple[Any, dict[str, str]]:

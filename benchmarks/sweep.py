@@ -8,9 +8,10 @@ With --moving every answer has a new percentage, which is written too. The rule 
 (`services.pace.SURGE`) is off here: it would hold the sweep back on purpose. The growth of this process's memory
 over the measured rounds is printed and bounded.
 
-    python -m benchmarks.sweep [--rows 3000] [--moving] [--database postgres://...]
+    python -m benchmarks.sweep [--rows 3000] [--moving] [--database sqlite|postgres|URL]
 
-A database given by its URL is not touched itself: a database test_<name> is made beside it and dropped afterwards.
+"postgres" is a server of its own for the run, which waits for its disk. A database given by its URL is not touched
+itself: a database test_<name> is made beside it and dropped afterwards.
 """
 
 import argparse
@@ -18,19 +19,15 @@ import asyncio
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp  # noqa: TID251  the reference
 
 from benchmarks import stage
-from tests.media.server import REPOSITORY
 
 BAR = 0.25
 GROWTH_BAR_MB = 20
@@ -41,19 +38,11 @@ OLDEST_S = 900
 """Orders are between nothing and this old, as in a real list: the young ones are asked more often."""
 
 
-@contextmanager
-def upstream(moving: bool) -> Iterator[int]:
-    command = [sys.executable, "-m", "benchmarks.upstream", *(["moving"] if moving else [])]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        stage.ended(process)
+def make_rows(count: int, *, cap: int | None = None) -> list[str]:
+    """`count` running orders at the sandbox's gateway, due now; returns the gateway's ids of them.
 
-
-def make_rows(count: int) -> list[str]:
-    """`count` running orders at the sandbox's gateway; returns the gateway's ids of them."""
+    `cap`: questions a second; None leaves what an installation has.
+    """
     from django.utils import timezone
 
     from playground.domain.status import Status
@@ -62,7 +51,7 @@ def make_rows(count: int) -> list[str]:
     from tests.factories import make_member, make_model, make_run
 
     gateway = gateways.ensure_default()
-    gateway.rate_cap = count
+    gateway.rate_cap = cap or gateway.rate_cap
     gateway.save()
     run = make_run(by=make_member(), model=make_model(gateway=gateway))
     now, ids = timezone.now(), [f"video_{number:08}" for number in range(count)]
@@ -137,7 +126,7 @@ def measure(port: int, count: int, bar: float) -> int:
     from playground.services.asking import POLL_CONCURRENCY
 
     pace.SURGE = 1e6
-    url, ids, pairs = f"http://127.0.0.1:{port}/openai/v1", make_rows(count), []
+    url, ids, pairs = f"http://127.0.0.1:{port}/openai/v1", make_rows(count, cap=count), []
     for turn in range(ROUNDS + 1):
         pair = asyncio.run(bare(url, ids, POLL_CONCURRENCY)), ours(count)
         if turn:  # the first warms both up
@@ -149,7 +138,8 @@ def measure(port: int, count: int, bar: float) -> int:
     ratio = statistics.median(b / a for a, b in pairs)
     print(
         f"{connection.vendor}: bare aiohttp {reference:.0f} jobs/s, whole sweep {own:.0f} jobs/s, {count} rows:"
-        f" ratio {ratio:.2f} (bar {bar}); memory grew by {grown:.1f} MB in {ROUNDS} rounds (bar {GROWTH_BAR_MB})"
+        f" ratio {ratio:.2f} (bar {bar}); memory grew by {grown:.1f} MB in {ROUNDS} rounds (bar {GROWTH_BAR_MB});"
+        f" {stage.load()}"
     )
     return 0 if ratio >= bar and grown <= GROWTH_BAR_MB else 1
 
@@ -163,12 +153,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=3000, help="at most 32000")
     parser.add_argument("--moving", action="store_true")
-    parser.add_argument("--database", metavar="URL", default="")
+    parser.add_argument("--database", metavar="sqlite|postgres|URL", default="sqlite")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
-        upstream(options.moving) as port,
-        stage.entered(Path(name), database=options.database, SANDBOX_PORT=str(port)),
+        stage.gateway(*(["--moving"] if options.moving else [])) as port,
+        stage.database(options.database) as url,
+        stage.entered(Path(name), database=url, SANDBOX_PORT=str(port)),
     ):
         return measure(port, options.rows, MOVING_BAR if options.moving else BAR)
 

@@ -20,7 +20,9 @@ import psycopg
 
 from tests.support.chromium import apt_install
 
-OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=200"
+OPTIONS = "-c max_connections=200"
+CARELESS = "-c fsync=off -c full_page_writes=off"
+"""Faster; a machine that crashes loses the server's data."""
 FORGETFUL = "-c synchronous_commit=off"
 """Faster; a server that crashes forgets what it said it had written a moment ago."""
 
@@ -65,8 +67,11 @@ def find_programs() -> Programs:
 
 
 @contextmanager
-def server(*, forgetful: bool = True) -> Iterator[tuple[str, str]]:
-    """Yields (database URL, where the server came from) and removes the server afterwards."""
+def server(*, forgetful: bool = True, durable: bool = False) -> Iterator[tuple[str, str]]:
+    """Yields (database URL, where the server came from) and removes the server afterwards.
+
+    `durable`: it waits for its disk, for those who measure.
+    """
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given, "TEST_DATABASE_URL"
@@ -80,7 +85,8 @@ def server(*, forgetful: bool = True) -> Iterator[tuple[str, str]]:
                 programs = _readable_copy(programs, folder)
             shutil.chown(folder, user.pw_name)
         try:
-            yield _start(programs, folder, user, FORGETFUL if forgetful else ""), programs.of
+            options = f"{FORGETFUL if forgetful else ''} {'' if durable else CARELESS}"
+            yield _start(programs, folder, user, options), programs.of
         finally:
             _run(programs, user, folder, "pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "-w", "stop", check=False)
 
