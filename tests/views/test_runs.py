@@ -140,7 +140,9 @@ def test_only_an_unclear_order_has_the_section_that_its_card_leads_to(member, br
 
 
 def written_kinds(tree):
-    """Every kind of event in a module: literals of Move, note, Event and claim, and pairs of a status and a kind."""
+    """Every kind of event in a module: literals of Move, note, Event and claim, one of two of them, the default of an
+    argument named `event`, and pairs of a status and a kind.
+    """
     for node in ast.walk(tree):
         found = []
         if isinstance(node, ast.Call):
@@ -151,13 +153,17 @@ def written_kinds(tree):
             found += [word.value for word in node.keywords if word.arg == "kind" and called.startswith("Event")]
         elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and ast.unparse(node.elts[0]).startswith("Status."):
             found = [node.elts[1]]
+        elif isinstance(node, ast.FunctionDef):
+            named = node.args.kwonlyargs
+            found = [value for word, value in zip(named, node.args.kw_defaults, strict=True) if word.arg == "event"]
+        found += [side for item in found if isinstance(item, ast.IfExp) for side in (item.body, item.orelse)]
         yield from (item.value for item in found if isinstance(item, ast.Constant) and isinstance(item.value, str))
 
 
 def test_every_event_that_the_services_write_has_words_and_no_words_stand_for_nothing():
     files = (settings.BASE_DIR / "playground" / "services").glob("*.py")
     written = {kind for file in files for kind in written_kinds(ast.parse(file.read_text()))}
-    assert {"ordered", "not_begun", "given_up", "stopped", "output_lost"} <= written
+    assert {"ordered", "put_back", "handed_out", "given_up", "stopped", "output_lost"} <= written
     assert written == set(WORDS)
 
 
