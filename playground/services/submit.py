@@ -206,8 +206,8 @@ def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:
         fields = {"attempts": number, "sent_at": sent_at, "next_check_at": now + engine.CLAIM_FOR}
         if not rows.update(**fields, version=F("version") + 1):
             return False
-        kind = "sending" if generation.unclear_at is None else "sent_again"
-        engine.note(generation.id, kind, now=now, data={"try": number})
+        is_first = generation.unclear_at is None
+        engine.note(generation.id, "sending" if is_first else "sent_again", now=now, data={"try": number})
     generation.attempts, generation.sent_at = number, sent_at
     return True
 
