@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 
+from tests.support.processes import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS_KEY = "a-key-of-the-tests"
 SECRET_KEY = "s3cr3t/of+the=tests"
@@ -48,6 +50,12 @@ class BucketServer:
         name = "CreateBucketConfiguration"
         place = f"<{name}><LocationConstraint>{REGION}</LocationConstraint></{name}>"
         self._ask("PUT", f"/{bucket}", place.encode())
+
+    def settle(self) -> None:
+        """Waits until the lines of all that was answered before have come through the pipe."""
+        mark = uuid.uuid4().hex
+        self._ask("GET", f"/?mark={mark}")
+        wait_until(lambda: any(mark in line for line in self.requests), within=10, what="the server's own note")
 
     def keys(self, bucket: str) -> list[str]:
         listing = ElementTree.fromstring(self._ask("GET", f"/{bucket}?list-type=2"))
@@ -103,6 +111,7 @@ class TestBucket:
 
     def requests(self) -> list[str]:
         """What was asked of it so far, such as "GET /key?query 200"."""
+        self.server.settle()
         return [line.replace(f"/{self.name}/", "/") for line in self.server.requests if self.name in line]
 
 
