@@ -1,4 +1,8 @@
-"""Finding a Chromium, and installing Debian's where that is allowed."""
+"""Finding a Chromium, and installing Debian's where that is allowed.
+
+The headless shell is preferred: the same engine without the windows of a desktop browser, which `--headless` of the
+whole one makes too. A new context takes it a fifth of the time (0.2 against 0.9 s of CPU, Chromium 156).
+"""
 
 import os
 import shutil
@@ -6,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SHELL = "chromium-headless-shell"
+NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
     "--no-sandbox",  # its own does not start for root or in most containers; we open our own pages only
     "--disable-gpu",
@@ -18,7 +23,9 @@ ARGUMENTS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-PACKAGES = ("chromium", "fonts-dejavu-core", "fonts-noto-color-emoji")
+PACKAGES = (SHELL, "fonts-dejavu-core", "fonts-noto-color-emoji")
+
+APT_SECONDS = 300
 
 
 class NoChromium(Exception):
@@ -43,25 +50,28 @@ def find_chromium() -> str:
 
 def _of_playwright() -> str | None:
     root = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
-    found = sorted([*root.glob("chromium-*/chrome-*/chrome"), *root.glob("chromium-*/chrome-mac*/*.app/*/MacOS/*")])
+    whole = sorted([*root.glob("chromium-*/chrome-*/chrome"), *root.glob("chromium-*/chrome-mac*/*.app/*/MacOS/*")])
+    found = whole + sorted(root.glob("chromium_headless_shell-*/chrome-*/*headless*shell"))
     return str(found[-1]) if found else None
 
 
 def ensure_chromium() -> str:
-    """As `find_chromium`, and where there is none: Debian's package when root, else playwright's own download."""
+    """As `find_chromium`, and where there is no headless shell: Debian's package when root, else what there is, else
+    playwright's own download.
+    """
+    reasons = []
+    if os.environ.get("CHROMIUM"):
+        return find_chromium()
+    if not shutil.which(SHELL):
+        reasons.append(_install_with_apt())
     try:
         return find_chromium()
     except NoChromium:
-        if os.environ.get("CHROMIUM"):
-            raise
-    reasons = []
-    for install in (_install_with_apt, _install_with_playwright):
-        reason = install()
-        try:
-            return find_chromium()
-        except NoChromium:
-            reasons.append(reason)
-    raise NoChromium("no Chromium, and none could be installed: " + "; ".join(reasons))
+        reasons.append(_install_with_playwright())
+    try:
+        return find_chromium()
+    except NoChromium:
+        raise NoChromium("no Chromium, and none could be installed: " + "; ".join(filter(None, reasons))) from None
 
 
 def _install_with_apt() -> str:
@@ -81,7 +91,10 @@ def apt_install(*packages: str) -> str:
         return f"apt: only root may install {packages[0]}"
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=APT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return f"apt: {command[1]} took longer than {APT_SECONDS} s"
     return "" if done.returncode == 0 else f"apt: {_last_line(done.stderr)}"
 
 
