@@ -9,6 +9,8 @@ from django.utils import timezone
 from playground.models import Heartbeat
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 LISTS = ["gallery.index", "gallery.newer", "runs.index", "trash.index"]
 OBJECTS = ["videos.detail", "media.video", "media.poster", "media.preview", "media.download"]
 

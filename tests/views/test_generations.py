@@ -15,7 +15,7 @@ from playground.views.cards import cards_of, stamps_of
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_video
 from tests.views.conftest import MemberClient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/create/"}
 
 

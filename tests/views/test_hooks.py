@@ -22,7 +22,7 @@ from playground.views.hooks import MAX_BODY, STRIKES
 from tests.factories import make_generation
 from tests.support.webhooks import BODY, OTHER_SECRET, SECRET, as_meta, make_ready, signed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 MINUTE = 60
 

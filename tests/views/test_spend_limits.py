@@ -12,7 +12,7 @@ from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Not
 from playground.services import budget_requests, estimates, ledger, limits, notices, runs
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 LIMITS = "/spend/limits/"
 
 

@@ -10,6 +10,8 @@ from playground.models import Video
 from playground.services import housekeeping
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 TRASH = "/trash/"
 
 

@@ -13,6 +13,8 @@ from tests import factories
 from tests.bench import money
 from tests.services.upstream import model_of_gateway, upstream
 
+pytestmark = pytest.mark.pure
+
 INDEX = "/unclear/"
 
 

@@ -6,6 +6,8 @@ from django.utils import timezone
 from playground.models import Video
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 
 def page_of(client, video, query="") -> str:
     answer = client.get(reverse("videos.detail", args=[video.id]) + query)
