@@ -57,6 +57,19 @@ def allowed(gateway_id: UUID, *, now: datetime) -> int:
     return int(now >= held_until)
 
 
+def room_at(gateway_id: UUID, *, now: datetime) -> int:
+    """How many orders may be handed out now: as `allowed`, but where one goes at a time, none while one is under way.
+
+    Several under way would run into the same 429, and each time one is refused again its pause, which is that of all,
+    gets longer.
+    """
+    count = allowed(gateway_id, now=now)
+    if count != 1:
+        return count
+    claimed = Generation.objects.filter(gateway_id=gateway_id, status=Status.SUBMITTING, claim_id__isnull=False)
+    return 0 if claimed.filter(next_check_at__gt=now).exists() else 1
+
+
 def is_held(gateway_id: UUID, *, now: datetime) -> bool:
     """Whether orders stand in line for this gateway, since it complained."""
     return allowed(gateway_id, now=now) < FREELY

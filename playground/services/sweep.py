@@ -117,7 +117,7 @@ def _send(due: set[tuple[Status, UUID]], by_id: dict[UUID, Gateway], *, now: dat
     room = backlog.room_on_queue() if sending else 0
     count = 0
     for gateway_id in sending:
-        allowed = backlog.allowed(gateway_id, now=now)
+        allowed = backlog.room_at(gateway_id, now=now)
         ready = backlog.next_to_send(by_id[gateway_id], min(allowed, room - count), now=now) if room > count else []
         for generation in ready:
             _hand_to_submit(generation, claimed=allowed < backlog.FREELY, now=now)

@@ -3,6 +3,7 @@
 from collections import Counter
 from contextlib import closing
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -91,6 +92,30 @@ def test_after_a_429_none_then_one_at_a_time_then_freely(gateway: Gateway) -> No
     backlog.throttled(gateway.id, wait_s=10, now=now)
     at = [backlog.allowed(gateway.id, now=now + timedelta(seconds=s)) for s in (0, 9, 11, 69, 71)]
     assert at == [0, 0, 1, 1, backlog.FREELY]
+
+
+def test_one_at_a_time_means_that_the_next_waits_for_the_answer_to_the_last(gateway: Gateway) -> None:
+    now = timezone.now()
+    make_waiting(gateway, 3)
+    backlog.throttled(gateway.id, wait_s=0, now=now - timedelta(seconds=1))
+    with closing(Asker()) as asker:
+        for _ in range(3):
+            sweep.hand_out(asker, now=timezone.now())
+        under_way = Generation.objects.get(status=Status.SUBMITTING)
+        assert queue.length() == 1
+        Generation.objects.filter(id=under_way.id).update(status=Status.CANCELLED, next_check_at=None, claim_id=None)
+        sweep.hand_out(asker, now=timezone.now())
+    assert queue.length() == 2
+
+
+def test_order_that_is_looked_for_or_whose_sender_is_silent_holds_up_no_line(gateway: Gateway) -> None:
+    now = timezone.now()
+    run = make_run(by=make_waiting(gateway, 1), model=gateway.models.get())
+    later = now + timedelta(minutes=5)
+    make_generation(run=run, position=7, status=Status.SUBMITTING, next_check_at=later, claim_id=None, attempts=1)
+    make_generation(run=run, position=8, status=Status.SUBMITTING, next_check_at=now, claim_id=uuid4(), attempts=1)
+    backlog.throttled(gateway.id, wait_s=0, now=now - timedelta(seconds=1))
+    assert backlog.room_at(gateway.id, now=now) == 1
 
 
 def test_shorter_wait_does_not_cut_a_longer_one_short(gateway: Gateway) -> None:
