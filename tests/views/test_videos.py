@@ -1,5 +1,6 @@
 """One video: what its page says, its family and neighbours, the title, the trash."""
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 
