@@ -3,6 +3,7 @@
 Real processes, sockets and databases; times are scaled (stage/scaled.py), so seconds here stand for minutes there.
 """
 
+import os
 import signal
 import sqlite3
 import time
@@ -27,14 +28,22 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made.kill_engines()
 
 
-def order(stage: Stage, count: int = 3) -> list[dict[str, str]]:
-    orders = [stage.order("Boats at dawn") for _ in range(count)]
-    stage.place(orders)
-    return orders
+def order(stage: Stage, count: int = 3) -> list[str]:
+    """The ids of the generations."""
+    before = set(rows(stage))
+    stage.place([stage.order("Boats at dawn") for _ in range(count)])
+    return sorted(set(rows(stage)) - before)
 
 
-def statuses(stage: Stage) -> list[str]:
-    return [row[0] for row in stage.database.rows("SELECT status FROM playground_generation ORDER BY id")]
+def rows(stage: Stage) -> dict[str, tuple[str, int, str]]:
+    """By id: status, version, upstream id. Of the tests that ran before, too."""
+    found = stage.database.rows("SELECT id, status, version, upstream_id FROM playground_generation")
+    return {str(row[0]): (row[1], row[2], row[3]) for row in found}
+
+
+def statuses(stage: Stage, ids: list[str]) -> set[str]:
+    known = rows(stage)
+    return {known[one][0] for one in ids}
 
 
 def test_frozen_process_is_succeeded_and_changes_nothing_when_it_wakes(stage: Stage) -> None:
@@ -42,32 +51,34 @@ def test_frozen_process_is_succeeded_and_changes_nothing_when_it_wakes(stage: St
     plan = stage.plan("answer-read", how="freeze")
     stage.kill_engines()
     stage.keep_engines([plan])
-    order(stage, 1)
+    ids = order(stage, 1)
     stage.wait(lambda: stage.struck(plan), within=30, what="the freeze")
     stage.settle()
-    before = stage.database.rows("SELECT status, version, upstream_id FROM playground_generation ORDER BY id")
-    assert before[-1][0] == "done"
+    before = rows(stage)
+    assert statuses(stage, ids) == {"done"}
 
-    stage.signal_engines(signal.SIGCONT)
     frozen = int(next(pid for pid, _point, what in stage.hits() if what == "freeze"))
-    hits = len(stage.hits())
-    stage.wait(lambda: any(int(hit[0]) == frozen for hit in stage.hits()[hits:]), within=30, what="its next step")
+    stage.signal_engines(signal.SIGCONT)
+    for other in set(stage.engines) - {frozen}:
+        os.kill(other, signal.SIGKILL)
+    alone = order(stage, 1)
+    stage.wait(lambda: statuses(stage, alone) == {"done"}, within=30, what="an order made by the one that woke")
 
-    assert stage.database.rows("SELECT status, version, upstream_id FROM playground_generation ORDER BY id") == before
+    assert {one: rows(stage)[one] for one in before} == before
     stage.assert_sound()
 
 
 def test_gateway_that_is_away_fails_no_order_and_all_are_done_when_it_is_back(stage: Stage) -> None:
     """Orders wait at every stage: to be sent, to be asked after, to be saved."""
     stage.keep_engines()
-    order(stage, 4)
+    ids = order(stage, 4)
     stage.relay.down()
     time.sleep(3)
     assert stage.active()
     stage.relay.up()
     stage.settle()
 
-    assert set(statuses(stage)) == {"done"}
+    assert statuses(stage, ids) == {"done"}
     stage.assert_sound()
 
 
@@ -75,7 +86,7 @@ def test_locked_database_loses_nothing(stage: Stage) -> None:
     """BEGIN EXCLUSIVE is held six times as long as anybody waits for it."""
     stage.kill_engines()
     stage.keep_engines(lock_s=0.5)
-    order(stage, 4)
+    ids = order(stage, 4)
     lock = sqlite3.connect(stage.database.path, timeout=20, isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     time.sleep(3)
@@ -83,7 +94,7 @@ def test_locked_database_loses_nothing(stage: Stage) -> None:
     lock.close()
     stage.settle()
 
-    assert set(statuses(stage)) == {"done"}
+    assert statuses(stage, ids) == {"done"}
     stage.assert_sound()
 
 
@@ -93,16 +104,16 @@ def test_process_whose_clock_is_an_hour_wrong_makes_nobody_pay_twice(stage: Stag
     stage.kill_engines()
     wrong = stage.spawn("engine", seed="wrong", clock_s=clock_s, seconds=5)
     stage.keep_engines(count=2)
-    order(stage, 4)
+    ids = order(stage, 4)
     stage.wait(lambda: stage.host.has_ended(wrong), within=60, what="the end of the wrong clock")
     deadline = time.monotonic() + 40
-    while set(statuses(stage)) - {"done", "cancelled"} and time.monotonic() < deadline:
+    while statuses(stage, ids) - {"done", "cancelled"} and time.monotonic() < deadline:
         stage.run("hurry")
         stage.keep_engines()
         time.sleep(0.2)
 
     stage.assert_sound()
-    assert set(statuses(stage)) <= {"done", "cancelled"}
+    assert statuses(stage, ids) <= {"done", "cancelled"}
 
 
 def test_restarted_postgres_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +123,11 @@ def test_restarted_postgres_loses_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         database = Postgres(url)
         with staged(tmp_path, database) as stage:
             stage.keep_engines()
+            ids = []
             for _ in range(2):
-                order(stage, 3)
+                ids += order(stage, 3)
                 postgres.restart(url)
             stage.settle()
-            assert set(statuses(stage)) == {"done"}
+            assert statuses(stage, ids) == {"done"}
             stage.assert_sound()
             stage.kill_engines()
