@@ -26,19 +26,43 @@ LINE = 30
 """Tasks on the queue from which the sweep adds no orders to it."""
 COOLING = timedelta(seconds=60)
 HELD_MOST_S = 300.0
+WAIT_S = (1, 2, 5, 15, 60, 120)
+"""Between two tries of which surely nothing was taken, and between two orders that a busy gateway refused."""
 _CURSOR_KEPT_S = 3600
+_REFUSALS_KEPT_S = 600
 
 
 def _key(gateway_id: UUID) -> str:
     return f"sends:{gateway_id}"
 
 
-def throttled(gateway_id: UUID, *, wait_s: float, now: datetime) -> None:
-    """The gateway took an order for one too many: nothing is sent to it for `wait_s` seconds."""
-    held_until = now + timedelta(seconds=min(wait_s, HELD_MOST_S))
-    known = cache.get(_key(gateway_id))
-    if known is None or known < held_until:
-        cache.set(_key(gateway_id), held_until, (held_until + COOLING - now).total_seconds())
+def _refusals(gateway_id: UUID) -> str:
+    return f"refusals:{gateway_id}"
+
+
+def throttled(gateway_id: UUID, *, asked_s: float | None, now: datetime) -> float:
+    """The gateway took an order for one too many: nothing is sent to it for the seconds that are given back.
+
+    Those it asked for, or longer the more often it said so since it last took one: whose order it was does not matter.
+    Several that ran into the same refusal count once.
+    """
+    held_until: datetime | None = cache.get(_key(gateway_id))
+    if held_until is not None and now < held_until <= now + timedelta(seconds=HELD_MOST_S):
+        number = max(1, cache.get(_refusals(gateway_id), 1))
+    else:
+        number = cache.get(_refusals(gateway_id), 0) + 1
+        cache.set(_refusals(gateway_id), number, _REFUSALS_KEPT_S)
+    wait_s = max(WAIT_S[min(number, len(WAIT_S)) - 1], min(asked_s or 0.0, HELD_MOST_S))
+    until = now + timedelta(seconds=wait_s)
+    if held_until is None or held_until < until or held_until > now + timedelta(seconds=HELD_MOST_S):
+        cache.set(_key(gateway_id), until, (until + COOLING - now).total_seconds())
+    return float(wait_s)
+
+
+def taken(gateway_id: UUID) -> None:
+    """The gateway took an order: its next refusal is the first again."""
+    if cache.get(_refusals(gateway_id)):
+        cache.delete(_refusals(gateway_id))
 
 
 def wait_longer(gateway_id: UUID, *, at_least: timedelta) -> None:

@@ -17,13 +17,13 @@ from django.db.models.functions import Least
 from playground import queue
 from playground.domain.status import Status
 from playground.models import Gateway, Generation
-from playground.services import engine, outcomes, pace, parking, pauses, replies, saving, submit, timing
+from playground.services import backlog, engine, outcomes, pace, parking, pauses, replies, saving, submit, timing
 
 log = structlog.get_logger(__name__)
 
 SLACK = timedelta(minutes=1)
 """The clocks of two machines may differ by so much without being wrong."""
-_UNSENT_S = max(replies.LONGEST_WAIT_S, *replies.WAIT_S, submit.PAUSED_LOOK.total_seconds())
+_UNSENT_S = max(replies.LONGEST_WAIT_S, *backlog.WAIT_S, submit.PAUSED_LOOK.total_seconds())
 _ASKED_S = max(
     pace.SLOWEST_S, outcomes.RETRY_AFTER_MOST_S, 1.2 * outcomes.MOST_BACKOFF_S, pauses.PROBE_MOST.total_seconds()
 )

@@ -28,8 +28,6 @@ MAX_DEATHS = 3
 BUSY_FOR = timedelta(hours=1)
 """From its press an order waits so long for a gateway that answers 429; nothing was taken and nothing is charged."""
 UNCLEAR_FOR = timedelta(minutes=30)
-WAIT_S = (1, 2, 5, 15, 60, 120)
-"""Between two tries of which surely nothing was taken."""
 UNCLEAR_S = (1, 5, 30, 300, 1200)
 """Between two unclear tries: six fit into half an hour."""
 LONGEST_WAIT_S = 300.0
@@ -52,7 +50,8 @@ def refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayErr
         elif was_unclear or not is_clear:
             _unclear(generation, claim_id, error, now=now)
         elif isinstance(error, NotSent):
-            _put_back(generation, claim_id, error, now=now)
+            pause = _pause_s(backlog.WAIT_S, generation.attempts, error.retry_after_s)
+            _put_back(generation, claim_id, error, pause_s=pause, now=now)
         elif isinstance(error, Throttled):
             _wait_or_reject(generation, claim_id, error, now=now)
         else:
@@ -128,20 +127,25 @@ def _pause_s(steps: tuple[int, ...], number: int, after_s: float | None) -> floa
 
 def _wait_or_reject(generation: Generation, claim_id: UUID, error: Throttled, *, now: datetime) -> None:
     """Too many at once. It waits with all others of this gateway; refused only when its time ends before the pause."""
-    pause = _pause_s(WAIT_S, generation.attempts, error.retry_after_s)
-    backlog.throttled(generation.gateway_id, wait_s=pause, now=now)
+    pause = backlog.throttled(generation.gateway_id, asked_s=error.retry_after_s, now=now)
     backlog.wait_longer(generation.gateway_id, at_least=BUSY_FOR)
     ends_at = max(generation.created_at + BUSY_FOR, generation.deadline_at or now)
     if now + timedelta(seconds=pause) < ends_at:
-        _put_back(generation, claim_id, error, now=now, ends_at=ends_at)
+        _put_back(generation, claim_id, error, pause_s=pause, now=now, ends_at=ends_at)
     else:
         _reject(generation, claim_id, error, now=now)
 
 
 def _put_back(
-    generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime, ends_at: datetime | None = None
+    generation: Generation,
+    claim_id: UUID,
+    error: GatewayError,
+    *,
+    pause_s: float,
+    now: datetime,
+    ends_at: datetime | None = None,
 ) -> None:
-    due = now + timedelta(seconds=_pause_s(WAIT_S, generation.attempts, error.retry_after_s))
+    due = now + timedelta(seconds=pause_s)
     told = told_of(error, attempt=generation.attempts)
     put_back(generation, claim_id, due=due, now=now, told=told, ends_at=ends_at)
 

@@ -196,6 +196,7 @@ def _send(generation: Generation, claim_id: UUID, *, is_begun: bool = True) -> N
     else:
         # fault: answer-read
         accepted.keep(generation, job)
+        backlog.taken(generation.gateway_id)
 
 
 def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:

@@ -89,7 +89,7 @@ def test_order_whose_sender_went_silent_goes_before_waiting_ones(gateway: Gatewa
 
 def test_after_a_429_none_then_one_at_a_time_then_freely(gateway: Gateway) -> None:
     now = timezone.now()  # what the cache forgets goes by the real clock
-    backlog.throttled(gateway.id, wait_s=10, now=now)
+    backlog.throttled(gateway.id, asked_s=10, now=now)
     at = [backlog.allowed(gateway.id, now=now + timedelta(seconds=s)) for s in (0, 9, 11, 69, 71)]
     assert at == [0, 0, 1, 1, backlog.FREELY]
 
@@ -97,7 +97,7 @@ def test_after_a_429_none_then_one_at_a_time_then_freely(gateway: Gateway) -> No
 def test_one_at_a_time_means_that_the_next_waits_for_the_answer_to_the_last(gateway: Gateway) -> None:
     now = timezone.now()
     make_waiting(gateway, 3)
-    backlog.throttled(gateway.id, wait_s=0, now=now - timedelta(seconds=1))
+    backlog.throttled(gateway.id, asked_s=0, now=now - timedelta(seconds=1))
     with closing(Asker()) as asker:
         for _ in range(3):
             sweep.hand_out(asker, now=timezone.now())
@@ -114,15 +114,31 @@ def test_order_that_is_looked_for_or_whose_sender_is_silent_holds_up_no_line(gat
     later = now + timedelta(minutes=5)
     make_generation(run=run, position=7, status=Status.SUBMITTING, next_check_at=later, claim_id=None, attempts=1)
     make_generation(run=run, position=8, status=Status.SUBMITTING, next_check_at=now, claim_id=uuid4(), attempts=1)
-    backlog.throttled(gateway.id, wait_s=0, now=now - timedelta(seconds=1))
+    backlog.throttled(gateway.id, asked_s=0, now=now - timedelta(seconds=1))
     assert backlog.room_at(gateway.id, now=now) == 1
 
 
 def test_shorter_wait_does_not_cut_a_longer_one_short(gateway: Gateway) -> None:
     now = timezone.now()
-    backlog.throttled(gateway.id, wait_s=30, now=now)
-    backlog.throttled(gateway.id, wait_s=1, now=now)
+    backlog.throttled(gateway.id, asked_s=30, now=now)
+    backlog.throttled(gateway.id, asked_s=1, now=now)
     assert backlog.allowed(gateway.id, now=now + timedelta(seconds=20)) == 0
+
+
+def test_pause_grows_with_refusals_in_a_row_and_begins_anew_once_an_order_was_taken(gateway: Gateway) -> None:
+    at, pauses = timezone.now(), []
+    for number in range(8):
+        if number == 6:
+            backlog.taken(gateway.id)
+        pauses.append(backlog.throttled(gateway.id, asked_s=None, now=at))
+        at += timedelta(seconds=pauses[-1])
+    assert pauses == [*backlog.WAIT_S, *backlog.WAIT_S[:2]]
+
+
+def test_several_orders_that_run_into_one_refusal_lengthen_the_pause_once(gateway: Gateway) -> None:
+    now = timezone.now()
+    assert [backlog.throttled(gateway.id, asked_s=None, now=now) for _ in range(3)] == [backlog.WAIT_S[0]] * 3
+    assert backlog.throttled(gateway.id, asked_s=None, now=now + timedelta(seconds=2)) == backlog.WAIT_S[1]
 
 
 def test_long_line_stays_in_the_table_and_not_on_the_queue(gateway: Gateway) -> None:
@@ -145,7 +161,7 @@ def test_orders_that_a_gateway_throttles_are_sent_later_one_by_one_and_paid_once
     """The first is refused for now; the others, already on the queue, do not run into the same wall."""
     now = timezone.now()
     runs = [bench.start(f"A kite {number}") for number in range(3)]
-    backlog.throttled(bench.model().gateway_id, wait_s=30, now=now)
+    backlog.throttled(bench.model().gateway_id, asked_s=30, now=now)
 
     run_queue()
 
@@ -161,7 +177,7 @@ def test_one_at_a_time_is_claimed_before_it_is_handed_out(bench: Bench) -> None:
     run = bench.start("A kite")
     queue.take_all()
     Generation.objects.update(next_check_at=now)
-    backlog.throttled(bench.model().gateway_id, wait_s=0, now=now - timedelta(seconds=1))
+    backlog.throttled(bench.model().gateway_id, asked_s=0, now=now - timedelta(seconds=1))
     assert backlog.allowed(bench.model().gateway_id, now=now) == 1
 
     sweep.sweep_once(now=now)

@@ -54,7 +54,7 @@ def test_probe_of_a_paused_gateway_tasks_and_what_is_held_back_are_brought_back_
     gateway = factories.make_gateway(is_default=True, paused_at=now, resume_check_at=now + HOUR, sync_tried_at=now)
     queue.enqueue("cancel", str(uuid4()), timeout_s=60, delay_s=HOUR.total_seconds())
     queue.enqueue("housekeeping", timeout_s=60, delay_s=60)
-    backlog.throttled(gateway.id, wait_s=300, now=now + HOUR)
+    backlog.throttled(gateway.id, asked_s=300, now=now + HOUR)
     cache.set("price", 1, 7200)
 
     clocks.set_right(now=now)
@@ -68,7 +68,7 @@ def test_probe_of_a_paused_gateway_tasks_and_what_is_held_back_are_brought_back_
 
 def test_gateway_held_back_by_that_clock_is_asked_and_sent_to_without_waiting_for_the_next_look() -> None:
     now, gateway = timezone.now(), factories.make_gateway(is_default=True)
-    backlog.throttled(gateway.id, wait_s=300, now=now + HOUR)
+    backlog.throttled(gateway.id, asked_s=300, now=now + HOUR)
     known = pace.Pace()
     known.throttled(retry_after_s=300, now=now + HOUR)
     gateway.sync_tried_at = now + HOUR

@@ -13,7 +13,7 @@ CLAIM_S = 2.0
 TIMES: dict[str, Any] = {
     "services.engine.CLAIM_FOR": timedelta(seconds=CLAIM_S),
     "services.engine.RENEW_EVERY_S": 0.4,
-    "services.replies.WAIT_S": (0.1, 0.2, 0.3, 0.5, 1, 1),
+    "services.backlog.WAIT_S": (0.1, 0.2, 0.3, 0.5, 1, 1),
     "services.replies.UNCLEAR_S": (0.1, 0.2, 0.3, 0.5, 1),
     "services.parking.QUIET": timedelta(seconds=2),
     "services.lookups.AGAIN_AFTER": timedelta(seconds=0.5),
