@@ -3,6 +3,8 @@
 set -eu
 ROOT=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd "$ROOT"
+# With it, every process that is started here would compile the whole project anew, which costs each half a second.
+unset PYTHONDONTWRITEBYTECODE
 VENV=$ROOT/.venv
 PY=$VENV/bin/python
 

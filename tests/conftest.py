@@ -32,8 +32,9 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 assert _FOLDER == settings.DATA_DIR, settings.DATA_DIR
 
 
-# A busy machine is no counter-example.
-hypothesis.settings.register_profile("playground", deadline=None)
+# A busy machine is no counter-example. For a long search: ./scripts/test sqlite -- --hypothesis-profile=long -k fuzz
+hypothesis.settings.register_profile("playground", deadline=None, max_examples=60)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("playground")
 
 

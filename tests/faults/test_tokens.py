@@ -16,6 +16,8 @@ from playground.services import runs
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 from tests.support.card import read_card
 
+pytestmark = pytest.mark.pure
+
 FREE = "Not charged."
 NOTHING_REPORTED = "No charge reported yet."
 PAID = "Cost $0.04 in play money."

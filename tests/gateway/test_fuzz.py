@@ -111,7 +111,7 @@ JSON = st.recursive(
     max_leaves=25,
 )
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=14)
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(suppress_health_check=[HealthCheck.too_slow])
 SCRUBBER = Scrubber(KEY)
 
 

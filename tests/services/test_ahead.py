@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import pytest
 from django.core.cache import cache
 from django.test import Client
 
@@ -12,6 +13,8 @@ from playground.services.estimates import SLOTS, QuoteState
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 from tests.services.test_estimates import Odd, dry_runs, odd, wait_until  # noqa: F401  fixtures
 from tests.views.conftest import plain_static_files  # noqa: F401  pages without `collectstatic`
+
+pytestmark = pytest.mark.pure
 
 really_start = ahead.start
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from playground.models.reference import Reference
 from playground.services.cheaper import MOST, choices, pay_less
 from playground.services.estimates import Quote, QuoteState
 from playground.services.wanted import Wanted
+
+pytestmark = pytest.mark.pure
 
 GATEWAY = Gateway(slug="g", has_dry_run=True)
 SIZES = ("1280x720", "720x1280", "1920x1080", "1080x1920", "640x360")
