@@ -54,8 +54,9 @@ ensure_venv() {
     echo "Installing $* ..." >&2
     files=""
     for file in "$@"; do files="$files -r $file"; done
+    # Each module is compiled when it is first imported: most never are, and all of them take half a minute.
     # shellcheck disable=SC2086 # the names of our own files hold no spaces
-    if ! "$PY" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes $files; then
+    if ! "$PY" -m pip install --quiet --no-input --disable-pip-version-check --no-compile --require-hashes $files; then
         rm -f "$VENV/.installing"
         fail "installing the packages failed; the reason is above"
     fi
