@@ -4,6 +4,7 @@ The worker watches its parent and exits when the parent is gone, whatever killed
 would fire when the thread that started the worker ends, which is far too early.)
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -91,3 +92,6 @@ class Renderer:
         self.closed = True
         for child in multiprocessing.active_children():
             child.kill()
+        self.pool.shutdown()
+        del self.pool
+        gc.collect()  # its semaphores go with it; Python complains of those that a process leaves behind

@@ -151,6 +151,8 @@ def test_the_end_of_the_server_leaves_no_process(tmp_path: Path, number: int, bu
     server.process.wait(timeout=2)
     until(lambda: not any(alive(pid) for pid in children), 2)
     assert server.process.returncode == (0 if number != signal.SIGKILL else -9)
+    if number != signal.SIGKILL:
+        assert not [line for line in server.log if "leaked" in line]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
