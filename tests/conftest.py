@@ -78,7 +78,7 @@ def no_prices_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "_lists", {})
 
 
-LONGEST = {"test_worker_kills.py", "test_kills.py", "test_up.py", "test_on_postgresql.py"}
+LONGEST = {"test_worker_kills.py", "test_kills.py", "test_up.py", "test_on_postgresql.py", "test_new_user.py"}
 """Begun last, one of them alone would make its lane longer by a minute."""
 FOLDER_MARKS = {
     "sandbox": "contract",

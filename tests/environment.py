@@ -4,6 +4,17 @@ import os
 import secrets
 from pathlib import Path
 
+CLOSED = {
+    "LUMENFALL_API_KEY": "",
+    "GATEWAY_BASE_URL": "",
+    "GATEWAY_API_KEY": "",
+    "GATEWAY_DIALECT": "",
+    "SANDBOX_HOOK_LOOPBACK": "false",
+    "MEDIA_STORAGE_URL": "",
+    "DEBUG": "false",
+}
+"""Whatever a person has set: no gateway that costs, no store and no hooks but those of a test."""
+
 
 def isolated(folder: Path) -> dict[str, str]:
     """The variables for data below `folder`, whose folders are made. A lane's database comes from the lane."""
@@ -16,11 +27,4 @@ def isolated(folder: Path) -> dict[str, str]:
         "DATABASE_URL": os.environ.get("PLAYGROUND_TEST_DATABASE_URL") or sqlite,
         "SECRET_KEY": os.environ.get("SECRET_KEY") or secrets.token_urlsafe(48),
         "PUBLIC_URL": "http://localhost:8000",
-        "LUMENFALL_API_KEY": "",
-        "GATEWAY_BASE_URL": "",
-        "GATEWAY_API_KEY": "",
-        "GATEWAY_DIALECT": "",
-        "SANDBOX_HOOK_LOOPBACK": "false",
-        "MEDIA_STORAGE_URL": "",
-        "DEBUG": "false",
-    }
+    } | CLOSED

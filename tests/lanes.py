@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tests.support import postgres
 from tests.support.chromium import NoChromium, ensure_chromium
+from tests.support.running import for_browsers
 
 ROOT = Path(__file__).resolve().parent.parent
 APART = "not contract and not journey and not browser and not faults"
@@ -41,6 +42,10 @@ PLACES = {
 MOSTLY_WAITING = ["-n", "5", "--dist", "loadscope"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
 Environment = dict[str, str]
+
+
+class NoInstallation(Exception):
+    """Why none has started."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,21 @@ def with_chromium() -> Iterator[Environment]:
     yield {"CHROMIUM": path}
 
 
+@contextmanager
+def with_browsers() -> Iterator[Environment]:
+    """Chromium, and an installation that all workers share: tests/browser/conftest.py takes it."""
+    with with_chromium() as chromium, tempfile.TemporaryDirectory(prefix="playground-up-") as folder:
+        running = for_browsers(Path(folder) / "up")
+        try:
+            try:
+                running.ready_to_order()
+            except AssertionError as error:
+                raise NoInstallation(f"no installation: {error}") from error
+            yield chromium | {"PLAYGROUND_TEST_INSTALLATION": running.told()}
+        finally:
+            running.remove()
+
+
 def found(places: Iterable[str]) -> list[Path]:
     return [path for place in places for path in sorted(ROOT.glob(place))]
 
@@ -102,7 +122,7 @@ LANES = {
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
         Lane("faults", ["-m", "faults", "-n", "3", "--dist", "loadscope"], with_postgres, places=PLACES["faults"]),
-        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_chromium, places=PLACES["browser"]),
+        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_browsers, places=PLACES["browser"]),
     )
 }
 
@@ -135,7 +155,7 @@ def run(lane: Lane, extra: list[str]) -> Result:
         with lane.needs() as more:
             sys.stdout.flush()
             return run_pytest(lane, extra, more, begin)
-    except (postgres.NoPostgres, NoChromium) as error:
+    except (postgres.NoPostgres, NoChromium, NoInstallation) as error:
         return Result(lane.name, seconds=time.monotonic() - begin, problem=str(error))
 
 

@@ -31,7 +31,13 @@ NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PATH"}
 # Read by scripts before .env is; a line in .env would do nothing.
 SHELL_ONLY = {"PYTHON"}
 # Set by the lanes for pytest, never by a person.
-INTERNAL = {"PLAYGROUND_TEST_DATA", "PLAYGROUND_TEST_DATABASE_URL", "PYTEST_XDIST_WORKER", "PLAYWRIGHT_BROWSERS_PATH"}
+INTERNAL = {
+    "PLAYGROUND_TEST_DATA",
+    "PLAYGROUND_TEST_DATABASE_URL",
+    "PLAYGROUND_TEST_INSTALLATION",
+    "PYTEST_XDIST_WORKER",
+    "PLAYWRIGHT_BROWSERS_PATH",
+}
 
 
 def name_of(path: Path) -> str:

@@ -1,9 +1,11 @@
 """A real Chromium on a real installation: hashed static files, granian, worker and sandbox.
 
-One installation serves the whole lane. Each test works in a team of its own where it matters what is there. Whatever a
-page complains about (console, script errors, CSP) fails the test that had it open, unless the test names it.
+One installation serves the whole lane, all workers of pytest-xdist at once: tests work in teams that no other worker
+knows. What stops the server or counts what all visitors do lies in `alone`. Whatever a page complains about (console,
+script errors, CSP) fails the test that had it open, unless the test names it.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -13,8 +15,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.journeys.conftest import Running
 from tests.support.processes import wait_until
+from tests.support.running import Running, for_browsers
 from tests.support.visitor import Visitor
 
 WATCH_CSP = """
@@ -22,6 +24,12 @@ document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
 """
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
+FOCUS_SHOWS = """() => {
+  const here = document.activeElement;
+  const near = [here, here.nextElementSibling, here.closest("label"), here.closest(".drop")];
+  return near.some((one) => one && getComputedStyle(one).outlineStyle !== "none");
+}"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,8 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = Running(tmp_path_factory.mktemp("browser"), SANDBOX_JOB_SECONDS="2-3")
-    running.prepared()
+    """The installation of the lane, or for a run by hand one of its own."""
+    if told := os.environ.get("PLAYGROUND_TEST_INSTALLATION"):
+        yield Running.known(told)
+        return
+    running = for_browsers(tmp_path_factory.mktemp("browser"))
     try:
         yield running.ready_to_order()
     finally:
@@ -43,13 +54,22 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @dataclass
 class People:
-    """Who is signed in. Each is admin of a team of their own, unless another is named."""
+    """Who is signed in. Each is admin of a team of their own, unless another is named.
+
+    `prefix` stands before the names of people and teams, in lower case: other workers have other people.
+    """
 
     up: Running
+    prefix: str = ""
     known: dict[str, Visitor] = field(default_factory=dict)
 
+    def named(self, name: str) -> str:
+        """The name that the installation knows."""
+        return self.prefix + name
+
     def link(self, name: str, team: str = "") -> str:
-        return self.up.manage("signin_link", f"{name}@example.com", "--team", team or name, "--role", "admin").strip()
+        email = f"{self.named(name)}@example.com"
+        return self.up.command("signin_link", email, "--team", self.named(team or name), "--role", "admin").strip()
 
     def get(self, name: str) -> Visitor:
         if name not in self.known:
@@ -59,7 +79,8 @@ class People:
 
 @pytest.fixture(scope="session")
 def people(up: Running) -> People:
-    return People(up)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return People(up, prefix=worker and f"{worker}-")
 
 
 @dataclass
@@ -150,7 +171,7 @@ def filled(people: People) -> dict[str, str]:
     wait_until(lambda: len(who.ask("/create/").values(done)) == 4, within=90, what="four ended videos")
     made = who.ask("/create/").values(r'<a href="(/videos/[0-9a-f-]{36}/)">([^<]+)</a></h3>')
     by_prompt = {prompt: address for address, prompt in made}
-    carried = {"team": "filled", "video": by_prompt["Old pier"].split("/")[2], "next": "/gallery/"}
+    carried = {"team": people.named("filled"), "video": by_prompt["Old pier"].split("/")[2], "next": "/gallery/"}
     assert who.post("/videos/trash/", carried, page=who.ask("/gallery/")).status in (302, 303)
     run = who.ask("/runs/").values(r'href="(/runs/[0-9a-f-]{36}/)"')[0]
     return {"video": by_prompt[prompts[3]], "other": by_prompt[prompts[0]], "run": run}

@@ -1,12 +1,7 @@
 """The whole flow by keyboard alone, by touch on a small phone, and without scripts."""
 
-from tests.browser.conftest import PHONE, becomes, picture, ready_card, stays, still_there
+from tests.browser.conftest import FOCUS_SHOWS, PHONE, becomes, picture, ready_card, stays, still_there
 
-FOCUS_SHOWS = """() => {
-  const here = document.activeElement;
-  const near = [here, here.nextElementSibling, here.closest("label"), here.closest(".drop")];
-  return near.some((one) => one && getComputedStyle(one).outlineStyle !== "none");
-}"""
 IN_VIEW = """() => {
   const box = (document.activeElement.closest("label") ?? document.activeElement).getBoundingClientRect();
   return box.bottom > 0 && box.top < innerHeight;
@@ -64,19 +59,6 @@ def test_enter_in_a_field_never_orders(visit, up) -> None:
     page.press("#seconds-other", "Enter")
     page.locator("#generate", has_text="Generate - about $0.14").wait_for()
     assert up.query("SELECT count(*) FROM playground_run WHERE prompt LIKE 'Not ordered%'") == [(0,)]
-
-
-def test_gallery_is_walked_and_opened_by_keyboard(visit, filled) -> None:
-    page = visit("/gallery/", who="filled")
-    page.keyboard.press("j")
-    first = page.evaluate("document.activeElement.href")
-    page.keyboard.press("j")
-    assert page.evaluate("document.activeElement.href") != first
-    page.keyboard.press("k")
-    assert page.evaluate("document.activeElement.href") == first
-    assert page.evaluate(FOCUS_SHOWS)
-    page.keyboard.press("Enter")
-    page.wait_for_url(first)
 
 
 def test_whole_flow_by_touch_on_a_small_phone(visit) -> None:

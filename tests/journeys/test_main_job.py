@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.journeys.conftest import Running
 from tests.support.processes import wait_until
+from tests.support.running import Running
 from tests.support.visitor import Answer, Visitor, charges
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -40,7 +40,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def someone(up: Running, name: str, team: str, role: str = "creator") -> Visitor:
-    link = up.manage("signin_link", f"{name}@example.com", "--team", team, "--role", role).strip()
+    link = up.command("signin_link", f"{name}@example.com", "--team", team, "--role", role).strip()
     return Visitor(up.url).sign_in(link)
 
 

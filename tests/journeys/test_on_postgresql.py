@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import Running
 from tests.journeys.test_main_job import someone, whole_job
 from tests.support import postgres
 from tests.support.processes import wait_until
+from tests.support.running import Running
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 

@@ -8,8 +8,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.journeys.conftest import Running
 from tests.support.processes import command_line, wait_until
+from tests.support.running import Running
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.support.processes import below, free_port, marked, started_at, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+MARK = "PLAYGROUND_MARK"
 FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PUBLIC_URL", "SANDBOX_JOB_SECONDS")
 
 
@@ -22,18 +23,20 @@ class Installation:
     def __init__(self, folder: Path, **variables: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.mark = f"PLAYGROUND_MARK={uuid.uuid4()}"
-        self.port, self.sandbox_port = free_port(), free_port()
         own = {
-            "PORT": str(self.port),
-            "SANDBOX_PORT": str(self.sandbox_port),
+            "PORT": str(free_port()),
+            "SANDBOX_PORT": str(free_port()),
             "PLAYGROUND_DATA": str(folder / "data"),
             "SECRET_KEY": secrets.token_urlsafe(48),
             # Else the titles that the cluster gives its processes overwrite their environment, and with it the mark.
             "SPT_NOENV": "1",
+            MARK: str(uuid.uuid4()),
         }
+        self.variables = own | variables
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        self.environment = inherited | own | dict([self.mark.split("=")]) | variables
+        self.environment = inherited | self.variables
+        self.mark = f"{MARK}={self.variables[MARK]}"
+        self.port, self.sandbox_port = int(self.variables["PORT"]), int(self.variables["SANDBOX_PORT"])
         self.out = folder / f"out-{uuid.uuid4()}"
         self.process: subprocess.Popen[bytes] | None = None
         self._seen: set[tuple[int, str]] = set()

@@ -8,6 +8,11 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = {
     "tests/journeys/test_main_job.py": "an installation",
     "tests/browser/test_pages.py": "pages with videos",
+    "tests/browser/test_with_videos.py": "pages with videos",
+    "tests/browser/alone/test_new_user.py": "an installation without others",
+    "tests/browser/alone/test_charged_once.py": "an installation without others",
+    "tests/browser/alone/test_odd_bodies.py": "an installation without others",
+    "tests/browser/alone/test_server_away.py": "an installation without others",
     "tests/media/test_bucket.py": "a bucket",
     "tests/services/test_bucket.py": "a bucket",
     "tests/test_object_storage.py": "a bucket",
