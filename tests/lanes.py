@@ -84,7 +84,8 @@ def with_chromium() -> Iterator[Environment]:
 @contextmanager
 def with_browsers() -> Iterator[Environment]:
     """Chromium, and an installation that all workers share: tests/browser/conftest.py takes it."""
-    with with_chromium() as chromium, tempfile.TemporaryDirectory(prefix="playground-up-") as folder:
+    made = tempfile.TemporaryDirectory(prefix="playground-up-", ignore_cleanup_errors=True)
+    with with_chromium() as chromium, made as folder:
         running = for_browsers(Path(folder) / "up")
         try:
             try:

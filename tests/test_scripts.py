@@ -4,12 +4,14 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests import lanes
 from tests.lanes import Lane, Result
+from tests.support.running import Running
 
 ROOT = Path(__file__).resolve().parents[1]
 # Stands for python3 and for .venv/bin/python alike: makes the .venv, answers what the scripts ask, notes each call.
@@ -217,6 +219,16 @@ def test_a_lane_that_lacks_its_browser_fails_and_says_why(monkeypatch: pytest.Mo
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
     result = lanes.run(Lane("browser", [], lanes.with_chromium), [])
     assert result.problem == "CHROMIUM=/nowhere/chromium is not a program"
+
+
+def test_browsers_without_an_installation_have_failed_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(running: Running) -> None:
+        raise AssertionError("port taken")
+
+    monkeypatch.setenv("CHROMIUM", sys.executable)
+    monkeypatch.setattr(Running, "ready_to_order", broken)
+    result = lanes.run(Lane("browser", [], lanes.with_browsers), [])
+    assert result.problem == "no installation: port taken"
 
 
 def test_the_table_has_one_line_per_lane() -> None:

@@ -17,7 +17,11 @@ TOGETHER = {
     "tests/services/test_bucket.py": "a bucket",
     "tests/test_object_storage.py": "a bucket",
     "tests/views/test_media_in_a_bucket.py": "a bucket",
-    "tests/views/test_bucket_in_chromium.py": "a bucket",
+    "tests/views/test_account_in_chromium.py": "a test database for pages",
+    "tests/views/test_spend_in_chromium.py": "a test database for pages",
+    "tests/views/test_create_in_chromium.py": "another test database for pages",
+    "tests/views/test_in_chromium.py": "another test database for pages",
+    "tests/views/test_bucket_in_chromium.py": "another test database for pages",
 }
 
 
