@@ -80,8 +80,6 @@ def no_prices_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LONGEST = {"test_worker_kills.py", "test_kills.py", "test_up.py", "test_on_postgresql.py"}
 """Begun last, one of them alone would make its lane longer by a minute."""
-UNTOUCHED = {"test_new_user.py"}
-"""Begun later, it would need an installation of its own, since others have made accounts on the one they share."""
 FOLDER_MARKS = {
     "sandbox": "contract",
     "faults": "engine",
@@ -94,8 +92,8 @@ FOLDER_MARKS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole folders belong to a lane; see tests/lanes.py. What takes longest or wants nothing touched begins first."""
-    items.sort(key=lambda item: item.path.name not in LONGEST | UNTOUCHED)
+    """Whole folders belong to a lane; see tests/lanes.py. What takes longest begins first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in FOLDER_MARKS:
