@@ -36,7 +36,6 @@ class Installation:
         inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         self.environment = inherited | self.variables
         self.mark = f"{MARK}={self.variables[MARK]}"
-        self.port, self.sandbox_port = int(self.variables["PORT"]), int(self.variables["SANDBOX_PORT"])
         self.out = folder / f"out-{uuid.uuid4()}"
         self.process: subprocess.Popen[bytes] | None = None
         self._seen: set[tuple[int, str]] = set()
@@ -59,6 +58,14 @@ class Installation:
         """As after an earlier start: tables and static files are there, nobody has an account."""
         shutil.copytree(prepared_data(), self.environment["PLAYGROUND_DATA"])
         return self
+
+    @property
+    def port(self) -> int:
+        return int(self.variables["PORT"])
+
+    @property
+    def sandbox_port(self) -> int:
+        return int(self.variables["SANDBOX_PORT"])
 
     @property
     def text(self) -> str:
