@@ -89,6 +89,7 @@ def with_browsers() -> Iterator[Environment]:
         running = for_browsers(Path(folder) / "up")
         try:
             try:
+                running.prepared()
                 running.ready_to_order()
             except AssertionError as error:
                 raise NoInstallation(f"no installation: {error}") from error
@@ -122,7 +123,7 @@ LANES = {
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "3"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
-        Lane("faults", ["-m", "faults", "-n", "3", "--dist", "loadscope"], with_postgres, places=PLACES["faults"]),
+        Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "4"], with_postgres, places=PLACES["faults"]),
         Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_browsers, places=PLACES["browser"]),
     )
 }
@@ -199,7 +200,9 @@ def table(results: list[Result]) -> str:
 
 def main(arguments: list[str]) -> int:
     lanes, extra = parse(arguments)
-    results = [run(lane, extra) for lane in lanes]
+    with tempfile.TemporaryDirectory(prefix="playground-shared-", ignore_cleanup_errors=True) as shared:
+        os.environ["PLAYGROUND_TEST_SHARED"] = shared
+        results = [run(lane, extra) for lane in lanes]
     sys.stdout.write(table(results))
     return 0 if all(result.good for result in results) else 1
 

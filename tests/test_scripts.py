@@ -226,7 +226,7 @@ def test_browsers_without_an_installation_have_failed_and_say_why(monkeypatch: p
         raise AssertionError("port taken")
 
     monkeypatch.setenv("CHROMIUM", sys.executable)
-    monkeypatch.setattr(Running, "ready_to_order", broken)
+    monkeypatch.setattr(Running, "prepared", broken)
     result = lanes.run(Lane("browser", [], lanes.with_browsers), [])
     assert result.problem == "no installation: port taken"
 

@@ -46,6 +46,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield Running.known(told)
         return
     running = for_browsers(tmp_path_factory.mktemp("browser"))
+    running.prepared()
     try:
         yield running.ready_to_order()
     finally:

@@ -16,7 +16,7 @@ from tests.faults.stage.database import Postgres, Sqlite
 from tests.faults.stage.stage import Stage, staged
 from tests.support import postgres
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300), pytest.mark.xdist_group("surroundings")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

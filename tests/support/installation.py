@@ -10,6 +10,7 @@ import sys
 import uuid
 from pathlib import Path
 
+from tests.environment import CLOSED
 from tests.support.processes import below, free_port, marked, started_at, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,8 +112,8 @@ class Installation:
 
 
 def prepared_data() -> Path:
-    """A data folder that `manage.py prepare` has filled, once for all workers of a lane. To be copied, never used."""
-    shared = Path(os.environ["PLAYGROUND_TEST_DATA"])
+    """A data folder that `manage.py prepare` has filled, once for all lanes. To be copied, never used."""
+    shared = Path(os.environ.get("PLAYGROUND_TEST_SHARED") or os.environ["PLAYGROUND_TEST_DATA"])
     shared.mkdir(parents=True, exist_ok=True)
     folder = shared / "prepared"
     with (shared / "prepared.lock").open("w") as lock:
@@ -120,7 +121,7 @@ def prepared_data() -> Path:
         if not folder.exists():
             unfinished = shared / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            own = {"PLAYGROUND_DATA": str(unfinished), "SECRET_KEY": secrets.token_urlsafe(48)}
+            own = CLOSED | {"PLAYGROUND_DATA": str(unfinished), "SECRET_KEY": secrets.token_urlsafe(48)}
             inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
             subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=inherited | own, check=True)
             unfinished.rename(folder)

@@ -27,6 +27,7 @@ def quiet(folder: Path) -> Running:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Nobody has an account on it until the first test makes one."""
     running = quiet(tmp_path_factory.mktemp("alone"))
+    running.prepared()
     try:
         yield running.with_models()
     finally:

@@ -84,7 +84,9 @@ def in_code() -> list[tuple[str, str]]:
 class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        source = MARK.sub(CALL, self.get_data(path).decode())
+        source, points = MARK.subn(CALL, self.get_data(path).decode())
+        if not points and (code := super().get_code(fullname)):  # from its bytecode
+            return code
         return compile(source, path, "exec", dont_inherit=True)
 
 
