@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from .render import Clip, render
 
 MAX_TRIES = 3
+LET_GO_S = 1.0
 log = logging.getLogger(__name__)
 Done = Callable[[str, list[int], str], None]
 """Called with the job's id, the sizes of its files in bytes, and an error text or ""."""
@@ -92,6 +93,15 @@ class Renderer:
         self.closed = True
         for child in multiprocessing.active_children():
             child.kill()
-        self.pool.shutdown()
-        del self.pool
-        gc.collect()  # its semaphores go with it; Python complains of those that a process leaves behind
+        # In a thread: a signal may have come while this very one holds the pool's lock.
+        tidying = threading.Thread(target=self._let_go, daemon=True)
+        tidying.start()
+        tidying.join(LET_GO_S)
+
+    def _let_go(self) -> None:
+        """The pool's semaphores go with it; Python complains of those that a process leaves behind."""
+        pool = self.__dict__.pop("pool", None)
+        if pool is not None:
+            pool.shutdown()
+            del pool
+            gc.collect()

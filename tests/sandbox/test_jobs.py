@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.sandbox.workers import Renderer
 from tests.sandbox_server import ROOT, SandboxServer, launch, start_sandbox
 
 
@@ -153,6 +154,16 @@ def test_the_end_of_the_server_leaves_no_process(tmp_path: Path, number: int, bu
     assert server.process.returncode == (0 if number != signal.SIGKILL else -9)
     if number != signal.SIGKILL:
         assert not [line for line in server.log if "leaked" in line]
+
+
+def test_a_signal_in_the_middle_of_a_start_does_not_hang_the_end() -> None:
+    """The handler runs in the thread that holds the pool's lock; a second signal finds the pool gone."""
+    renderer = Renderer(lambda *_: None)
+    with renderer.pool._shutdown_lock:
+        began = time.monotonic()
+        renderer.close()
+        assert time.monotonic() - began < 5
+    renderer.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
