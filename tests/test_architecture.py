@@ -40,7 +40,6 @@ EXCEPTIONS: dict[str, set[str]] = {
 # Libraries that only these files (or folders, with a closing slash) may import.
 GUARDED: dict[str, tuple[str, ...]] = {
     "httpx": ("gateway/",),
-    "httpx_aiohttp": ("gateway/",),
     "aiohttp": ("gateway/",),
     "cryptography": ("services/sealing.py",),
     "django_q": ("queue.py", "management/commands/worker.py"),

@@ -41,8 +41,12 @@ class Calls:
         self._scrubber = Scrubber(config.api_key)
         self._egress = Egress(guarded=False, resolver=resolver)
 
+    @property
+    def authorisation(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.config.api_key}"}
+
     def authorise(self, request: httpx.Request) -> None:
-        request.headers["Authorization"] = f"Bearer {self.config.api_key}"
+        request.headers.update(self.authorisation)
 
     def get(self, url: str, timing: Timing) -> Answer:
         """One try."""

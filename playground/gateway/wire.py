@@ -13,7 +13,7 @@ import logging
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
@@ -127,8 +127,10 @@ class _Backend(httpcore.NetworkBackend):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`headers` finds names without regard to case."""
+
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     body: bytes = b""
 
 
@@ -264,7 +266,7 @@ def _deadline() -> Deadline:
     return Deadline("The time for this call ran out before the answer was complete.")
 
 
-def unpacked(body: bytes, headers: httpx.Headers, max_bytes: int, status: int) -> bytes:
+def unpacked(body: bytes, headers: Mapping[str, str], max_bytes: int, status: int) -> bytes:
     """The body as it was before packing. We ask for none, but some edge servers pack all the same.
 
     Raises Unclear for a packing we do not know, a broken one, or one that grows beyond `max_bytes`.
