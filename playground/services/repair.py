@@ -109,10 +109,11 @@ def _waiting(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
     for row in _late(now, (Status.QUEUED, Status.SUBMITTING), in_time):
         if row.deadline_at is None or row.deadline_at >= now - OVERDUE:
             continue
-        if row.state is Status.QUEUED:
+        if row.state is Status.QUEUED or submit.is_unsent(row):
             done = "it was never sent; ended, its money is free again"
             if not dry_run:
-                submit.give_up_waiting(row, now=now)
+                end = submit.give_up_waiting if row.state is Status.QUEUED else submit.end_unsent
+                end(row, now=now)
         else:
             done = "its answer never came; looked for, or parked for an admin; its money stays set aside"
             if not dry_run and not _give_up(row, now=now):

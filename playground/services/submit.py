@@ -124,7 +124,12 @@ def take_over(generation: Generation, *, now: datetime) -> UUID | None:
 def _has_begun(generation: Generation) -> bool:
     """Whether the latest try got as far as the wire, perhaps, and nobody wrote down what came of it."""
     events = generation.events.filter(kind__in=BEGUN + NOT_BEGUN).order_by("-id")
-    return events.values_list("kind", flat=True).first() in BEGUN
+    return events.values_list("kind", flat=True).first() not in NOT_BEGUN
+
+
+def is_unsent(generation: Generation) -> bool:
+    """Handed to a sender that never began: nothing of it can have reached the gateway."""
+    return generation.unclear_at is None and not _has_begun(generation)
 
 
 def _queue_again(generation: Generation, *, now: datetime) -> None:
@@ -200,7 +205,14 @@ def _send(generation: Generation, claim_id: UUID, *, is_begun: bool = True) -> N
 
 
 def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:
-    """From here on the gateway may hear of it. False when the claim was lost: nothing is sent."""
+    """From here on the gateway may hear of it. False when the claim was lost, or its key too old: nothing is sent.
+
+    Between claim and begin it may have waited for a free place longer than the gateway remembers its key.
+    """
+    if generation.unclear_at is not None and not may_send_again(generation, now=now, uncounted=""):
+        code = generation.error_code or "sender_lost"
+        give_up_sending(generation, code=code, message=generation.error_message, now=now, claim_id=claim_id)
+        return False
     rows = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id)
     number, sent_at = generation.attempts + 1, generation.sent_at or now
     with transaction.atomic():
@@ -221,6 +233,13 @@ def _wait_for_gateway(generation: Generation, claim_id: UUID) -> None:
         return
     rows = Generation.objects.filter(id=generation.id, status=Status.SUBMITTING, claim_id=claim_id)
     rows.update(claim_id=None, next_check_at=now + PAUSED_LOOK)
+
+
+def end_unsent(generation: Generation, *, now: datetime) -> None:
+    """Its time was over before anybody began to send it: end it for free."""
+    with transaction.atomic():
+        _queue_again(generation, now=now)
+        give_up_waiting(generation, now=now)
 
 
 def give_up_waiting(generation: Generation, *, now: datetime) -> None:

@@ -417,6 +417,25 @@ def test_task_that_never_runs_takes_no_try_from_an_order_that_is_unclear(setting
     assert (len(gateway.posts), len(gateway.charged)) == (2, 1)
 
 
+def test_key_that_grew_too_old_while_its_order_waited_for_a_free_place_is_not_sent(
+    settings: Any, member: Membership
+) -> None:
+    with upstream(settings, spoils=lambda _order, _number: LOST) as gateway:
+        model = model_of_gateway()
+        Gateway.objects.filter(id=model.gateway_id).update(has_request_log=False)
+        generation = queued(by=member, model=model)
+        submit.submit_queued(generation.id)
+        claim_id = submit.take_over(later(generation), now=timezone.now())
+        assert claim_id is not None
+        Gateway.objects.filter(id=model.gateway_id).update(key_trusted_seconds=60)
+        later(generation, minutes=2)
+        submit.submit_claimed(generation.id, claim_id)
+
+    assert len(gateway.posts) == 1
+    assert (fresh(generation).state, fresh(generation).attempts) == (Status.UNKNOWN, 1)
+    assert list(money(generation)) == ["hold"]
+
+
 def test_claim_that_was_lost_before_the_try_began_sends_nothing(settings: Any, member: Membership) -> None:
     with upstream(settings) as gateway:
         generation = queued(by=member, model=model_of_gateway())

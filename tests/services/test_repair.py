@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -122,6 +123,34 @@ def test_order_whose_answer_never_came_is_looked_for_or_left_to_admins_who_are_t
     assert Notice.objects.filter(kind="unclear_order").exists() is (ends is Status.UNKNOWN)
     assert (generation.error_code == parking.LOOKED_FOR) is has_log
     assert "parked" in line
+
+
+@pytest.mark.parametrize("kinds", [["handed_out"], ["sending", "put_back", "handed_out"]])
+def test_order_whose_sender_never_began_is_ended_for_free(places: Places, kinds: list[str]) -> None:  # noqa: F811
+    places(film())
+    generation = overdue(Status.SUBMITTING, claim_id=uuid4(), attempts=len(kinds) // 2)
+    for kind in kinds:
+        factories.make_event(generation, kind)
+
+    (line,) = repaired()
+
+    generation.refresh_from_db()
+    assert (generation.state, list(money(generation))) == (Status.CANCELLED, ["hold", "release"])
+    assert "never sent" in line
+    assert not Notice.objects.filter(kind="unclear_order").exists()
+
+
+def test_order_whose_sender_began_once_more_after_an_unclear_try_is_not_taken_for_unsent(places: Places) -> None:  # noqa: F811
+    places(film())
+    now = timezone.now()
+    generation = overdue(Status.SUBMITTING, claim_id=uuid4(), attempts=1, unclear_at=now, sent_at=now)
+    for kind in ("sending", "answer_unclear", "handed_out"):
+        factories.make_event(generation, kind)
+
+    (line,) = repaired()
+
+    assert list(money(generation)) == ["hold"]
+    assert "looked for, or parked" in line
 
 
 def test_order_that_finished_at_the_gateway_is_saved(places: Places) -> None:  # noqa: F811
