@@ -43,7 +43,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def for_cards(self) -> Self:
         """With everything a status card reads, newest first."""
         return (
-            self.select_related("run", "run__created_by", "model", "gateway", "video")
+            self.select_related("run", "run__created_by", "team", "model", "gateway", "video")
             .prefetch_related(models.Prefetch("references", Reference.objects.select_related("cut_from")))
             .order_by("-id")
         )

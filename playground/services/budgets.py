@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from playground.domain import months
-from playground.models import Budget, Membership, Team, User
+from playground.models import Budget, Generation, Membership, Team, User
 
 SUGGESTED_CAP_MICROS = 50_000_000
 """$50 a month, offered where no admin has set a limit yet: some sixty videos of 8 s at $0.10 a second."""
@@ -93,6 +93,12 @@ def is_open(team_id: UUID) -> bool:
     Reads the row anew, so ask where money is moved.
     """
     return Team.objects.filter(id=team_id, spending_paused_at=None, limits_accepted_at__isnull=False).exists()
+
+
+def is_held(generation: Generation) -> bool:
+    """Whether its team has paused all spending and it costs: what was not sent waits. Reads the team's row anew."""
+    paused = Team.objects.filter(id=generation.team_id, spending_paused_at__isnull=False)
+    return not generation.gateway.is_sandbox and paused.exists()
 
 
 def _cap_and_used(budget: Budget | None, standing_cap: int | None) -> tuple[int | None, int]:

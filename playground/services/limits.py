@@ -11,7 +11,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from playground.domain.money import MICROS_PER_CENT
-from playground.models import Budget, Membership, Team, User
+from playground.domain.status import Status
+from playground.models import Budget, Generation, Membership, Team, User
 from playground.services import audit, budget_levels, budgets
 
 
@@ -94,7 +95,7 @@ def suggested(team: Team) -> Limits:
 
 
 def pause(*, by: Membership, paused: bool, now: datetime | None = None) -> None:
-    """Refuse every order that costs, or take orders again. What was ordered before goes on."""
+    """Refuse every order that costs and send none that waits, or go on with both. What was sent before goes on."""
     now = now or timezone.now()
     with transaction.atomic():
         team = _locked(by)
@@ -103,6 +104,10 @@ def pause(*, by: Membership, paused: bool, now: datetime | None = None) -> None:
         team.spending_paused_at, team.spending_paused_by = (now, by.user) if paused else (None, None)
         team.save(update_fields=["spending_paused_at", "spending_paused_by"])
         audit.record("spending_paused" if paused else "spending_resumed", by=by.user, team=team, now=now)
+    # Afterwards: who claims an order holds its row first and the team's later. Their cards look different now.
+    waiting = Generation.objects.filter(team=team, status=Status.QUEUED, gateway__is_sandbox=False)
+    due = {} if paused else {"next_check_at": now}
+    waiting.update(version=F("version") + 1, **due)
     by.team = team
 
 

@@ -20,7 +20,7 @@ from playground import queue
 from playground.domain.status import STOPPABLE, Status
 from playground.gateway.errors import GatewayError, NotSent
 from playground.models import Generation
-from playground.services import accepted, backlog, engine, gateways, ledger, lookups, pauses, slots
+from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
 from playground.services.parking import LOOKED_FOR, give_up_sending, park
@@ -32,7 +32,7 @@ TIMEOUT_S = 150
 AGAIN_S = 1.0
 CANCEL_TIMEOUT_S = 60
 PAUSED_LOOK = timedelta(seconds=30)
-"""How often the deadline of an order of a paused gateway is looked at."""
+"""How often the deadline of an order that a pause holds is looked at."""
 AT_ONCE = 3
 """Orders on their way to one gateway from one machine."""
 BEGUN = ("sending", "sent_again")
@@ -62,14 +62,14 @@ def _lane(generation: Generation) -> tuple[str, int]:
 
 
 def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) -> UUID | None:
-    """Claim a queued row for sending. Past its deadline it is ended for free; while its gateway is paused it waits.
+    """Claim a queued row for sending. Past its deadline it is ended for free; while a pause holds it, it waits.
 
     Without `begins` it is only handed to a task, whose death before its try begins leaves nothing on the wire.
     """
     if generation.deadline_at and now >= generation.deadline_at:
         give_up_waiting(generation, now=now)
         return None
-    if generation.gateway.paused_at:
+    if generation.gateway.paused_at or budgets.is_held(generation):
         engine.push_back([generation.id], status=Status.QUEUED, until=_after_pause(generation, now), now=now)
         return None
     number = generation.attempts + 1
@@ -86,7 +86,7 @@ def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) 
 
 
 def _after_pause(generation: Generation, now: datetime) -> datetime:
-    """When a row of a paused gateway is looked at again, should nobody make it due before: at its deadline at last."""
+    """When a row that a pause holds is looked at again, should nobody make it due before: at its deadline at last."""
     return min(now + PAUSED_LOOK, generation.deadline_at or now + PAUSED_LOOK)
 
 
@@ -182,9 +182,14 @@ def _read(generation_id: UUID) -> Generation | None:
 
 
 def _send(generation: Generation, claim_id: UUID, *, is_begun: bool = True) -> None:
-    """One try. A pause that came since the claim is kept too: nothing is sent."""
-    if pauses.is_paused(generation.gateway_id):
-        _wait_for_gateway(generation, claim_id)
+    """One try. A pause that came since the claim is kept too: nothing is sent.
+
+    One of all spending holds what surely was not sent yet. An unclear order is sent again with its key all the same:
+    it may have been paid for, and its answer says so.
+    """
+    is_new = not is_begun and generation.unclear_at is None
+    if pauses.is_paused(generation.gateway_id) or (is_new and budgets.is_held(generation)):
+        _wait(generation, claim_id)
         return
     if not is_begun and not _begin(generation, claim_id, now=timezone.now()):
         return
@@ -225,7 +230,7 @@ def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:
     return True
 
 
-def _wait_for_gateway(generation: Generation, claim_id: UUID) -> None:
+def _wait(generation: Generation, claim_id: UUID) -> None:
     now = timezone.now()
     told = {"try": generation.attempts, "code": "paused"}
     if generation.unclear_at is None:
@@ -248,12 +253,18 @@ def give_up_waiting(generation: Generation, *, now: datetime) -> None:
         "next_check_at": None,
         "ended_at": now,
         "error_kind": "busy",
-        "error_code": "paused" if generation.gateway.paused_at else generation.error_code or "deadline",
+        "error_code": _why_unsent(generation),
     }
     with transaction.atomic():
         move = Move(generation.id, Status.QUEUED, Status.CANCELLED, "given_up", fields=fields)
         if engine.advance(move, now=now):
             ledger.release(generation=generation, at=now)
+
+
+def _why_unsent(generation: Generation) -> str:
+    if generation.gateway.paused_at:
+        return "paused"
+    return "spending_paused" if budgets.is_held(generation) else generation.error_code or "deadline"
 
 
 def ask_to_stop(generation_id: UUID) -> None:

@@ -1,7 +1,8 @@
 """Sentences of a card that need some thought: what was charged, why it failed, how the result differs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
 from django.utils.translation import ngettext
@@ -9,6 +10,7 @@ from django.utils.translation import ngettext
 from playground.domain.capabilities import nearest_shape, parse_size, quality_of, shape_of
 from playground.domain.status import Status
 from playground.models import Generation, Video
+from playground.services.pauses import why
 from playground.templatetags.playground import clock, cost
 
 S = Status
@@ -39,6 +41,21 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     if estimate is not None and cost(estimate) != cost(generation.cost_micros):
         return f"{paid} {_('The price was %(amount)s.') % {'amount': cost(estimate)}}"
     return paid
+
+
+def time_of_day(moment: datetime | None) -> str:
+    return f"{timezone.localtime(moment):%H:%M}" if moment else "-"
+
+
+def held_up(generation: Generation) -> str:
+    """Whose pause a waiting order waits for, and for how long; "" when none holds it."""
+    until = time_of_day(generation.deadline_at)
+    if reason := generation.gateway.paused_reason:
+        words = _("The gateway is paused: %(reason)s. It waits until %(time)s. Not charged.")
+        return words % {"reason": why(reason), "time": until}
+    if not generation.gateway.is_sandbox and generation.team.spending_paused_at:
+        return _("An admin has paused all spending. It waits until %(time)s. Not charged.") % {"time": until}
+    return ""
 
 
 def trying_again(generation: Generation) -> str:
@@ -82,6 +99,8 @@ def not_sent(generation: Generation) -> tuple[str, str]:
         return N_("Not sent"), _("Not sent. The key of the gateway is not set. Not charged.")
     if generation.error_code == "paused":
         return N_("Not sent"), _("Not sent. The gateway was paused for too long. Not charged.")
+    if generation.error_code == "spending_paused":
+        return N_("Not sent"), _("Not sent. All spending was paused for too long. Not charged.")
     if generation.attempts:
         return N_("Not sent"), _("Not sent. The gateway took no order in time. Not charged.")
     return N_("Not sent"), _("Not sent. It waited too long for its turn. Not charged.")

@@ -17,7 +17,6 @@ from playground.domain.capabilities import parse_size, quality_of, shape_of
 from playground.domain.status import ACTIVE, STOPPABLE, Status, Step
 from playground.models import Generation, Membership, Reference, Video, Visibility
 from playground.services.catalogue import usual_seconds
-from playground.services.pauses import why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
 from playground.views.card_words import (
@@ -25,8 +24,10 @@ from playground.views.card_words import (
     charge,
     differences,
     failure,
+    held_up,
     is_unsent,
     not_sent,
+    time_of_day,
     trying_again,
     usual_words,
 )
@@ -95,9 +96,10 @@ class Stamped:
 def stamp_of(generation: Generation, *, usual: tuple[int, int] | None, now: datetime) -> str:
     """What the page knows of a card. The only place that makes one.
 
-    It changes with all that the engine writes of the order (`version`), when the order gets slow, and when the gateway
-    of a waiting one is paused or goes on. It does not with ages, with usual times and prices that other orders
-    changed, nor with a video that was renamed or trashed: those come with the next change or look at the page.
+    It changes with all that is written of the order (`version`, which a pause of all spending counts up too), when
+    the order gets slow, and when the gateway of a waiting one is paused or goes on. It does not with ages, with usual
+    times and prices that other orders changed, nor with a video that was renamed or trashed: those come with the next
+    change or look at the page.
     """
     marks = "l" if is_slow(generation, usual, now) else ""
     if generation.state is S.QUEUED and generation.gateway.paused_reason:
@@ -213,7 +215,7 @@ def said(
     word, tone = WORDS[generation.state]
     match generation.state:
         case S.QUEUED:
-            sentence = _paused(generation) or trying_again(generation)
+            sentence = held_up(generation) or trying_again(generation)
         case S.SUBMITTING:
             sentence = trying_again(generation)
         case S.SUBMITTED | S.RUNNING:
@@ -230,7 +232,7 @@ def said(
             sentence = f"{charge(generation)} {_('If it was made all the same, it is kept.')}"
         case S.EXPIRED:
             sentence = _("Nothing came by %(time)s. %(charge)s If it still comes, it is kept.") % {
-                "time": _time(generation.deadline_at),
+                "time": time_of_day(generation.deadline_at),
                 "charge": charge(generation),
             }
         case S.LOST:
@@ -245,18 +247,6 @@ def said(
     return _(word), tone, sentence
 
 
-def _time(moment: datetime | None) -> str:
-    return f"{timezone.localtime(moment):%H:%M}" if moment else "-"
-
-
-def _paused(generation: Generation) -> str:
-    reason = generation.gateway.paused_reason
-    if not reason:
-        return ""
-    words = _("The gateway is paused: %(reason)s. It waits until %(time)s. Not charged.")
-    return words % {"reason": why(reason), "time": _time(generation.deadline_at)}
-
-
 def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
     if generation.is_late:
         return _("It had been sent before it was stopped. What comes is kept.")
@@ -267,7 +257,7 @@ def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) 
         return _("Stopping. It may still cost %(amount)s.") % {"amount": amount(estimate)}
     parts = [usual_words(usual)] if usual else []
     if late:
-        parts.append(_("We keep asking until %(time)s.") % {"time": _time(generation.deadline_at)})
+        parts.append(_("We keep asking until %(time)s.") % {"time": time_of_day(generation.deadline_at)})
     return " ".join(parts)
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities
 from playground.domain.status import Status
-from playground.models import Gateway, Generation, Membership, Run, Video, VideoModel
+from playground.models import Gateway, Generation, Membership, Run, Team, Video, VideoModel
 from playground.services.catalogue import Record
 from playground.services.cheaper import Cheaper
 from playground.services.estimates import Quote, QuoteState
@@ -43,7 +43,7 @@ def _generation(status: Status, now: datetime, prompt: str = PROMPT, **fields: A
     )
     run = Run(gateway=gateway, model=model, prompt=prompt, settings={"size": "1920x1080", "seconds": 8, "count": 1})
     given: dict[str, Any] = {"estimate_micros": 840_000, "created_at": now - timedelta(minutes=6)}
-    return Generation(run=run, gateway=gateway, model=model, status=status, **(given | fields))
+    return Generation(run=run, team=Team(), gateway=gateway, model=model, status=status, **(given | fields))
 
 
 def _video(generation: Generation, **fields: Any) -> Generation:

@@ -20,6 +20,7 @@ from playground.services import (
     backlog,
     gateways,
     ledger,
+    limits,
     lookups,
     parking,
     replies,
@@ -492,6 +493,66 @@ def test_pause_that_a_busy_gateway_asks_for_is_kept(settings: Any, member: Membe
     assert due is not None
     assert timedelta(seconds=85) < due - timezone.now() <= timedelta(seconds=90)
     assert backlog.allowed(generation.gateway_id, now=timezone.now() + timedelta(seconds=85)) == 0
+
+
+@pytest.fixture
+def paid(settings: Any, member: Membership) -> Any:
+    """An order at a gateway that costs, of a team whose spending is paused while it waits."""
+    with upstream(settings) as gateway:
+        generation = queued(by=member, model=model_of_gateway())
+        limits.pause(by=member, paused=True)
+        yield gateway, generation
+
+
+def test_order_that_waits_is_not_sent_while_all_spending_is_paused_and_goes_out_when_it_goes_on(
+    paid: Any, member: Membership
+) -> None:
+    gateway, generation = paid
+    submit.submit_queued(generation.id)
+    step()
+    waits = fresh(generation)
+    assert (waits.state, waits.attempts, len(gateway.posts)) == (Status.QUEUED, 0, 0)
+    assert waits.next_check_at > timezone.now()  # type: ignore[operator]
+    limits.pause(by=member, paused=False)
+    assert fresh(generation).next_check_at < timezone.now()  # type: ignore[operator]
+    step()
+    assert (fresh(generation).state, len(gateway.posts)) == (Status.SUBMITTED, 1)
+
+
+def test_pause_of_all_spending_that_comes_after_the_claim_holds_the_order_too(paid: Any, member: Membership) -> None:
+    gateway, generation = paid
+    limits.pause(by=member, paused=False)
+    claim_id = submit.claim_queued(fresh(generation), now=timezone.now(), begins=False)
+    assert claim_id is not None
+    limits.pause(by=member, paused=True)
+    submit.submit_claimed(generation.id, claim_id)
+    assert (fresh(generation).state, gateway.posts) == (Status.QUEUED, [])
+
+
+def test_order_that_waits_too_long_for_a_pause_of_all_spending_ends_for_free(paid: Any) -> None:
+    gateway, generation = paid
+    later(generation, minutes=31)
+    step()
+    ended = fresh(generation)
+    assert (ended.state, ended.error_code, gateway.posts) == (Status.CANCELLED, "spending_paused", [])
+    assert list(money(generation)) == ["hold", "release"]
+
+
+def test_pause_of_all_spending_stops_no_order_of_play_money(member: Membership) -> None:
+    sandbox = factories.make_model(gateway=factories.make_gateway(is_sandbox=True))
+    generation = queued(by=member, model=sandbox)
+    limits.pause(by=member, paused=True)
+    assert submit.claim_queued(generation, now=timezone.now())
+
+
+def test_unclear_order_is_cleared_up_while_all_spending_is_paused(settings: Any, member: Membership) -> None:
+    with upstream(settings, spoils=lambda _order, number: LOST if number == 1 else None) as gateway:
+        generation = queued(by=member, model=model_of_gateway())
+        submit.submit_queued(generation.id)
+        limits.pause(by=member, paused=True)
+        step()
+    assert fresh(generation).state is Status.SUBMITTED
+    assert (len(gateway.posts), len(gateway.charged)) == (2, 1)
 
 
 def thawed(generation: Generation) -> Any:

@@ -134,6 +134,7 @@ def test_vendored_files_are_those_of_the_manifest():
             "The key of the gateway is not set.",
         ),
         ({"error_code": "paused"}, "The gateway was paused for too long."),
+        ({"error_code": "spending_paused"}, "All spending was paused for too long."),
         ({}, "It waited too long for its turn."),
     ],
 )

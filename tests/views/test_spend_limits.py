@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
+from playground.domain.status import Status
 from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Notice, Role, Run, Team
 from playground.services import budget_requests, estimates, ledger, limits, notices, runs
 from tests import factories
@@ -202,6 +203,21 @@ def test_pause_stops_orders_says_so_and_is_on_record(member, admin, browser_of):
     browser_of(admin).post(reverse("limits.pause"), {"paused": "0"})
     assert browser_of(member).post("/create/", values()).status_code == 303
     assert list(AuditEntry.objects.values_list("kind", flat=True)) == ["spending_paused", "spending_resumed"]
+
+
+def test_card_of_an_order_that_waits_says_that_spending_is_paused(member, admin, model, browser_of):
+    waits = factories.make_generation(by=member, model=model, status=Status.QUEUED, deadline_at=timezone.now())
+
+    def card(version):
+        asked = {"g": f"{waits.id}:{version}"}
+        return browser_of(member, htmx=True).get(reverse("generations.cards"), asked)
+
+    assert card(waits.version).status_code == 204
+    browser_of(admin).post(reverse("limits.pause"), {"paused": "1"})
+    paused = card(waits.version)
+    assert "An admin has paused all spending. It waits until" in html(paused)
+    browser_of(admin).post(reverse("limits.pause"), {"paused": "0"})
+    assert "paused all spending" not in html(card(waits.version + 1))
 
 
 @pytest.mark.parametrize("htmx", [False, True])
