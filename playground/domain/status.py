@@ -27,7 +27,7 @@ class Status(StrEnum):
     EXPIRED = "expired"
     """Our deadline passed before the gateway finished."""
     LOST = "lost"
-    """The gateway no longer knows the order."""
+    """The gateway no longer knows the order; saved after all only when a repair finds it there again."""
     OUTPUT_LOST = "output_lost"
     """It was made and paid, but its file is gone; saved after all only when a repair finds it at the gateway again."""
     UNKNOWN = "unknown"
@@ -49,7 +49,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.DONE: frozenset(),
     S.REJECTED: frozenset({S.SUBMITTED}),
     S.FAILED: frozenset(),
-    S.LOST: frozenset(),
+    S.LOST: frozenset({S.COMPLETED}),
     S.OUTPUT_LOST: frozenset({S.COMPLETED}),
 }
 

@@ -12,7 +12,7 @@ from django.db.models import Case, F, Value, When
 
 from playground.domain.status import LATE_SUCCESS, STOPPABLE
 from playground.models import Generation
-from playground.services import engine, ledger
+from playground.services import engine, ledger, notices
 from playground.services.engine import Move
 from playground.services.timing import coarse
 
@@ -26,7 +26,9 @@ class Batch:
     """The due times that the rows had while they were asked for; none: whatever they have is replaced."""
     moves: list[Move] = field(default_factory=list)
     settled: dict[UUID, int | None] = field(default_factory=dict)
-    """Generation to cost; None gives the money back."""
+    """Generation to cost; None gives the money back, unless the gateway has named a cost before."""
+    lost: set[UUID] = field(default_factory=set)
+    """Those whose admins are told that the gateway no longer knows them."""
     same: dict[UUID, float] = field(default_factory=dict)
     """Unchanged generation to seconds until the next question."""
     progress: dict[UUID, int] = field(default_factory=dict)
@@ -53,6 +55,8 @@ def write(batch: Batch, *, now: datetime) -> None:
         for generation_id, cost in batch.settled.items():
             if generation_id in changed:
                 _close_money(generation_id, cost, now=now)
+        for generation_id in batch.lost & changed:
+            _tell_lost(generation_id, now=now)
     # fault: poll-written
 
 
@@ -99,7 +103,15 @@ def _by_value(values: Mapping[UUID, Number]) -> Iterable[tuple[Number, list[UUID
 
 def _close_money(generation_id: UUID, cost: int | None, *, now: datetime) -> None:
     generation = Generation.objects.select_related("gateway", "team", "run").get(id=generation_id)
+    cost = generation.cost_micros if cost is None else cost
     if cost is None:
         ledger.release(generation=generation, at=now)
     else:
         ledger.settle(generation=generation, cost_micros=cost, at=now)
+
+
+def _tell_lost(generation_id: UUID, *, now: datetime) -> None:
+    generation = Generation.objects.select_related("team", "model", "gateway").get(id=generation_id)
+    data: dict[str, Any] = {"run": str(generation.run_id), "model": generation.model.slug}
+    data |= {"cost_micros": generation.cost_micros, "is_sandbox": generation.gateway.is_sandbox}
+    notices.tell("order_lost", team=generation.team, key=f"order_lost:{generation_id}", data=data, now=now)

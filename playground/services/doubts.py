@@ -12,7 +12,7 @@ from playground.domain.status import LATE_SUCCESS, STOPPABLE
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Gateway, Generation
-from playground.services import pauses
+from playground.services import pauses, sent_with
 
 LOST_AFTER_TIMES = 5
 LOST_AFTER = timedelta(minutes=10)
@@ -53,8 +53,13 @@ def doubt(gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], *, now
 
 
 def is_lost(gateway: Gateway, generation: Generation, *, now: datetime) -> bool:
-    """Five in a row over at least ten minutes, while the gateway takes our key. For an answer not yet counted."""
+    """Five in a row over at least ten minutes, while the gateway takes our key. For an answer not yet counted.
+
+    Not by the word of an account that it was not ordered from.
+    """
     if generation.not_found_count + 1 < LOST_AFTER_TIMES:
         return False
     first = Event.objects.filter(generation_id=generation.id, kind="not_found").order_by("-id").first()
-    return first is not None and now - first.at >= LOST_AFTER and pauses.knows_us(gateway, now=now) is True
+    if first is None or now - first.at < LOST_AFTER or sent_with.is_another(generation):
+        return False
+    return pauses.knows_us(gateway, now=now) is True

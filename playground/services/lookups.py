@@ -5,7 +5,7 @@ can read decides by itself, or as many as it was sent, all refused at no cost. T
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from playground.domain.status import Status
 from playground.gateway.client import GatewayClient
@@ -22,7 +23,7 @@ from playground.gateway.request_log import LoggedRequest
 from playground.gateway.trace import trace_id_of
 from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import engine, gateways, ledger, parking
+from playground.services import engine, gateways, ledger, parking, sent_with
 from playground.services.engine import Move
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ MAX_PAGES = 20
 ENTRIES_KEPT = 5
 FIND_S = 100.0
 """After this one look begins no further question: its task is ended after 150 seconds."""
+ASKED_S = 10.0
+"""While an admin waits for whether a pasted id is the order's own."""
 UNENDED_FOR = timedelta(minutes=5)
 """So long after the time of looking a look that never came to its end is given up."""
 Item = TypeVar("Item")
@@ -72,6 +75,10 @@ def look_up(generation_id: UUID, claim_id: UUID) -> None:
     generation = rows.filter(status=Status.SUBMITTING).first()
     if generation is None:
         return
+    if sent_with.is_another(generation):
+        words = _("The gateway's key was replaced after it was sent, so its log may be another account's.")
+        _park(generation, claim_id, "key_replaced", "", {"log": None, "log_error": words})
+        return
     try:
         with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
             found = _find(generation, client)
@@ -81,6 +88,21 @@ def look_up(generation_id: UUID, claim_id: UUID) -> None:
         _unread(generation, claim_id, error, now=timezone.now())
     else:
         _decide(generation, claim_id, found, now=timezone.now())
+
+
+def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
+    """Whether the gateway's log has one of these ids under the trace of another order; not where it cannot be read."""
+    if not generation.gateway.has_request_log:
+        return False
+    since = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER
+    try:
+        with gateways.client_for(generation.gateway) as client:
+            logged = _in_time(client.requests(created_after=since, max_pages=MAX_PAGES), time.monotonic() + ASKED_S)
+            traces = {entry.trace_id for entry in logged if entry.id in ids and entry.trace_id}
+    except (GatewayError, gateways.GatewayNotConfigured) as error:
+        log.warning("log_not_read", generation=str(generation.id), why=str(error)[:200])
+        return False
+    return bool(traces) and trace_id_of(str(generation.id)) not in traces
 
 
 def _find(generation: Generation, client: GatewayClient) -> Found:

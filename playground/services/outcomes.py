@@ -218,6 +218,7 @@ def _not_found(batch: Batch, generation: Generation, *, is_lost: Callable[[Gener
     elif is_lost(generation):
         fields = {"next_check_at": None, "ended_at": now}
         batch.settled[generation.id] = None
+        batch.lost.add(generation.id)
         batch.moves.append(Move(generation.id, generation.state, Status.LOST, "lost", fields=fields))
     elif _is_over(generation, now=now):
         _fault(batch, generation, NotFound("unknown", code="not_found"), now=now)

@@ -44,6 +44,8 @@ UNMINDED = timedelta(minutes=1)
 AT_ONCE = 500
 """Orders of one kind in one run; the rest is found by the next."""
 PERIODIC_S = 240.0
+MISSED, MISSED_FOR = frozenset({Status.LOST, Status.OUTPUT_LOST}), timedelta(hours=24)
+"""Ended without a video by the gateway's or the host's word, which may be taken back: looked at again for so long."""
 Found = Iterator["Finding"]
 InTime = Callable[[object], bool]
 """Asked before each row: whether there is time for it."""
@@ -65,7 +67,7 @@ class Finding:
 def run(*, now: datetime, dry_run: bool = False, periodic: bool = False) -> list[Finding]:
     """Look for everything, the newest files only when `periodic`, and put it right unless `dry_run`.
 
-    A periodic run stops after four minutes, and does not ask after orders that are closed.
+    A periodic run stops after four minutes, and of closed orders asks only after those lost within a day.
     """
     ends_at = time.monotonic() + PERIODIC_S if periodic else float("inf")
 
@@ -76,7 +78,7 @@ def run(*, now: datetime, dry_run: bool = False, periodic: bool = False) -> list
         lambda: _waiting(now=now, dry_run=dry_run, in_time=in_time),
         lambda: _unsaved(now=now, dry_run=dry_run, in_time=in_time),
         lambda: _unasked(now=now, dry_run=dry_run, in_time=in_time),
-        lambda: () if periodic else _closed(now=now, dry_run=dry_run),
+        lambda: _closed(now=now, dry_run=dry_run, periodic=periodic, in_time=in_time),
         lambda: repair_money.unclosed(now=now, dry_run=dry_run, in_time=in_time),
         lambda: repair_money.counters(dry_run=dry_run, in_time=in_time),
         lambda: repair_files.missing(now=now, dry_run=dry_run, newest_only=periodic, in_time=in_time),
@@ -151,12 +153,13 @@ def _unasked(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
         yield from _asked(row, now=now, dry_run=dry_run)
 
 
-def _closed(*, now: datetime, dry_run: bool) -> Found:
+def _closed(*, now: datetime, dry_run: bool, periodic: bool, in_time: InTime) -> Found:
     """Ended here within two weeks without a video: the gateway may have it all the same."""
-    ends = [*LATE_SUCCESS, Status.OUTPUT_LOST]
-    rows = Generation.objects.filter(status__in=ends, next_check_at=None, ended_at__gt=now - LOOK_FOR)
+    ends = MISSED if periodic else MISSED | LATE_SUCCESS
+    since = now - (MISSED_FOR if periodic else LOOK_FOR)
+    rows = Generation.objects.filter(status__in=ends, next_check_at=None, ended_at__gt=since)
     rows = rows.exclude(upstream_id=None).exclude(upstream_id="").select_related("gateway", "team", "run")
-    for row in rows.order_by("id")[:AT_ONCE]:
+    for row in takewhile(in_time, rows.order_by("id")[:AT_ONCE]):
         yield from _asked(row, now=now, dry_run=dry_run)
 
 
@@ -187,7 +190,7 @@ def _asked(row: Generation, *, now: datetime, dry_run: bool) -> Found:
             yield Finding("overdue", f"order {row.id}", f"the gateway says: {_said(answer)}", row.team)
         return
     before = row.status
-    if row.state is Status.OUTPUT_LOST:
+    if row.state in MISSED:
         _save_again(row, answer, now=now)
     else:
         outcomes.record(gateway=row.gateway, answers=[(row, answer)], now=now)
@@ -202,7 +205,7 @@ def _said(answer: Job | GatewayError) -> str:
 
 
 def _save_again(row: Generation, answer: Job | GatewayError, *, now: datetime) -> None:
-    """A file that was given up as lost and that the gateway has again under a link that still holds."""
+    """What was given up as lost and the gateway has again, under a link that still holds."""
     if not isinstance(answer, Job) or answer.state is not JobState.COMPLETED or answer.output is None:
         return
     if answer.expires_at is not None and answer.expires_at <= now:
@@ -212,13 +215,15 @@ def _save_again(row: Generation, answer: Job | GatewayError, *, now: datetime) -
         "deadline_at": now + engine.DEADLINE,
         "completed_at": now,
         "ended_at": None,
+        "error_code": "",
+        "error_message": "",
         "collect_attempts": 0,
         "output_url": answer.output.url or "",
         "output_size_bytes": answer.output.size_bytes,
         "output_expires_at": answer.expires_at,
     }
     with transaction.atomic():
-        move = Move(row.id, Status.OUTPUT_LOST, Status.COMPLETED, "completed", data={"repair": True}, fields=fields)
+        move = Move(row.id, row.state, Status.COMPLETED, "completed", data={"repair": True}, fields=fields)
         if engine.advance(move, now=now):
             queue.enqueue("collect", str(row.id), timeout_s=saving.TIMEOUT_S)
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.gateway.errors import AccountRefused, GatewayError, InFlight, NotSent, Outcome, Refused, Throttled
 from playground.models import Event, Generation
-from playground.services import backlog, engine, ledger, parking, pauses
+from playground.services import backlog, engine, ledger, parking, pauses, sent_with
 from playground.services.engine import Move
 
 MAX_TRIES = 6
@@ -95,7 +95,8 @@ def may_send_again(generation: Generation, *, now: datetime, uncounted: Uncounte
     )
     tries = _unclear_tries(generation)
     tries.update([uncounted] if uncounted else [])
-    return now < ends_at and tries.total() < MAX_TRIES and tries["sender_lost"] < MAX_DEATHS
+    may = now < ends_at and tries.total() < MAX_TRIES and tries["sender_lost"] < MAX_DEATHS
+    return may and not sent_with.is_another(generation)
 
 
 def _unclear_tries(generation: Generation) -> Counter[str]:

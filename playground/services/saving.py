@@ -1,8 +1,9 @@
 """Which finished videos are fetched next, and what becomes of a try that failed.
 
-What is wrong decides how long it is tried. A link that answers "gone" is asked for anew three times. A file that is no
-video, that never ends, or that breaks off at the very same byte again and again, gets a few tries. Trouble on the way
-lasts as long as the link does. What lies on this side
+What is wrong decides how long it is tried. A link that answers "gone" is asked for anew at least three times, and until
+its time is over where the gateway says when that is. A file that is no video or never ends gets a few tries over some
+minutes, since a host under repair serves a page in its place; one that breaks off at the very same byte again and
+again, a few tries. Trouble on the way lasts as long as the link does. What lies on this side
 (a full disk, a missing key, a store that is away) is waited for until a day after the link has ended. Whoever dies
 while saving has used up a try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so
 that an hour of full disk does not use up the tries of a link.
@@ -46,6 +47,8 @@ KEEP_TRYING = timedelta(hours=24)
 """After the link has ended, for faults on this side: then nothing is there to be fetched any more."""
 LINK_LASTS = timedelta(hours=1)
 """Where the gateway does not say it."""
+PATIENCE = timedelta(minutes=2)
+"""From the first time that a link was gone or its file was bad: for so long it may be the host's passing trouble."""
 RETRY_S = (1, 2, 5, 15, 60)
 """Pauses between tries; the last one is repeated."""
 LONG_RETRY_AFTER, LONG_RETRY_S = 20, 240
@@ -181,8 +184,14 @@ def _is_cut_at(generation: Generation, received: int) -> bool:
 
 
 def _is_over(generation: Generation, why: Why, tries: int, *, now: datetime) -> bool:
+    if tries < MAX_TRIES.get(why, 0):
+        return False
+    if why is Why.SAVER:
+        return True
     if why in MAX_TRIES:
-        return tries >= MAX_TRIES[why]
+        first = _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
+        told = generation.output_expires_at if why is Why.GONE else None
+        return now >= (told or (first or now) + PATIENCE)
     begun_at = generation.completed_at or now
     ends_at = generation.output_expires_at or begun_at + LINK_LASTS
     if why is Why.OURS:

@@ -20,11 +20,12 @@ from playground import queue
 from playground.domain.status import STOPPABLE, Status
 from playground.gateway.errors import GatewayError, NotSent
 from playground.models import Generation
-from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, slots
+from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, sent_with, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
 from playground.services.parking import LOOKED_FOR, give_up_sending, park
 from playground.services.replies import may_send_again, put_back, refused_or_unclear
+from playground.services.sent_with import BEGUN
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,6 @@ PAUSED_LOOK = timedelta(seconds=30)
 """How often the deadline of an order that a pause holds is looked at."""
 AT_ONCE = 3
 """Orders on their way to one gateway from one machine."""
-BEGUN = ("sending", "sent_again")
 NOT_BEGUN = ("handed_out", "not_begun", "put_back", "answer_unclear", "sender_lost", "restored", "sent_anew")
 """After one of these nothing is on the wire until the next try begins."""
 
@@ -80,7 +80,7 @@ def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) 
         target=Status.SUBMITTING,
         event="sending" if begins else "handed_out",
         now=now,
-        data={"try": number},
+        data={"try": number} | ({"key": sent_with.mark(generation.gateway)} if begins else {}),
         **fields,
     )
 
@@ -225,7 +225,8 @@ def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:
         if not rows.update(**fields, version=F("version") + 1):
             return False
         is_first = generation.unclear_at is None
-        engine.note(generation.id, "sending" if is_first else "sent_again", now=now, data={"try": number})
+        data = {"try": number, "key": sent_with.mark(generation.gateway)}
+        engine.note(generation.id, "sending" if is_first else "sent_again", now=now, data=data)
     generation.attempts, generation.sent_at = number, sent_at
     return True
 
@@ -252,7 +253,7 @@ def give_up_waiting(generation: Generation, *, now: datetime) -> None:
     fields = {
         "next_check_at": None,
         "ended_at": now,
-        "error_kind": "busy",
+        "error_kind": generation.error_kind or "busy",
         "error_code": _why_unsent(generation),
     }
     with transaction.atomic():

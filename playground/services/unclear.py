@@ -1,7 +1,11 @@
 """What an admin decides of an order whose answer got lost: it never ran and is sent again, it never ran and is closed,
-or it ran and this is its id. Each decision takes effect once, whoever presses first, and is written to the audit."""
+or it ran and this is its id. Each decision takes effect once, whoever presses first, and is written to the audit.
 
-from dataclasses import dataclass, field
+A decision is about what its page showed: `generation.version` is that of the order as it was shown. One that was sent
+again meanwhile and got unclear anew is not decided by a press on the old page.
+"""
+
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +18,12 @@ from playground.domain.status import Status
 from playground.gateway.errors import GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Generation, Membership, Team
-from playground.services import audit, engine, gateways, ledger, lookups, pauses
+from playground.services import audit, engine, gateways, ledger, lookups, pauses, sent_with
 from playground.services.engine import Move
 from playground.services.submit import TIMEOUT_S
 
+NEVER_RAN = "never_ran"
+"""The error kind of an order of which an admin said so; what is known of its money is that word alone."""
 CLOCKS_DIFFER = timedelta(minutes=10)
 MAX_ID = 255
 DECISIONS = ("sent_anew", "closed_by_admin", "adopted")
@@ -29,7 +35,7 @@ class NotAdmin(Exception):
 
 
 class DecidedAlready(Exception):
-    """It is not unclear any more: somebody decided, or an answer came after all."""
+    """It is not as it was shown any more: somebody decided, or an answer came after all."""
 
 
 class NotNow(Exception):
@@ -50,6 +56,8 @@ class Try:
     message: str = ""
     http_status: int | None = None
     request_id: str = ""
+    key: str = ""
+    """The mark of the gateway's key that it went out with (services/sent_with.py)."""
 
 
 @dataclass(slots=True)
@@ -72,12 +80,10 @@ def evidence_of(generations: list[Generation]) -> dict[Any, Evidence]:
 def _add(evidence: Evidence, event: Event) -> None:
     data = event.data
     if event.kind in ("sending", "sent_again"):
-        evidence.tries.append(Try(event.at, len(evidence.tries) + 1))
+        evidence.tries.append(Try(event.at, len(evidence.tries) + 1, key=str(data.get("key", ""))))
     elif event.kind in ("put_back", "answer_unclear", "sender_lost") and evidence.tries:
-        last = evidence.tries[-1]
-        evidence.tries[-1] = Try(
-            last.at,
-            last.number,
+        evidence.tries[-1] = replace(
+            evidence.tries[-1],
             code=str(data.get("code") or event.kind),
             message=str(data.get("message", "")),
             http_status=data.get("http_status"),
@@ -100,6 +106,7 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
     if generation.gateway.paused_at:
         raise NotNow(pauses.words(generation.gateway))
     fields = _clean() | {
+        "error_kind": NEVER_RAN,
         "attempts": 0,
         "sent_at": None,
         "next_check_at": now,
@@ -107,18 +114,28 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
     }
     with transaction.atomic():
         move = Move(generation.id, Status.UNKNOWN, Status.QUEUED, "sent_anew", by=by.user, fields=fields)
-        _decide(move, by=by, kind="unclear_sent_again", now=now)
+        _decide(move, generation.version, by=by, kind="unclear_sent_again", now=now)
         queue.enqueue("submit", str(generation.id), timeout_s=TIMEOUT_S)
+
+
+def is_key_known(generation: Generation, evidence: Evidence, *, now: datetime) -> bool:
+    """Whether the gateway would take a second sending for the first: it remembers the key, of the same account."""
+    gateway, sent_at = generation.gateway, generation.sent_at
+    if not gateway.honours_idempotency_key or sent_at is None:
+        return False
+    if evidence.tries and sent_with.differs(evidence.tries[-1].key, gateway):
+        return False
+    return now < sent_at + timedelta(seconds=gateway.key_trusted_seconds)
 
 
 def close(*, by: Membership, generation: Generation, now: datetime | None = None) -> None:
     """It never ran: the end, and its money is given back. Raises NotAdmin, DecidedAlready."""
     now = now or timezone.now()
     _check_admin(by, generation)
-    fields = _clean() | {"next_check_at": None, "ended_at": now, "error_kind": "never_ran"}
+    fields = _clean() | {"next_check_at": None, "ended_at": now, "error_kind": NEVER_RAN}
     with transaction.atomic():
         move = Move(generation.id, Status.UNKNOWN, Status.REJECTED, "closed_by_admin", by=by.user, fields=fields)
-        _decide(move, by=by, kind="unclear_closed", now=now)
+        _decide(move, generation.version, by=by, kind="unclear_closed", now=now)
         ledger.release(generation=generation, at=now)
 
 
@@ -142,7 +159,7 @@ def adopt(*, by: Membership, generation: Generation, upstream_id: str, now: date
     move = Move(generation.id, Status.UNKNOWN, Status.SUBMITTED, "adopted", data=data, by=by.user, fields=fields)
     try:
         with transaction.atomic():
-            _decide(move, by=by, kind="unclear_adopted", now=now, upstream_id=job.id)
+            _decide(move, generation.version, by=by, kind="unclear_adopted", now=now, upstream_id=job.id)
     except IntegrityError as error:
         raise WrongId(_("This id belongs to another order of ours.")) from error
 
@@ -158,12 +175,23 @@ def _asked(generation: Generation, upstream_id: str) -> Job:
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         raise NotNow(_("The gateway could not be asked for it: %(why)s") % {"why": str(error)[:200]}) from error
     taken = Generation.objects.filter(gateway_id=generation.gateway_id, upstream_id__in=(upstream_id, job.id))
+    if lookups.is_of_another(generation, (upstream_id, job.id)) or _differs(generation, job):
+        raise WrongId(_("The gateway made the video with this id for another order."))
     if taken.exclude(id=generation.id).exists():
         raise WrongId(_("This id belongs to another order of ours."))
     first = generation.sent_at or generation.created_at
     if job.created_at is not None and job.created_at < first - CLOCKS_DIFFER:
         raise WrongId(_("The video with this id was ordered before this order was sent."))
     return job
+
+
+def _differs(generation: Generation, job: Job) -> bool:
+    """Whether the gateway says of it what was not ordered. Where it keeps a log, that knows better: a provider may
+    make another size or length than was asked for.
+    """
+    ordered = {} if generation.gateway.has_request_log else generation.body
+    told = {"size": job.size, "seconds": job.seconds}
+    return any(said and ordered.get(name) and str(ordered[name]) != said for name, said in told.items())
 
 
 def _clean() -> dict[str, Any]:
@@ -175,9 +203,10 @@ def _check_admin(by: Membership, generation: Generation) -> None:
         raise NotAdmin
 
 
-def _decide(move: Move, *, by: Membership, kind: str, now: datetime, **data: str) -> None:
+def _decide(move: Move, version: int, *, by: Membership, kind: str, now: datetime, **data: str) -> None:
     """The move and its audit entry, or DecidedAlready. Call it inside a transaction."""
-    if not engine.advance(move, now=now):
+    shown = Generation.objects.select_for_update().filter(id=move.generation_id, version=version)
+    if not shown.exists() or not engine.advance(move, now=now):
         raise DecidedAlready
     audit.record(kind, by=by.user, team=by.team, data={"generation": str(move.generation_id)} | data, now=now)
 

@@ -24,8 +24,15 @@ def is_unsent(generation: Generation) -> bool:
 
 
 def is_surely_free(generation: Generation) -> bool:
-    """Nothing was sent, the gateway refused the order outright, or it reported a cost of zero."""
-    return generation.state is S.REJECTED or is_unsent(generation) or generation.cost_micros == 0
+    """Nothing was sent, the gateway refused the order outright, or it reported a cost of zero and no more is to come.
+
+    Not where an admin's word alone says that it never ran.
+    """
+    if generation.error_kind == "never_ran":
+        return False
+    if generation.state is S.REJECTED or is_unsent(generation):
+        return True
+    return generation.cost_micros == 0 and generation.next_check_at is None
 
 
 def charge(generation: Generation, *, silent: bool = False) -> str:
@@ -91,8 +98,26 @@ def _in_the_way(generation: Generation) -> str:
             return _("The gateway had trouble, trying again.")
 
 
+def saving(generation: Generation) -> str:
+    """While it is fetched: what is in the way, if anything, and what is known of the money by then."""
+    if not generation.collect_attempts or generation.error_code == "saver_lost":
+        return _("It is made. Our own copy is being fetched and checked.")
+    what = _("It is made, but its file could not be fetched yet. Trying again.")
+    if generation.error_code == "disk_full":
+        what = _("It is made, but the disk here is full. An admin has been told; trying again.")
+    return f"{what} {charge(generation, silent=True)}".strip()
+
+
+def still_awaited(generation: Generation, words: str) -> str:
+    """`words` while the gateway is still asked whether it was made after all, else nothing."""
+    return words if generation.next_check_at is not None else ""
+
+
 def not_sent(generation: Generation) -> tuple[str, str]:
     """Word and sentence of an order that ended before it was taken."""
+    if generation.error_kind == "never_ran":
+        word = N_("Cancelled") if generation.stop_requested_at else N_("Not sent")
+        return word, _("An admin looked into it: it never ran. It was not sent again, and its money is free.")
     if generation.stop_requested_at is not None or not generation.ended_at:
         return N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
     if generation.error_kind == "not_configured" or generation.error_code == "not_configured":
@@ -121,7 +146,7 @@ def failure(generation: Generation) -> tuple[str, str]:
         case "busy":
             what = _("The gateway had no room for it.")
         case "never_ran":
-            return N_("Closed"), f"{_('An admin looked into it: it never ran.')} {charge(generation)}"
+            return N_("Closed"), _("An admin looked into it: it never ran. Its money is free again.")
         case "provider":
             what = _broke_off(generation)
         case _:

@@ -17,6 +17,7 @@ from playground.domain.capabilities import parse_size, quality_of, shape_of
 from playground.domain.status import ACTIVE, STOPPABLE, Status, Step
 from playground.models import Generation, Membership, Reference, Video, Visibility
 from playground.services.catalogue import usual_seconds
+from playground.services.pauses import ANSWERS, KEY, why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
 from playground.views.card_words import (
@@ -27,6 +28,8 @@ from playground.views.card_words import (
     held_up,
     is_unsent,
     not_sent,
+    saving,
+    still_awaited,
     time_of_day,
     trying_again,
     usual_words,
@@ -35,6 +38,8 @@ from playground.views.suggestions import Suggestion, suggestions_for
 
 __all__ = ["Action", "Card", "card_of", "cards_of", "edit_url"]
 
+UNASKED = (KEY, ANSWERS)
+"""Why a gateway is not asked after orders."""
 STEP_ORDER = (Step.SENDING, Step.GENERATING, Step.SAVING)
 
 WORDS: dict[Status, tuple[str, str]] = {
@@ -97,12 +102,13 @@ def stamp_of(generation: Generation, *, usual: tuple[int, int] | None, now: date
     """What the page knows of a card. The only place that makes one.
 
     It changes with all that is written of the order (`version`, which a pause of all spending counts up too), when
-    the order gets slow, and when the gateway of a waiting one is paused or goes on. It does not with ages, with usual
+    the order gets slow, and when its gateway is paused or goes on. It does not with ages, with usual
     times and prices that other orders changed, nor with a video that was renamed or trashed: those come with the next
     change or look at the page.
     """
     marks = "l" if is_slow(generation, usual, now) else ""
-    if generation.state is S.QUEUED and generation.gateway.paused_reason:
+    reason = generation.gateway.paused_reason
+    if reason and (generation.state is S.QUEUED or (generation.state in STOPPABLE and reason in UNASKED)):
         marks += "p"
     return f"{generation.version}{marks}"
 
@@ -221,7 +227,7 @@ def said(
         case S.SUBMITTED | S.RUNNING:
             sentence = _running(generation, usual, late)
         case S.COMPLETED | S.STORING:
-            sentence = _("It is made. Our own copy is being fetched and checked.")
+            sentence = saving(generation)
         case S.DONE:
             sentence = _ready(generation, video)
         case S.FAILED | S.REJECTED:
@@ -229,14 +235,16 @@ def said(
         case S.CANCELLED if is_unsent(generation):
             word, sentence = not_sent(generation)
         case S.CANCELLED:
-            sentence = f"{charge(generation)} {_('If it was made all the same, it is kept.')}"
+            sentence = (
+                f"{charge(generation)} {still_awaited(generation, _('If it was made all the same, it is kept.'))}"
+            )
         case S.EXPIRED:
-            sentence = _("Nothing came by %(time)s. %(charge)s If it still comes, it is kept.") % {
-                "time": time_of_day(generation.deadline_at),
-                "charge": charge(generation),
-            }
+            what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
+            hope = still_awaited(generation, _("If it still comes, it is kept."))
+            sentence = f"{what} {charge(generation)} {hope}"
         case S.LOST:
-            sentence = _("The gateway no longer knows this video. %(charge)s") % {"charge": charge(generation)}
+            what = _("The gateway no longer knows this video.")
+            sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
         case S.OUTPUT_LOST:
             what = _("It was made, but the provider's file ended before we could save it.")
             sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
@@ -244,7 +252,7 @@ def said(
             sentence = _unclear(generation)
         case _:
             sentence = ""
-    return _(word), tone, sentence
+    return _(word), tone, sentence.strip()
 
 
 def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
@@ -255,6 +263,9 @@ def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) 
         if estimate is None:
             return _("Stopping. It may still cost something.")
         return _("Stopping. It may still cost %(amount)s.") % {"amount": amount(estimate)}
+    if generation.gateway.paused_reason in UNASKED:
+        words = _("It cannot be asked after just now, since the gateway has trouble: %(reason)s. What is made is kept.")
+        return words % {"reason": why(generation.gateway.paused_reason)}
     parts = [usual_words(usual)] if usual else []
     if late:
         parts.append(_("We keep asking until %(time)s.") % {"time": time_of_day(generation.deadline_at)})

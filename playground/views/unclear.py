@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -34,6 +35,7 @@ class Order:
     generation: Generation
     evidence: unclear.Evidence
     held_micros: int | None
+    is_key_known: bool
     error: str = ""
     pasted: str = ""
     settings: list[tuple[str, str]] = field(default_factory=list)
@@ -89,9 +91,16 @@ def _decided(
     """Do it once. The same decision again is the same; another one, or news meanwhile, is 409 with how it stands."""
     rows = Generation.objects.visible_to(request.membership).select_related("gateway", "run", "team")
     generation = get_object_or_404(rows, id=id)
+    shown = request.POST.get("version", "")[:10]
+    generation.version = int(shown) if shown.isascii() and shown.isdigit() else -1
     try:
         decide(generation)
     except unclear.DecidedAlready:
+        if Generation.objects.filter(id=id, status=Status.UNKNOWN).exists():
+            words = _(
+                "It has changed since this page was shown. Nothing was done: look at what came back, then decide."
+            )
+            return _page(request, status=409, about=id, error=words, pasted=pasted)
         latest = unclear.decision_of(generation)
         if latest is None or latest.kind != wanted:
             return _page(request, status=409, said=_how_it_stands(latest))
@@ -125,7 +134,7 @@ def _page(
 def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, str]) -> list[Order]:
     rows = Generation.objects.visible_to(request.membership).filter(status=Status.UNKNOWN).for_cards()[:AT_MOST]
     generations = list(rows)
-    evidence = unclear.evidence_of(generations)
+    evidence, now = unclear.evidence_of(generations), timezone.now()
     held = dict(
         LedgerEntry.objects.filter(generation__in=generations, kind="hold").values_list(
             "generation_id", "amount_micros"
@@ -136,6 +145,7 @@ def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, str])
             row,
             evidence[row.id],
             held.get(row.id),
+            unclear.is_key_known(row, evidence[row.id], now=now),
             settings=settings_of(row),
             **(problem if row.id == about else {}),
         )

@@ -437,6 +437,29 @@ def test_key_that_grew_too_old_while_its_order_waited_for_a_free_place_is_not_se
     assert list(money(generation)) == ["hold"]
 
 
+@pytest.mark.parametrize("changed", ["account", "dialect"])
+def test_order_whose_sender_died_is_not_sent_again_with_another_key(
+    settings: Any, member: Membership, changed: str
+) -> None:
+    """Another account knows no idempotency key of the first; what went out without one has none to be known by."""
+    with upstream(settings) as gateway:
+        settings.GATEWAY_DIALECT = "openai" if changed == "dialect" else "lumenfall"
+        generation = queued(by=member, model=model_of_gateway())
+        assert submit.claim_queued(generation, now=timezone.now())
+        settings.GATEWAY_DIALECT = "lumenfall"
+        settings.GATEWAY_API_KEY += "-of-another-account" if changed == "account" else ""
+        gateways.ensure_default()
+        submit.take_over(later(generation), now=timezone.now())
+        looked = fresh(generation)
+        step()
+
+    assert gateway.posts == []
+    assert (looked.state, looked.error_code) == (Status.SUBMITTING, parking.LOOKED_FOR)
+    parked = fresh(generation)
+    assert (parked.state, parked.error_code) == (Status.UNKNOWN, "key_replaced")
+    assert "key was replaced" in parked.events.get(kind="answer_lost").data["log_error"]
+
+
 def test_claim_that_was_lost_before_the_try_began_sends_nothing(settings: Any, member: Membership) -> None:
     with upstream(settings) as gateway:
         generation = queued(by=member, model=model_of_gateway())

@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from playground import queue
@@ -245,7 +246,19 @@ def test_few_forgotten_orders_stop_nobody_and_are_lost_one_by_one(settings: Any,
     assert (early, states()) == ({Status.RUNNING}, {Status.LOST})
     assert [list(money(row)) for row in rows] == [["hold", "release"]] * 2
     assert the_gateway().paused_at is None
-    assert not Notice.objects.exists()
+    assert set(Notice.objects.values_list("kind", flat=True)) == {"order_lost"}
+    words = render_to_string("notices/kinds/order_lost.html", {"notice": Notice.objects.first()})
+    assert "reported no charge, so the money set aside is free again" in words
+
+
+def test_orders_are_not_lost_by_the_word_of_another_account(settings: Any, member: Membership) -> None:
+    with upstream(settings, poll=lambda _id: (404, {})):
+        (row,) = jobs(member, 1, not_found_count=9)
+        Event.objects.create(generation=row, kind="sending", data={"key": "of another account"}, at=timezone.now())
+        Event.objects.create(generation=row, kind="not_found", at=timezone.now() - doubts.LOST_AFTER)
+        sweep()
+
+    assert states() == {Status.RUNNING}
 
 
 def test_few_unknown_orders_are_not_lost_while_the_key_is_refused(settings: Any, member: Membership) -> None:

@@ -19,7 +19,7 @@ from tests import factories
 from tests.bench import money
 from tests.gateway.fake import Behaviour, in_turn, says
 from tests.services.test_housekeeping import DAY, orphan
-from tests.services.test_saving import CLIP, Place, film, finished, places, saved  # noqa: F401  fixture
+from tests.services.test_saving import CLIP, Place, film, finished, places, saved, saved_to_the_end  # noqa: F401  fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Places = Callable[[Behaviour], Place]
@@ -189,14 +189,29 @@ def test_save_that_died_and_videos_that_nobody_saves_are_taken_up(places: Places
     assert [task["args"][0] for task in queue.take_all()] == [str(waiting.id)]
 
 
-def test_video_given_up_as_lost_is_saved_when_the_gateway_has_it_again(places: Places) -> None:  # noqa: F811
+def test_order_that_the_gateway_had_forgotten_is_saved_when_it_knows_it_again(places: Places) -> None:  # noqa: F811
+    generation = finished(
+        places(film()), status=Status.LOST, ended_at=timezone.now(), output_url="", next_check_at=None
+    )
+    ledger.release(generation=generation, at=timezone.now())
+
+    (line,) = map(str, repair.run(now=timezone.now(), periodic=True))
+
+    assert line.startswith("finished upstream")
+    assert saved(generation).state is Status.DONE
+    assert money(generation) == {"hold": 400_000, "release": 400_000, "settle": 400_000}
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_video_given_up_as_lost_is_saved_when_the_gateway_has_it_again(places: Places, periodic: bool) -> None:  # noqa: F811
     place = places(in_turn(*[says(410)] * 4, film()))
-    generation = finished(place, cost_micros=300_000)
-    for _ in range(4):
-        saved(generation)
+    generation = saved_to_the_end(finished(place, cost_micros=300_000))
     assert generation.state is Status.OUTPUT_LOST
 
-    (line,) = repaired()
+    if periodic:
+        (line,) = map(str, repair.run(now=timezone.now(), periodic=True))
+    else:
+        (line,) = repaired()
 
     assert line.startswith("finished upstream")
     assert saved(generation).state is Status.DONE

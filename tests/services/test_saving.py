@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from playground.media import probe, storage
 from playground.models import Event, Generation, Membership, Notice, Run, Video
 from playground.services import collect, ledger, saving
 from playground.services.saving import Why
+from playground.views.cards import card_of
 from tests import factories
 from tests.bench import money
 from tests.gateway.fake import Behaviour, Fake, Heard, fake, in_turn, reply, says
@@ -103,11 +105,23 @@ def saved(generation: Generation) -> Generation:
     return generation
 
 
-def saved_to_the_end(generation: Generation) -> Generation:
+def saved_to_the_end(generation: Generation, *, minutes: float = 1) -> Generation:
+    """Tries of which each comes `minutes` after the one before."""
     for _ in range(20):
         if saved(generation).state is not Status.COMPLETED:
             break
+        passed(generation, minutes=minutes)
     return generation
+
+
+def passed(generation: Generation, *, minutes: float) -> None:
+    """As if so much time had passed: what it remembers, and when its link ends, is earlier."""
+    ago = timedelta(minutes=minutes)
+    Generation.objects.filter(id=generation.id).update(
+        completed_at=F("completed_at") - ago, output_expires_at=F("output_expires_at") - ago
+    )
+    for event in generation.events.all():
+        generation.events.filter(id=event.id).update(at=event.at - ago)
 
 
 def nothing_is_left() -> bool:
@@ -198,6 +212,31 @@ def test_file_that_is_never_a_video_is_lost_after_five_tries_and_its_cost_stands
     assert generation.events.filter(kind="saving_started").count() == saving.MAX_TRIES[Why.BAD] == 5
     assert money(generation) == {"hold": 400_000, "settle": 380_000}
     assert nothing_is_left()
+
+
+@pytest.mark.parametrize("trouble", [says(404), says(200, "<html>One moment</html>")], ids=["gone", "page"])
+def test_trouble_of_a_minute_at_the_media_host_costs_no_video(
+    places: Callable[[Behaviour], Place], trouble: Behaviour
+) -> None:
+    place = places(in_turn(*[trouble] * 6, film()))
+    generation = finished(place, output_expires_at=timezone.now() + timedelta(hours=1))
+    for _ in range(6):
+        assert saved(generation).state is Status.COMPLETED
+        passed(generation, minutes=0.3)
+    words = card_of(generation, by=None).sentence
+
+    assert saved(generation).state is Status.DONE
+    assert words == "It is made, but its file could not be fetched yet. Trying again."
+
+
+def test_link_that_is_gone_is_tried_until_the_end_that_the_gateway_names(places: Callable[[Behaviour], Place]) -> None:
+    generation = finished(places(says(410)), output_expires_at=timezone.now() + timedelta(minutes=30))
+    tries = 0
+    while saved(generation).state is Status.COMPLETED:
+        tries += 1
+        passed(generation, minutes=5)
+
+    assert (generation.state, tries) == (Status.OUTPUT_LOST, 6)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
@@ -44,7 +45,8 @@ def text_of(answer) -> str:
 
 
 def press(browser, name: str, generation: Generation, **data):
-    return browser.post(reverse(f"unclear.{name}", args=[generation.id]), data)
+    version = Generation.objects.values_list("version", flat=True).get(id=generation.id)
+    return browser.post(reverse(f"unclear.{name}", args=[generation.id]), {"version": version} | data)
 
 
 def state_of(generation: Generation) -> Status:
@@ -116,7 +118,7 @@ def test_closing_gives_the_money_back_once_and_pressing_again_is_the_same(admin,
     entry = AuditEntry.objects.get()
     assert (entry.kind, entry.by, entry.data) == ("unclear_closed", admin.user, {"generation": str(row.id)})
     card = text_of(browser_of(admin).get(reverse("runs.detail", args=[row.run_id])))
-    assert "An admin looked into it: it never ran. Not charged." in card
+    assert "An admin looked into it: it never ran. Its money is free again." in card
 
 
 def test_sending_again_keeps_key_and_money_and_goes_into_the_queue_once(admin, browser_of):
@@ -127,6 +129,31 @@ def test_sending_again_keeps_key_and_money_and_goes_into_the_queue_once(admin, b
     assert (row.state, row.attempts, row.unclear_at, row.idempotency_key) == (Status.QUEUED, 0, None, str(row.id))
     assert list(money(row)) == ["hold"]
     assert AuditEntry.objects.get().kind == "unclear_sent_again"
+
+
+def test_press_on_a_page_from_before_it_was_sent_again_decides_nothing(admin, browser_of):
+    generation, browser = unclear(admin), browser_of(admin)
+    shown = generation.version
+    press(browser, "send", generation)
+    Generation.objects.update(status=Status.UNKNOWN, version=F("version") + 2)  # sent, and unclear anew
+    for name in ("send", "close"):
+        answer = press(browser, name, generation, version=shown)
+        assert answer.status_code == 409
+        assert "It has changed since this page was shown. Nothing was done" in text_of(answer)
+    assert press(browser, "close", generation, version="x").status_code == 409
+    assert state_of(generation) is Status.UNKNOWN
+    assert list(money(generation)) == ["hold"]
+
+
+def test_order_that_an_admin_had_sent_again_is_not_called_free_when_it_ends_unsent(admin, browser_of):
+    generation, browser = unclear(admin), browser_of(admin)
+    press(browser, "send", generation)
+    browser.post(reverse("generations.cancel", args=[generation.id]))
+    row = Generation.objects.get(id=generation.id)
+    assert (row.state, list(money(row))) == (Status.CANCELLED, ["hold", "release"])
+    card = text_of(browser.get(reverse("runs.detail", args=[row.run_id])))
+    assert "An admin looked into it: it never ran. It was not sent again, and its money is free." in card
+    assert "Not charged" not in card
 
 
 @pytest.mark.parametrize("trouble", ["gateway", "team"])
@@ -195,6 +222,27 @@ def test_id_that_cannot_be_its_own_is_refused_in_place(admin, browser_of, settin
     assert said in text_of(page)
     assert state_of(generation) is Status.UNKNOWN
     assert not AuditEntry.objects.exists()
+
+
+def test_id_that_the_log_has_for_another_order_is_refused(admin, browser_of, settings):
+    entries = {"data": [{"id": "video_1", "trace_id": "0af7651916cd43dd8448eb211c80319c", "status": "processing"}]}
+    with upstream(settings, poll=lambda _id: (200, {"id": "video_1", "status": "queued"}), log=(200, entries)):
+        generation = unclear(admin, model=model_of_gateway())
+        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == 422
+    assert "made the video with this id for another order" in text_of(page)
+    assert state_of(generation) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(("seconds", "status"), [("4", 302), ("12", 422)])
+def test_without_a_log_the_length_tells_another_order(admin, browser_of, settings, seconds, status):
+    told = {"id": "video_1", "status": "queued", "seconds": seconds, "size": "1280x720"}
+    with upstream(settings, poll=lambda _id: (200, told)):
+        body = {"seconds": 4, "size": "1280x720"}
+        generation = unclear(admin, model=model_of_gateway(has_request_log=False))
+        Generation.objects.update(body=body)
+        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == status
 
 
 def test_gateway_that_cannot_be_asked_leaves_the_order_as_it_is(admin, browser_of, settings):

@@ -1,0 +1,40 @@
+"""Which key of a gateway an order went out with: with another one its account, and so its answers, may be another's.
+
+The event of each try holds a mark of the key, and of whether an idempotency key went along. An order is not sent again
+with a key whose account cannot know its idempotency key (that would be a second order, and a second charge), nor looked
+for in another account's log, nor believed to be lost because another account does not know it.
+"""
+
+from django.utils.crypto import salted_hmac
+
+from playground.models import Event, Gateway, Generation
+from playground.services import gateways
+
+BEGUN = ("sending", "sent_again")
+_LENGTH = 16
+
+
+def mark(gateway: Gateway) -> str:
+    """Tells one key of a gateway from another and nothing about it; "" while none is in the environment."""
+    try:
+        config = gateways.config_of(gateway)
+    except gateways.GatewayNotConfigured:
+        return ""
+    told = f"{config.honours_idempotency_key}:{config.api_key}"
+    return salted_hmac("playground.sent-with", told, algorithm="sha256").hexdigest()[:_LENGTH]
+
+
+def is_another(generation: Generation) -> bool:
+    """Whether the latest try of this order went out with another key than the one in the environment.
+
+    With none there it is not: nothing is sent or asked then anyway.
+    """
+    tries = Event.objects.filter(generation_id=generation.id, kind__in=BEGUN).order_by("-id")
+    data = tries.values_list("data", flat=True).first() or {}
+    return differs(data.get("key", ""), generation.gateway)
+
+
+def differs(then: str, gateway: Gateway) -> bool:
+    """Whether the mark of a try is not that of the gateway's present key; not where one of them is unknown."""
+    now = mark(gateway)
+    return bool(then and now) and then != now
