@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -145,3 +146,12 @@ def test_a_broken_setting_is_one_line_that_names_it(
     assert up.exit_code(30) == 1
     assert variable in up.text
     assert up.text.count("\n") == 1, up.text
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.5])
+def test_ctrl_c_while_it_starts_is_no_traceback(install: Callable[..., Installation], after_s: float) -> None:
+    up = install().start()
+    time.sleep(after_s)
+    up.process.send_signal(signal.SIGINT)
+    up.exit_code(30)
+    assert "Traceback" not in up.text

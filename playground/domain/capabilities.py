@@ -5,21 +5,23 @@ quality ("720p"); both are read off the size here, so there is one list and no s
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 SHAPES: tuple[str, ...] = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "3:2", "2:3")
 MAX_SECONDS = 120
+_PIXELS = re.compile(r"([0-9]{1,6})x([0-9]{1,6})")
 DEFAULT_PROMPT_LIMIT = 5000
 
 
 def parse_size(size: str) -> tuple[int, int] | None:
     """`"1280x720"` -> (1280, 720); None for anything else, `auto` and ratios included."""
-    width, separator, height = size.lower().partition("x")
-    if not separator or not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+    found = _PIXELS.fullmatch(size.lower())
+    if found is None:
         return None
-    pair = int(width), int(height)
+    pair = int(found[1]), int(found[2])
     return pair if all(16 <= side <= 8192 for side in pair) else None
 
 

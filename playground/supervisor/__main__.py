@@ -1,14 +1,16 @@
-"""`python -m playground.supervisor`: as `manage.py up`, but a broken setting is one line, not a traceback."""
+"""`python -m playground.supervisor`: `manage.py up`, but a broken setting or an early Ctrl-C is no traceback."""
 
 import os
 import sys
 
-import django
-from django.core.exceptions import ImproperlyConfigured
+STOPPED = 128 + 2
+"""As a shell says of a program that Ctrl-C ended."""
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
+    import django
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
@@ -19,4 +21,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # it looks after signals itself only once its programs run
+        sys.exit(STOPPED)

@@ -4,6 +4,8 @@ No session and no form token: a signature is what lets in. Answers are short and
 not heard for a while. Nothing here is logged but what the server logs of every request, without the address's secret.
 """
 
+import re
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
@@ -50,7 +52,7 @@ def receive(request: HttpRequest, gateway: str, hook_token: str) -> HttpResponse
 
 def _received(request: HttpRequest, gateway: str, hook_token: str) -> tuple[int, str]:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > MAX_BODY:
+    if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY:
         return 413, "too large"
     try:
         body = request.body
