@@ -108,10 +108,9 @@ def writing(target: Path) -> Iterator[Writer]:
 
     Raises BadBackup when there is something already.
     """
-    part = target.with_name(f"{target.name}.part")
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     if target.exists() and (target.is_file() or any(target.iterdir())):
         raise BadBackup(f"{target} is there already")
-    _remove(part)
     target.parent.mkdir(parents=True, exist_ok=True)
     writer: Writer = _Tar(part, target) if target.suffix == ".tar" else _Folder(part, target)
     try:

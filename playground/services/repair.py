@@ -75,12 +75,12 @@ def run(*, now: datetime, dry_run: bool = False, periodic: bool = False) -> list
         return time.monotonic() <= ends_at
 
     searches: list[Callable[[], Iterable[Finding]]] = [
+        lambda: repair_money.counters(dry_run=dry_run, in_time=in_time),
         lambda: _waiting(now=now, dry_run=dry_run, in_time=in_time),
         lambda: _unsaved(now=now, dry_run=dry_run, in_time=in_time),
         lambda: _unasked(now=now, dry_run=dry_run, in_time=in_time),
         lambda: _closed(now=now, dry_run=dry_run, periodic=periodic, in_time=in_time),
         lambda: repair_money.unclosed(now=now, dry_run=dry_run, in_time=in_time),
-        lambda: repair_money.counters(dry_run=dry_run, in_time=in_time),
         lambda: repair_files.missing(now=now, dry_run=dry_run, newest_only=periodic, in_time=in_time),
         lambda: () if periodic else _orphans(now=now, dry_run=dry_run),
     ]

@@ -1,10 +1,11 @@
 """What a gateway's error means for the order that was being sent.
 
 Not sent, or asked to wait: back to the queue, to be sent later; a gateway that is only busy is waited for BUSY_FOR. A
-clear refusal ends it and gives its money back; one that speaks of the account pauses the gateway for all. Unclear: the
-same order with the same key, at most MAX_TRIES unclear ones within UNCLEAR_FOR, of which MAX_DEATHS killed their
-sender, and while the gateway remembers the key; then it is looked for, then a person decides. After an unclear try a
-later "no" proves nothing: the first may have been made.
+clear refusal ends it and gives its money back; one that speaks of the account pauses the gateway for all, and one for
+the key ends no order: what was refused waits with the rest. Unclear: the same order with the same key, at most
+MAX_TRIES unclear ones within UNCLEAR_FOR, of which MAX_DEATHS killed their sender, and while the gateway remembers the
+key; then it is looked for, then a person decides. After an unclear try a later "no" proves nothing: the first may have
+been made.
 """
 
 from collections import Counter
@@ -40,7 +41,8 @@ def refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayErr
     is_clear = error.outcome is not Outcome.UNCLEAR
     may_pass = isinstance(error, NotSent | Throttled | InFlight)
     with transaction.atomic():
-        if reason := _account_trouble(error):
+        reason = _account_trouble(error)
+        if reason:
             pauses.pause(generation.gateway, reason=reason, now=now)
         if not engine.holds(generation.id, claim_id):
             return
@@ -52,6 +54,9 @@ def refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayErr
         elif isinstance(error, NotSent):
             pause = _pause_s(backlog.WAIT_S, generation.attempts, error.retry_after_s)
             _put_back(generation, claim_id, error, pause_s=pause, now=now)
+        elif reason == pauses.KEY:
+            due = now + pauses.PROBE_FIRST  # or when the gateway goes on, which makes all that waits due
+            put_back(generation, claim_id, due=due, now=now, told=told_of(error, attempt=generation.attempts))
         elif isinstance(error, Throttled):
             _wait_or_reject(generation, claim_id, error, now=now)
         else:

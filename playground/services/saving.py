@@ -1,9 +1,9 @@
 """Which finished videos are fetched next, and what becomes of a try that failed.
 
 What is wrong decides how long it is tried. A link that answers "gone" is asked for anew at least three times, and until
-its time is over where the gateway says when that is. A file that is no video or never ends gets a few tries over some
-minutes, since a host under repair serves a page in its place; one that breaks off at the very same byte again and
-again, a few tries. Trouble on the way lasts as long as the link does. What lies on this side
+its time is over where the gateway says when that is. No link at all, a file that is no video, and one that never ends,
+get a few tries over some minutes, since a host under repair serves a page in its place; one that breaks off at the very
+same byte again and again, a few tries. Trouble on the way lasts as long as the link does. What lies on this side
 (a full disk, a missing key, a store that is away) is waited for until a day after the link has ended. Whoever dies
 while saving has used up a try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so
 that an hour of full disk does not use up the tries of a link.
@@ -136,7 +136,7 @@ def again_or_lost(
     """
     tries = _earlier(generation, why) + 1
     is_cut = received is not None and _is_cut_at(generation, received)
-    is_over = is_cut or _is_over(generation, why, tries, now=now)
+    is_over = is_cut or _is_over(generation, why, code, tries, now=now)
     fields = {"collect_attempts": generation.collect_attempts + 1, "error_code": code, "claim_id": None}
     if is_over:
         fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
@@ -183,14 +183,14 @@ def _is_cut_at(generation: Generation, received: int) -> bool:
     return received > 0 and last == [received] * before
 
 
-def _is_over(generation: Generation, why: Why, tries: int, *, now: datetime) -> bool:
+def _is_over(generation: Generation, why: Why, code: str, tries: int, *, now: datetime) -> bool:
     if tries < MAX_TRIES.get(why, 0):
         return False
     if why is Why.SAVER:
         return True
     if why in MAX_TRIES:
         first = _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
-        told = generation.output_expires_at if why is Why.GONE else None
+        told = generation.output_expires_at if code == OutputGone.default_code else None
         return now >= (told or (first or now) + PATIENCE)
     begun_at = generation.completed_at or now
     ends_at = generation.output_expires_at or begun_at + LINK_LASTS

@@ -79,8 +79,6 @@ def actions_of(generation: Generation, video: Video | None, suggestion: Suggesti
             first = {
                 "moderation": [edit, try_other(generation, suggestion)] if suggestion else [edit],
                 "image": [Action(_("Change image"), edit_url(generation, image="change"), icon="image"), edit],
-                "balance": [edit],
-                "key": [edit],
             }
             return [*first.get(generation.error_kind, [retry, edit]), history]
         case S.UNKNOWN:

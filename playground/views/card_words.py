@@ -11,9 +11,10 @@ from playground.domain.capabilities import nearest_shape, parse_size, quality_of
 from playground.domain.status import Status
 from playground.models import Generation, Video
 from playground.services.pauses import why
-from playground.templatetags.playground import clock, cost
+from playground.templatetags.playground import amount, clock, cost
 
 S = Status
+LONG_PAUSE = timedelta(seconds=30)
 SAME_LENGTH = timedelta(milliseconds=500)
 """Encoders round to whole frames and audio packets: a smaller difference is none."""
 
@@ -40,7 +41,7 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     if is_surely_free(generation):
         return _("Not charged.")
     if generation.cost_micros is None:
-        return "" if silent else _("No charge reported yet.")
+        return "" if silent else _unreported(generation)
     paid = _("Cost %(amount)s.") % {"amount": cost(generation.cost_micros)}
     if generation.gateway.is_sandbox:
         paid = _("Cost %(amount)s in play money.") % {"amount": cost(generation.cost_micros)}
@@ -65,16 +66,58 @@ def held_up(generation: Generation) -> str:
     return ""
 
 
+def _unreported(generation: Generation) -> str:
+    """What became of the money where the gateway has named no cost."""
+    known = generation.estimate_micros is not None
+    match generation.state:
+        case S.DONE | S.OUTPUT_LOST if known:
+            price = amount(generation.estimate_micros)
+            return _("No charge reported yet. The price of %(amount)s is counted.") % {"amount": price}
+        case S.CANCELLED | S.EXPIRED if generation.next_check_at is not None:
+            return _("No charge reported yet. Its money stays set aside while it is looked for.")
+        case S.FAILED | S.LOST | S.CANCELLED | S.EXPIRED if known:
+            return _("No charge reported yet. The money set aside is free again.")
+        case S.DONE:
+            return _("No cost reported.")
+        case _:
+            return _("No charge reported yet.")
+
+
+def may_have_cost(generation: Generation) -> str:
+    """Of an order without a clear answer."""
+    if generation.estimate_micros is None:
+        return _("It may have cost something.")
+    told = {"amount": amount(generation.estimate_micros)}
+    if generation.gateway.is_sandbox:
+        return _("It may have cost %(amount)s in play money.") % told
+    return _("It may have cost %(amount)s.") % told
+
+
+def unclear(generation: Generation) -> str:
+    """Of an order that waits for an admin."""
+    what = f"{_('It was sent, but the answer got lost.')} {may_have_cost(generation)}"
+    return f"{what} {_('It is not sent again by itself: an admin decides.')}"
+
+
 def trying_again(generation: Generation) -> str:
     """While an order is tried again: what was in the way of the last try, and what is known of the money. Else ""."""
     if generation.state is S.QUEUED and generation.attempts:
         money = _("Not charged.") if generation.unclear_at is None else charge(generation)
     elif generation.state is S.SUBMITTING and (generation.unclear_at or generation.attempts > 1):
         # On the wire again: of a clear earlier try nothing is owed, of this one nothing is known.
-        money = charge(generation) if generation.unclear_at else ""
+        money = may_have_cost(generation) if generation.unclear_at else ""
     else:
         return ""
-    return f"{_in_the_way(generation)} {money}".strip()
+    return " ".join(part for part in (_in_the_way(generation), _next_try(generation), money) if part)
+
+
+def _next_try(generation: Generation) -> str:
+    """When the same order goes out again, if that is not soon."""
+    at = generation.next_check_at
+    waits = generation.state is S.SUBMITTING and generation.claim_id is None and generation.error_code != "looked_for"
+    if not waits or at is None or at - timezone.now() < LONG_PAUSE:
+        return ""
+    return _("Next try at %(time)s.") % {"time": time_of_day(at)}
 
 
 def _in_the_way(generation: Generation) -> str:

@@ -32,6 +32,7 @@ from playground.views.card_words import (
     still_awaited,
     time_of_day,
     trying_again,
+    unclear,
     usual_words,
 )
 from playground.views.suggestions import Suggestion, suggestions_for
@@ -249,7 +250,7 @@ def said(
             what = _("It was made, but the provider's file ended before we could save it.")
             sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
         case S.UNKNOWN:
-            sentence = _unclear(generation)
+            sentence = unclear(generation)
         case _:
             sentence = ""
     return _(word), tone, sentence.strip()
@@ -273,7 +274,7 @@ def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) 
 
 
 def _ready(generation: Generation, video: Video | None) -> str:
-    paid = charge(generation, silent=True)
+    paid = charge(generation)
     if generation.is_late:
         stopped = generation.stop_requested_at is not None
         arrived = _("Arrived after you stopped it.") if stopped else _("Arrived late.")
@@ -284,12 +285,3 @@ def _ready(generation: Generation, video: Video | None) -> str:
         return f"{gone} {paid}".strip()
     differs = differences(generation, video)
     return " ".join(part for part in (differs, paid) if part)
-
-
-def _unclear(generation: Generation) -> str:
-    estimate = generation.estimate_micros
-    if estimate is None:
-        return _("It was sent, but the answer got lost. It may have cost something. We check and never send it twice.")
-    return _("It was sent, but the answer got lost. It may have cost %(amount)s. We check and never send it twice.") % {
-        "amount": amount(estimate)
-    }

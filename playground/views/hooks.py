@@ -51,6 +51,8 @@ def receive(request: HttpRequest, gateway: str, hook_token: str) -> HttpResponse
 
 
 def _received(request: HttpRequest, gateway: str, hook_token: str) -> tuple[int, str]:
+    if "Transfer-Encoding" in request.headers:  # the server gives no body of unknown length
+        return 411, "send a Content-Length"
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY:
         return 413, "too large"

@@ -22,8 +22,8 @@ from playground.views.access import MemberRequest, for_members, is_of_another_te
 AT_MOST = 50
 """So many are listed; the next move up as these are decided."""
 DONE = {
-    "sent_anew": lambda: _("It is sent again, with the same key."),
-    "closed_by_admin": lambda: _("It is closed and its money is given back."),
+    "sent_anew": lambda: _("It is sent again."),
+    "closed_by_admin": lambda: _("It is closed, and no money stays set aside for it."),
     "adopted": lambda: _("It is taken up with its id and goes on."),
 }
 

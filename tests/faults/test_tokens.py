@@ -4,6 +4,7 @@ The engine is driven by hand against a real sandbox; the card is the answer of t
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -12,18 +13,24 @@ from playground.domain.money import set_aside_micros
 from playground.domain.status import Status
 from playground.models import Generation
 from playground.sandbox.faults import FAULTS
-from playground.services import runs
+from playground.services import runs, saving
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 from tests.support.card import read_card
 
 pytestmark = pytest.mark.pure
 
 FREE = "Not charged."
-NOTHING_REPORTED = "No charge reported yet."
+NOTHING_REPORTED = "No charge reported yet. The money set aside is free again."
 PAID = "Cost $0.04 in play money."
 PRICE = 40_000
 AGAIN, EDIT = "Try again - about $0.04", "Edit prompt"
 S = Status
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with a file is wrong at once; that a host gets a while is seen in tests/services/test_saving.py."""
+    monkeypatch.setattr(saving, "PATIENCE", timedelta(0))
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ UNCLEAR = Outcome(
     (),
     "",
     "Unclear",
-    "It was sent, but the answer got lost. It may have cost $0.04. We check and never send it twice.",
+    "It was sent, but the answer got lost. It may have cost $0.04 in play money."
+    " It is not sent again by itself: an admin decides.",
     ("What happens next",),
     (),
 )
@@ -91,8 +99,7 @@ EXPECTED = {
     "402": refused(
         "balance",
         "The gateway account is out of credit. An admin can top it up; your prompt is kept.",
-        (EDIT, "Details"),
-        (),
+        (AGAIN, EDIT),
     ),
     "429": READY,
     "429-bare": READY,
@@ -186,7 +193,8 @@ def test_stuck_job_past_its_deadline_is_late_its_money_stays_aside_and_nothing_i
     seen = read_card(bench.user, generation)
     at = f"{timezone.localtime(generation.deadline_at):%H:%M}"
     assert seen.word == "Late"
-    assert seen.sentence == f"Nothing came by {at}. {NOTHING_REPORTED} If it still comes, it is kept."
+    aside = "No charge reported yet. Its money stays set aside while it is looked for."
+    assert seen.sentence == f"Nothing came by {at}. {aside} If it still comes, it is kept."
     assert seen.buttons == [AGAIN, EDIT]
 
 
@@ -194,8 +202,8 @@ def test_stuck_job_past_its_deadline_is_late_its_money_stays_aside_and_nothing_i
     ("token", "word", "sentence"),
     [
         ("429", "Waiting to send", f"The gateway is busy, trying again. {FREE}"),
-        ("500", "Sending", f"The gateway had trouble, trying again. {NOTHING_REPORTED}"),
-        ("502", "Sending", f"The gateway had trouble, trying again. {NOTHING_REPORTED}"),
+        ("500", "Sending", "The gateway had trouble, trying again. It may have cost $0.04 in play money."),
+        ("502", "Sending", "The gateway had trouble, trying again. It may have cost $0.04 in play money."),
     ],
 )
 def test_card_of_an_order_that_is_tried_again_says_why(bench: Bench, token: str, word: str, sentence: str) -> None:  # noqa: F811

@@ -83,7 +83,7 @@ def kinds(generation: Generation) -> list[str]:
         (404, {"code": "MODEL_NOT_FOUND"}, Status.REJECTED, "other"),
         (422, {"code": "INVALID"}, Status.REJECTED, "other"),
         (402, {"code": "INSUFFICIENT_BALANCE"}, Status.REJECTED, "balance"),
-        (401, {"code": "AUTHENTICATION_FAILED"}, Status.REJECTED, "key"),
+        (401, {"code": "AUTHENTICATION_FAILED"}, Status.QUEUED, ""),
         (409, {"code": "IN_FLIGHT"}, Status.SUBMITTING, ""),
         (429, {"code": "RATE_LIMITED"}, Status.QUEUED, ""),
         (500, {"code": "INTERNAL"}, Status.SUBMITTING, ""),

@@ -202,6 +202,20 @@ def test_order_that_the_gateway_had_forgotten_is_saved_when_it_knows_it_again(pl
     assert money(generation) == {"hold": 400_000, "release": 400_000, "settle": 400_000}
 
 
+def test_counter_below_its_ledger_keeps_no_order_from_being_closed(places: Places) -> None:  # noqa: F811
+    places(film())
+    generation = factories.make_generation(status=Status.FAILED, next_check_at=None, ended_at=timezone.now())
+    Gateway.objects.filter(id=generation.gateway_id).update(is_sandbox=False)
+    generation.refresh_from_db()
+    ledger.hold(generation=generation, amount_micros=500_000, at=timezone.now())
+    Budget.objects.update(held_micros=0)
+
+    said = repaired()
+
+    assert [line.split(":")[0] for line in said] == ["counter", "counter", "money set aside"]
+    assert set(Budget.objects.values_list("held_micros", "spent_micros")) == {(0, 0)}
+
+
 @pytest.mark.parametrize("periodic", [False, True])
 def test_video_given_up_as_lost_is_saved_when_the_gateway_has_it_again(places: Places, periodic: bool) -> None:  # noqa: F811
     place = places(in_turn(*[says(410)] * 4, film()))

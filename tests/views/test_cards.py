@@ -32,13 +32,13 @@ def said(status, *, usual=None, **fields):
             S.FAILED,
             {"error_kind": "moderation", **ENDED},
             "Failed",
-            "The provider refused this prompt. No charge reported yet.",
+            "The provider refused this prompt. No charge reported yet. The money set aside is free again.",
         ),
         (
             S.FAILED,
             {"error_kind": "provider", **ENDED},
             "Failed",
-            "The provider broke off after 40 s. No charge reported yet.",
+            "The provider broke off after 40 s. No charge reported yet. The money set aside is free again.",
         ),
         (
             S.REJECTED,
@@ -57,7 +57,8 @@ def said(status, *, usual=None, **fields):
             S.UNKNOWN,
             {"sent_at": NOW},
             "Unclear",
-            "It was sent, but the answer got lost. It may have cost $0.84. We check and never send it twice.",
+            "It was sent, but the answer got lost. It may have cost $0.84."
+            " It is not sent again by itself: an admin decides.",
         ),
     ],
 )
@@ -158,14 +159,14 @@ def test_an_order_that_the_deadline_ended_before_it_was_taken_is_called_not_sent
         (
             S.SUBMITTING,
             {"attempts": 2, "error_code": "server_error", "unclear_at": NOW},
-            "The gateway had trouble, trying again. No charge reported yet.",
+            "The gateway had trouble, trying again. It may have cost $0.84.",
         ),
         (
             S.SUBMITTING,
             {"attempts": 1, "error_code": "looked_for", "unclear_at": NOW},
-            "The answer got lost. We look for it in the gateway's log. No charge reported yet.",
+            "The answer got lost. We look for it in the gateway's log. It may have cost $0.84.",
         ),
-        (S.SUBMITTING, {"attempts": 2, "unclear_at": NOW}, "No answer came, trying again. No charge reported yet."),
+        (S.SUBMITTING, {"attempts": 2, "unclear_at": NOW}, "No answer came, trying again. It may have cost $0.84."),
         (
             S.QUEUED,
             {"attempts": 2, "error_code": "throttled", "unclear_at": NOW},

@@ -114,6 +114,7 @@ BAD: dict[str, Callable[[], tuple[bytes, dict[str, str], int]]] = {
     "signed, but without a type": lambda: (b"{}", signed(b"{}"), 400),
     "signed, but nested too deeply": lambda: (b"[" * 60_000, signed(b"[" * 60_000), 400),
     "signed, but empty": lambda: (b"", signed(b""), 400),
+    "of unknown length": lambda: (BODY, signed() | {"Transfer-Encoding": "chunked"}, 411),
     "too large": lambda: (b" " * (MAX_BODY + 1), signed(b" " * (MAX_BODY + 1)), 413),
 }
 
