@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import dj_email_url
 from environs import Env, validate
 
+from playground.gateway.declared import KEY_TRUSTED_S, checked_words
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
 from playground.version import read_version
@@ -215,6 +216,8 @@ if GATEWAY_BASE_URL:
     split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
 GATEWAY_API_KEY = env.str("GATEWAY_API_KEY", "")
 GATEWAY_DIALECT = env.str("GATEWAY_DIALECT", "", validate=validate.OneOf(["", "lumenfall", "openai"]))
+GATEWAY_HONOURS = checked_words("GATEWAY_HONOURS", env.str("GATEWAY_HONOURS", ""))
+GATEWAY_KEY_TRUSTED_S = env.int("GATEWAY_KEY_TRUSTED_S", KEY_TRUSTED_S, validate=validate.Range(min=1, max=31_536_000))
 # The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.
 SANDBOX_HOOK_LOOPBACK = env.bool("SANDBOX_HOOK_LOOPBACK", False)
 SANDBOX_IN_USE = not (LUMENFALL_API_KEY or GATEWAY_BASE_URL)

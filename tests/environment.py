@@ -9,6 +9,7 @@ CLOSED = {
     "GATEWAY_BASE_URL": "",
     "GATEWAY_API_KEY": "",
     "GATEWAY_DIALECT": "",
+    "GATEWAY_HONOURS": "",
     "SANDBOX_HOOK_LOOPBACK": "false",
     "MEDIA_STORAGE_URL": "",
     "DEBUG": "false",

@@ -1,5 +1,5 @@
-"""What a gateway of each kind is declared to honour. Nothing is guessed: everything unknown is a no, since a wrong yes
-costs money."""
+"""What a gateway is declared to honour: by whoever sets it up, else by its dialect. Nothing is guessed: everything
+unknown is a no, since a wrong yes costs money."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from playground.gateway.types import Dialect
 
 
 @dataclass(frozen=True, slots=True)
-class DialectDefaults:
+class Honours:
     honours_idempotency_key: bool = False
     """The same order with the same key is taken once."""
     key_trusted_s: int = 0
@@ -19,9 +19,11 @@ class DialectDefaults:
     webhooks: bool = False
 
 
-_LUMENFALL = DialectDefaults(
+KEY_TRUSTED_S = 3600
+"""Where a gateway honours keys and does not say how long it remembers them: our own cautious guess."""
+_LUMENFALL = Honours(
     honours_idempotency_key=True,
-    key_trusted_s=3600,  # its documentation names no time; an hour is our own cautious guess
+    key_trusted_s=KEY_TRUSTED_S,  # its documentation names no time
     dry_run=True,
     cancel=True,
     request_log=True,
@@ -29,5 +31,41 @@ _LUMENFALL = DialectDefaults(
 )
 
 
-def dialect_defaults(dialect: Dialect) -> DialectDefaults:
-    return _LUMENFALL if dialect is Dialect.LUMENFALL else DialectDefaults()
+WORDS = ("idempotency-key", "dry-run", "cancel", "request-log", "webhooks")
+NOTHING = "nothing"
+
+
+def dialect_defaults(dialect: Dialect) -> Honours:
+    return _LUMENFALL if dialect is Dialect.LUMENFALL else Honours()
+
+
+def checked_words(name: str, words: str) -> str:
+    """The words as they are. Raises ValueError that names the variable they come from."""
+    try:
+        declared(words)
+    except ValueError as wrong:
+        raise ValueError(f"{name}: {wrong}") from None
+    return words
+
+
+def declared(words: str, *, key_trusted_s: int = KEY_TRUSTED_S) -> Honours:
+    """What these words, separated by commas, declare; all others are a no. "nothing" alone is a no to all.
+
+    Raises ValueError for a word that is none of WORDS, and for keys that are trusted for no time.
+    """
+    said = {word.strip().lower() for word in words.split(",")} - {""}
+    if said == {NOTHING}:
+        return Honours()
+    if unknown := sorted(said - set(WORDS)):
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(WORDS)}, or {NOTHING} alone")
+    takes_key = "idempotency-key" in said
+    if takes_key and key_trusted_s <= 0:
+        raise ValueError("a key has to be trusted for some time")
+    return Honours(
+        honours_idempotency_key=takes_key,
+        key_trusted_s=key_trusted_s if takes_key else 0,
+        dry_run="dry-run" in said,
+        cancel="cancel" in said,
+        request_log="request-log" in said,
+        webhooks="webhooks" in said,
+    )

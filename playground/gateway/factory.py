@@ -1,10 +1,11 @@
 """From plain setting values to a client. Reads no environment itself: the caller passes the values."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from playground.gateway.client import GatewayClient
-from playground.gateway.declared import dialect_defaults
+from playground.gateway.declared import KEY_TRUSTED_S, Honours, declared, dialect_defaults
 from playground.gateway.types import (
     ConfigError,
     Dialect,
@@ -32,18 +33,32 @@ def build(config: GatewayConfig) -> GatewayClient:
 def config_from(values: Mapping[str, object], *, version: str = "0", limits: Limits | None = None) -> GatewayConfig:
     """The configuration that these values mean. Raises ConfigError naming the variable that is wrong.
 
-    `GATEWAY_BASE_URL` with `GATEWAY_API_KEY` (and `GATEWAY_DIALECT`) names any gateway; else `LUMENFALL_API_KEY` alone
-    means Lumenfall; else the sandbox on this machine at `SANDBOX_PORT`. A Lumenfall key never goes elsewhere.
+    `GATEWAY_BASE_URL` with `GATEWAY_API_KEY` (and `GATEWAY_DIALECT`, `GATEWAY_HONOURS`) names any gateway; else
+    `LUMENFALL_API_KEY` alone means Lumenfall; else the sandbox on this machine at `SANDBOX_PORT`. A Lumenfall key never
+    goes elsewhere.
     """
     base_url, key = _text(values, "GATEWAY_BASE_URL"), _text(values, "GATEWAY_API_KEY")
     lumenfall_key = _text(values, "LUMENFALL_API_KEY")
     if base_url:
-        return _any_gateway(base_url, key, _text(values, "GATEWAY_DIALECT"), version, limits)
+        config = _any_gateway(base_url, key, _text(values, "GATEWAY_DIALECT"), version, limits)
+        return _honouring(config, honours_from(values, config.dialect))
     if key:
         raise ConfigError("GATEWAY_API_KEY is set but GATEWAY_BASE_URL is not.")
     if lumenfall_key:
         return _config(LUMENFALL_URL, lumenfall_key, Dialect.LUMENFALL, version, limits, local=False)
     return sandbox_config(values, version=version, limits=limits)
+
+
+def honours_from(values: Mapping[str, object], dialect: Dialect) -> Honours:
+    """What the gateway that these values name honours. `GATEWAY_HONOURS` speaks of that in `GATEWAY_BASE_URL` alone."""
+    words = _text(values, "GATEWAY_HONOURS")
+    if not words or not _text(values, "GATEWAY_BASE_URL"):
+        return dialect_defaults(dialect)
+    trusted = _text(values, "GATEWAY_KEY_TRUSTED_S") or str(KEY_TRUSTED_S)
+    try:
+        return declared(words, key_trusted_s=int(trusted))
+    except ValueError as wrong:
+        raise ConfigError(f"GATEWAY_HONOURS: {wrong}.") from None
 
 
 def sandbox_config(values: Mapping[str, object], *, version: str = "0", limits: Limits | None = None) -> GatewayConfig:
@@ -76,19 +91,25 @@ def _any_gateway(base_url: str, key: str, word: str, version: str, limits: Limit
     return _config(base_url, key, Dialect(word), version, limits, local=is_local_name(host))
 
 
-def _config(url: str, key: str, dialect: Dialect, version: str, limits: Limits | None, *, local: bool) -> GatewayConfig:
-    honours = dialect_defaults(dialect)
-    return GatewayConfig(
-        base_url=url,
-        api_key=key,
-        dialect=dialect,
+def _honouring(config: GatewayConfig, honours: Honours) -> GatewayConfig:
+    return replace(
+        config,
         honours_idempotency_key=honours.honours_idempotency_key,
         dry_run=honours.dry_run,
         cancel=honours.cancel,
+    )
+
+
+def _config(url: str, key: str, dialect: Dialect, version: str, limits: Limits | None, *, local: bool) -> GatewayConfig:
+    config = GatewayConfig(
+        base_url=url,
+        api_key=key,
+        dialect=dialect,
         allow_loopback=local,
         limits=limits or Limits(),
         version=version,
     )
+    return _honouring(config, dialect_defaults(dialect))
 
 
 def _text(values: Mapping[str, object], name: str) -> str:

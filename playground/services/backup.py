@@ -23,7 +23,14 @@ from playground.services.archive import BadBackup, Entry, Manifest, Reader, Writ
 log = structlog.get_logger(__name__)
 
 ROUNDS = 5
-SECRETS = ("SECRET_KEY", "LUMENFALL_API_KEY", "GATEWAY_BASE_URL", "GATEWAY_API_KEY", "GATEWAY_DIALECT")
+SECRETS = (
+    "SECRET_KEY",
+    "LUMENFALL_API_KEY",
+    "GATEWAY_BASE_URL",
+    "GATEWAY_API_KEY",
+    "GATEWAY_DIALECT",
+    "GATEWAY_HONOURS",
+)
 """What `keys.env` holds of the settings, as far as it is set."""
 
 

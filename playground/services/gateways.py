@@ -16,13 +16,21 @@ from django.utils.translation import ngettext
 
 from playground.gateway import factory
 from playground.gateway.client import GatewayClient
-from playground.gateway.declared import dialect_defaults
 from playground.gateway.errors import AccountRefused, GatewayError, NotSent
 from playground.gateway.types import Dialect, GatewayConfig, Limits
 from playground.models import Gateway
 
 LUMENFALL = "lumenfall"
 SANDBOX = "sandbox"
+VARIABLES = (
+    "LUMENFALL_API_KEY",
+    "GATEWAY_BASE_URL",
+    "GATEWAY_API_KEY",
+    "GATEWAY_DIALECT",
+    "GATEWAY_HONOURS",
+    "GATEWAY_KEY_TRUSTED_S",
+    "SANDBOX_PORT",
+)
 
 
 class GatewayNotConfigured(Exception):
@@ -31,8 +39,7 @@ class GatewayNotConfigured(Exception):
 
 def environment() -> dict[str, object]:
     """The settings that describe gateways, as the gateway package takes them."""
-    names = ("LUMENFALL_API_KEY", "GATEWAY_BASE_URL", "GATEWAY_API_KEY", "GATEWAY_DIALECT", "SANDBOX_PORT")
-    return {name: getattr(settings, name) for name in names}
+    return {name: getattr(settings, name) for name in VARIABLES}
 
 
 def default_slug() -> str:
@@ -46,7 +53,7 @@ def default_slug() -> str:
 def ensure_default() -> Gateway:
     """The row of the gateway that the environment names, made or brought up to date, and marked as default."""
     config = factory.config_from(environment(), version=settings.VERSION)
-    slug, declared = default_slug(), dialect_defaults(config.dialect)
+    slug, declared = default_slug(), factory.honours_from(environment(), config.dialect)
     current = Gateway.objects.filter(team=None, slug=slug).first()
     wanted = {
         "name": {LUMENFALL: "Lumenfall", SANDBOX: "Sandbox"}.get(slug, urlsplit(config.base_url).netloc),

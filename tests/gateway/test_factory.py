@@ -30,6 +30,26 @@ def test_a_lumenfall_key_alone_is_enough() -> None:
     assert build(settings).config is settings
 
 
+@pytest.mark.parametrize(
+    ("words", "dialect", "honoured"),
+    [
+        ("", "openai", set()),
+        ("idempotency-key", "openai", {"honours_idempotency_key"}),
+        (" Cancel , dry-run,", "openai", {"cancel", "dry_run"}),
+        ("nothing", "lumenfall", set()),
+    ],
+)
+def test_gateway_honours_what_it_is_declared_to(words: str, dialect: str, honoured: set[str]) -> None:
+    values = {"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_DIALECT": dialect}
+    config = config_from(values | {"GATEWAY_HONOURS": words})
+    assert {name for name in ("honours_idempotency_key", "dry_run", "cancel") if getattr(config, name)} == honoured
+
+
+def test_what_is_declared_speaks_of_no_other_gateway() -> None:
+    for values in ({"LUMENFALL_API_KEY": KEY}, {}):
+        assert config_from(values | {"GATEWAY_HONOURS": "nothing"}).honours_idempotency_key
+
+
 def test_an_unknown_gateway_is_trusted_with_nothing() -> None:
     settings = config_from({"GATEWAY_BASE_URL": "https://videos.example/v1/", "GATEWAY_API_KEY": KEY})
     assert settings.dialect is Dialect.OPENAI
@@ -69,6 +89,7 @@ def test_a_gateway_on_this_network_may_be_plain_http() -> None:
         ({"GATEWAY_BASE_URL": "https://u:p@videos.example", "GATEWAY_API_KEY": KEY}, "user name"),
         ({"GATEWAY_BASE_URL": "https://videos.example:99999", "GATEWAY_API_KEY": KEY}, "web address"),
         ({"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_DIALECT": "x"}, "GATEWAY_DIALECT"),
+        ({"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_HONOURS": "keys"}, "'keys' is not"),
         ({"SANDBOX_PORT": "http"}, "SANDBOX_PORT"),
     ],
 )

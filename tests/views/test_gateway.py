@@ -51,6 +51,17 @@ def test_unknown_gateway_is_trusted_with_nothing_and_the_page_says_so(admin, bro
     assert all(words.startswith("No") for words in declared[:5])
 
 
+def test_gateway_is_trusted_with_what_it_is_declared_to_honour(admin, browser_of, settings):
+    settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = "http://127.0.0.1:9/v1", KEY
+    settings.GATEWAY_HONOURS, settings.GATEWAY_KEY_TRUSTED_S = "idempotency-key,request-log", 7200
+    gateway = gateways.ensure_default()
+    assert (gateway.honours_idempotency_key, gateway.key_trusted_seconds) == (True, 7200)
+    price, stops, key, log, hooks = declared_on(browser_of(admin).get(reverse("gateway.connect")).content.decode())[:5]
+    assert key.startswith("Yes, for 2 hours: ")
+    assert log.startswith("Yes: ")
+    assert all(words.startswith("No") for words in (price, stops, hooks))
+
+
 def test_key_is_never_shown(admin, browser_of, settings):
     settings.GATEWAY_BASE_URL = "http://127.0.0.1:9/v1"
     settings.GATEWAY_API_KEY = KEY
