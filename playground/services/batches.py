@@ -1,22 +1,35 @@
-"""What one round of a gateway's answers leads to, written in one transaction with few statements."""
+"""What one round of a gateway's answers leads to, written in one transaction with few statements.
+
+When the database refuses one of its values (a counter that has drifted and would go below zero, a text that it cannot
+hold), the round is written row by row: the others go on, and the culprit is logged and looked at later.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
+import structlog
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Case, F, Value, When
 
 from playground.domain.status import LATE_SUCCESS, STOPPABLE
-from playground.models import Generation
+from playground.models import Event, Generation
 from playground.services import engine, ledger, notices
 from playground.services.engine import Move
 from playground.services.timing import coarse
 
+log = structlog.get_logger(__name__)
+
 STILL_ASKED = STOPPABLE | LATE_SUCCESS
+REFUSED = (IntegrityError, DataError, OverflowError)
+"""The database says no to a value, and would again; SQLite's driver overflows before it asks. A lost connection or a
+lock is none of these and is raised."""
+REFUSED_S = 300.0
+"""Until an order is asked for again whose answer could not be written: as long as the longest wait of one under way
+(services/clocks.py takes more for a wrong clock)."""
 Number = TypeVar("Number", int, float)
 
 
@@ -26,7 +39,7 @@ class Batch:
     """The due times that the rows had while they were asked for; none: whatever they have is replaced."""
     moves: list[Move] = field(default_factory=list)
     settled: dict[UUID, int | None] = field(default_factory=dict)
-    """Generation to cost; None gives the money back, unless the gateway has named a cost before."""
+    """Generation to cost; None gives the money back, unless the row has a cost of before (that of an older version)."""
     lost: set[UUID] = field(default_factory=set)
     """Those whose admins are told that the gateway no longer knows them."""
     same: dict[UUID, float] = field(default_factory=dict)
@@ -45,8 +58,47 @@ class Batch:
         due = Value(now + timedelta(seconds=seconds))
         return Case(When(next_check_at__in=self.taken, then=due), default=F("next_check_at")) if self.taken else due
 
+    def parts(self) -> "dict[UUID, Batch]":
+        """The same, generation by generation."""
+        parts: dict[UUID, Batch] = defaultdict(lambda: Batch(taken=self.taken))
+        for move in self.moves:
+            parts[move.generation_id].moves.append(move)
+        for of_rows in fields(self)[2:]:
+            values = getattr(self, of_rows.name)
+            for row in values:
+                kept = {row: values[row]} if isinstance(values, dict) else type(values)([row])
+                setattr(parts[row], of_rows.name, kept)
+        return parts
+
 
 def write(batch: Batch, *, now: datetime) -> None:
+    """Write it all, or at least all but the rows that the database refuses."""
+    try:
+        _write(batch, now=now)
+    except REFUSED as error:
+        log.warning("answers_written_one_by_one", why=type(error).__name__)
+        for generation_id, part in batch.parts().items():
+            try:
+                _write(part, now=now)
+            except REFUSED as refused:
+                _set_back(part, generation_id, refused, now=now)
+
+
+def _set_back(part: Batch, generation_id: UUID, error: Exception, *, now: datetime) -> None:
+    """Its answer could not be written: it is asked for again later, and an admin finds it by the log and its history.
+
+    It counts as a failed question, so that nobody who watches brings the time forward.
+    """
+    why = str(error).partition("\n")[0][:200]
+    log.error("answer_not_written", generation=str(generation_id), why=why)
+    with transaction.atomic():
+        rows = Generation.objects.filter(id=generation_id, status__in=STILL_ASKED, next_check_at__isnull=False)
+        rows.update(next_check_at=part.unless_set(now, REFUSED_S), poll_failures=F("poll_failures") + 1)
+        if not Event.objects.filter(generation_id=generation_id, kind="not_written").exists():
+            engine.note(generation_id, "not_written", now=now, data={"why": why})
+
+
+def _write(batch: Batch, *, now: datetime) -> None:
     with transaction.atomic():
         changed = set(engine.advance_many(batch.moves, now=now))
         _write_times(batch, now=now)

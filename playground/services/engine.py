@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -76,9 +77,14 @@ def advance_many(moves: Sequence[Move], *, now: datetime) -> list[UUID]:
             )
             for move in moved
         )
+        transaction.on_commit(partial(_say, moved))
+    return [move.generation_id for move in moved]
+
+
+def _say(moved: Iterable[Move]) -> None:
+    """Once it is committed: what was rolled back did not happen."""
     for move in moved:
         log.info("generation_moved", generation=str(move.generation_id), to=move.target.value, event_kind=move.event)
-    return [move.generation_id for move in moved]
 
 
 def note(generation_id: UUID, kind: str, *, now: datetime, data: dict[str, Any] | None = None) -> None:

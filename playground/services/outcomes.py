@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from playground.domain.status import LATE_SUCCESS, Status
+from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation
@@ -59,6 +59,7 @@ FIELDS = (
     "started_at",
     "is_late",
 )
+ENDS = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})
 OVERDUE = timedelta(minutes=5)
 """A row that a doubted gateway speaks of gets this beyond its deadline."""
 LEAST_BACKOFF_S, MOST_BACKOFF_S = 5.0, 60.0
@@ -114,7 +115,7 @@ def _doubted(batch: Batch, generation: Generation, error: GatewayError, *, held_
 
 
 def _job(batch: Batch, generation: Generation, job: Job, *, now: datetime) -> None:
-    known = _known(job, now=now)
+    known = _known(generation, job, now=now)
     match job.state:
         case JobState.COMPLETED:
             _completed(batch, generation, job, known, now=now)
@@ -137,14 +138,18 @@ def _job(batch: Batch, generation: Generation, job: Job, *, now: datetime) -> No
             batch.same[generation.id] = interval_s(generation, now=now, progress=job.progress)
 
 
-def _known(job: Job, *, now: datetime) -> dict[str, Any]:
-    """What the answer tells beside the status; empty words do not overwrite known ones."""
+def _known(generation: Generation, job: Job, *, now: datetime) -> dict[str, Any]:
+    """What the answer tells beside the status; empty words do not overwrite known ones.
+
+    A cost counts when the answer ends the order: what is told before may be a placeholder, or be taken back. So what a
+    row under way may have of one is none.
+    """
     fields: dict[str, Any] = {"poll_failures": 0, "not_found_count": 0, "last_checked_at": now}
     if job.provider:
         fields["provider"] = job.provider[:100]
     if job.executed_model:
         fields["executed_model"] = job.executed_model[:200]
-    if job.cost_micros is not None:
+    if job.state in ENDS and (job.cost_micros is not None or generation.state in STOPPABLE):
         fields["cost_micros"] = job.cost_micros
     return fields
 

@@ -31,6 +31,7 @@ WORDS: dict[str, str | Promise] = {
     "adopted": _("It ran, an admin says, and gave its id"),
     "other_id_told": _("The gateway answered once more, with another id"),
     "not_found": _("The gateway does not know it just now"),
+    "not_written": _("The gateway's answer could not be written down here; asked again every five minutes"),
     "started": _("Generating"),
     "completed": _("Made; the file is at the provider"),
     "saving_started": _("Saving our own copy"),

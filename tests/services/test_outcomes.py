@@ -1,0 +1,183 @@
+"""What the gateway's answers lead to: which cost counts, and one order whose answer cannot be written down."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.gateway.types import Job, JobState, Output
+from playground.models import Budget, Generation, LedgerEntry, Membership
+from playground.services import batches, clocks, engine, outcomes, saving, spend, sweep
+from playground.services.budgets import month_of
+from playground.services.engine import Move
+from playground.services.outcomes import Answer
+from playground.views.cards import card_of
+from tests import factories
+from tests.bench import money
+from tests.services.test_exactly_once import fresh
+from tests.services.upstream import Upstream, model_of_gateway, running, upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FILE = Output("https://media.example/v.mp4")
+
+
+@pytest.fixture
+def gateway(settings: Any) -> Iterator[Upstream]:
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "failed"})) as made:
+        yield made
+
+
+@pytest.fixture
+def order(gateway: Upstream) -> Generation:
+    """Under way, with a price of $0.40."""
+    return running(by=factories.make_member(), model=model_of_gateway(), upstream_id="v0", estimate_micros=400_000)
+
+
+def told(row: Generation, answer: Answer) -> Generation:
+    outcomes.record(gateway=row.gateway, answers=[(fresh(row), answer)], now=timezone.now())
+    return fresh(row)
+
+
+def job(state: JobState, cost: int | None = None) -> Job:
+    return Job("v0", state, cost_micros=cost, output=FILE if state is JobState.COMPLETED else None)
+
+
+def spent(row: Generation) -> int:
+    """By the page "Spend"."""
+    by = Membership.objects.get(user_id=row.run.created_by_id)
+    return spend.report(by, month_of(row.team, row.created_at)).total.cost
+
+
+@pytest.mark.parametrize("early", [400_000, 0])
+def test_cost_that_is_told_before_the_end_is_not_that_of_an_order_that_failed(order: Generation, early: int) -> None:
+    Generation.objects.filter(id=order.id).update(status=Status.SUBMITTED, started_at=None)
+    assert told(order, job(JobState.RUNNING, early)).cost_micros is None
+
+    row = told(order, job(JobState.FAILED))
+
+    assert (row.state, row.cost_micros, money(row)) == (Status.FAILED, None, {"hold": 400_000, "release": 400_000})
+    assert card_of(row, by=None).sentence.endswith("No charge reported yet.")
+    assert spent(row) == 0
+
+
+def test_nothing_that_is_told_before_the_end_makes_a_late_order_free(order: Generation) -> None:
+    Generation.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
+    row = told(order, job(JobState.RUNNING, 0))
+    assert (row.state, money(row)) == (Status.EXPIRED, {"hold": 400_000})
+    assert "Not charged" not in card_of(row, by=None).sentence
+
+    Generation.objects.update(ended_at=timezone.now() - engine.LATE_FOR - timedelta(minutes=1))
+    row = told(order, job(JobState.RUNNING, 0))
+    assert (row.next_check_at, row.cost_micros, money(row)) == (None, None, {"hold": 400_000, "release": 400_000})
+    assert "Not charged" not in card_of(row, by=None).sentence
+
+
+def test_price_counts_for_a_video_whose_only_cost_was_told_while_it_was_made(order: Generation) -> None:
+    Generation.objects.filter(id=order.id).update(cost_micros=0)  # as an older version wrote it
+    row = told(order, job(JobState.COMPLETED))
+
+    assert (row.state, row.cost_micros, saving.cost_of(row)) == (Status.COMPLETED, None, 400_000)
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED])
+def test_cost_that_is_told_with_the_end_counts_everywhere(order: Generation, state: JobState) -> None:
+    row = told(order, job(state, 120_000))
+
+    assert (row.cost_micros, row.next_check_at) == (120_000, None)
+    assert money(row) == {"hold": 400_000, "settle": 120_000}
+    assert "Cost $0.12." in card_of(row, by=None).sentence
+    assert spent(row) == 120_000
+
+
+def drifted(order: Generation) -> list[Generation]:
+    """Three orders of another team; of the team of `order` the month's counter says that nothing is set aside."""
+    Budget.objects.filter(team=order.team).update(held_micros=0)
+    by = factories.make_member()
+    return [running(by=by, model=order.model, upstream_id=f"v{n}") for n in (1, 2, 3)]
+
+
+def due_again() -> None:
+    Generation.objects.filter(next_check_at__isnull=False).update(next_check_at=timezone.now())
+
+
+def test_order_whose_answer_cannot_be_written_keeps_no_other_from_ending(order: Generation) -> None:
+    others = drifted(order)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            due_again()
+            sweep.sweep_once(now=timezone.now())
+
+    assert {fresh(row).state for row in others} == {Status.FAILED}
+    assert all(money(row) == {"hold": 400_000, "release": 400_000} for row in others)
+    culprit = fresh(order)
+    assert (culprit.state, money(culprit)) == (Status.RUNNING, {"hold": 400_000})
+    assert culprit.next_check_at is not None
+    assert 250 < (culprit.next_check_at - timezone.now()).total_seconds() <= batches.REFUSED_S
+    errors = [entry for entry in logs if entry["event"] == "answer_not_written"]
+    assert [entry["generation"] for entry in errors] == [str(order.id)] * 2
+    assert all("budget_not_negative" in entry["why"] for entry in errors)
+    assert culprit.events.filter(kind="not_written").count() == 1
+    # Nobody who watches brings it forward, and no clock is taken for wrong by it.
+    engine.viewed([order.id])
+    clocks.set_right(now=timezone.now())
+    assert fresh(order).next_check_at == culprit.next_check_at
+
+
+def test_order_goes_on_once_its_answer_can_be_written(order: Generation) -> None:
+    drifted(order)
+    due_again()
+    sweep.sweep_once(now=timezone.now())
+    Budget.objects.filter(team=order.team).update(held_micros=400_000)
+    due_again()
+    sweep.sweep_once(now=timezone.now())
+
+    assert (fresh(order).state, money(order)) == (Status.FAILED, {"hold": 400_000, "release": 400_000})
+
+
+def test_database_that_is_locked_is_raised_and_nothing_is_set_back(
+    order: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*args: object, **more: object) -> None:
+        raise OperationalError("database is locked")
+
+    before = order.next_check_at
+    monkeypatch.setattr(batches.ledger, "release", locked)
+    with pytest.raises(OperationalError, match="locked"):
+        told(order, job(JobState.FAILED))
+
+    assert (fresh(order).state, fresh(order).next_check_at) == (Status.RUNNING, before)
+
+
+def test_part_of_a_batch_is_all_that_it_says_of_one_row() -> None:
+    one, two = (factories.make_generation() for _ in range(2))
+    now = timezone.now()
+    batch = batches.Batch(taken=[now], settled={one.id: 5, two.id: None}, lost={two.id}, same={one.id: 2.0})
+    batch.moves = [Move(two.id, Status.RUNNING, Status.LOST, "lost")]
+    batch.found_again, batch.first_missing = [one.id], [two.id]
+
+    assert batch.parts() == {
+        one.id: batches.Batch(taken=[now], settled={one.id: 5}, same={one.id: 2.0}, found_again=[one.id]),
+        two.id: batches.Batch(
+            taken=[now], moves=batch.moves, settled={two.id: None}, lost={two.id}, first_missing=[two.id]
+        ),
+    }
+
+
+def test_move_that_is_rolled_back_is_not_logged(order: Generation) -> None:
+    def move() -> None:
+        assert engine.advance(Move(order.id, Status.RUNNING, Status.FAILED, "failed", fields={"next_check_at": None}))
+
+    with structlog.testing.capture_logs() as logs:
+        with transaction.atomic():
+            move()
+            transaction.set_rollback(True)
+        assert not logs
+        move()
+
+    assert [(entry["event"], entry["to"]) for entry in logs] == [("generation_moved", "failed")]
+    assert not LedgerEntry.objects.exclude(kind="hold").exists()
