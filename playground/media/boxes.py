@@ -14,11 +14,15 @@ MAX_BOXES = 10_000
 
 
 class BadVideo(Exception):
-    """The file is not a whole, playable video. `reason` is for logs and admins, in English."""
+    """The file is not a whole, playable video. `reason` is for logs and admins, in English.
 
-    def __init__(self, reason: str) -> None:
+    `code`: no_video, not_playable (by browsers), over_limits (pixels, length or time of work); empty for a damaged one.
+    """
+
+    def __init__(self, reason: str, *, code: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.code = code
 
 
 def container_of(path: Path) -> str:
@@ -31,7 +35,7 @@ def container_of(path: Path) -> str:
         return "mp4"
     if head.startswith(EBML_MAGIC) and b"webm" in head:
         return "webm"
-    raise BadVideo("the file is neither MP4 nor WebM")
+    raise BadVideo("the file is neither MP4 nor WebM", code="no_video")
 
 
 def check_mp4_boxes(path: Path) -> None:

@@ -7,17 +7,21 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from playground.media import storage
 
 ASIDE = "orphans"
 """Where files wait that no row names, each under its own key."""
+REFUSED = f"{ASIDE}/refused"
+"""Where paid files wait that came whole and were refused by our checks, each under the id of its order."""
 OURS = re.compile(
     rf"(?:{'|'.join(storage.FOLDERS)})/\d{{4}}/\d\d/\.?"
     r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})(?:-[a-z]+)?\.[a-z0-9]+(?:\.part)?"
 )
 """What our keys look like, and the part beside one that an interrupted copy leaves. Other files are not touched."""
+OF_ORDERS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[a-z0-9]+")
 
 
 def old_keys(older_than: timedelta) -> Iterator[str]:
@@ -57,6 +61,20 @@ def keys_aside() -> Iterator[tuple[str, datetime]]:
         key = name.removeprefix(f"{ASIDE}/")
         if _made_at(key) is not None:
             yield key, moved_at
+
+
+def set_refused_aside(path: Path, name: str) -> str:
+    """Move a refused file that no key was ever made for; returns where it is. Raises OSError."""
+    key = f"{REFUSED}/{name}"
+    storage.adopt(path, key)
+    return key
+
+
+def refused() -> Iterator[tuple[str, datetime]]:
+    """Where each refused file is, and when it came."""
+    for key, came_at in storage.entries(REFUSED):
+        if OF_ORDERS.fullmatch(key.removeprefix(f"{REFUSED}/")):
+            yield key, came_at
 
 
 def _made_at(key: str) -> datetime | None:

@@ -67,7 +67,7 @@ class Watch:
         if self._count % FRAMES_BETWEEN_TICKS:
             return
         if time.monotonic() > self._end:
-            raise BadVideo(f"decoding took longer than {self._limits.work_seconds:g} s")
+            raise BadVideo(f"decoding took longer than {self._limits.work_seconds:g} s", code="over_limits")
         if self._tick is not None:
             self._tick()
 
@@ -97,17 +97,18 @@ def opened(path: Path, limits: VideoLimits = LIMITS) -> Iterator[tuple[InputCont
 
 def _checked(container: InputContainer, limits: VideoLimits) -> VideoStream:
     if not container.streams.video:
-        raise BadVideo("the file has no video track")
+        raise BadVideo("the file has no video track", code="no_video")
     stream = container.streams.video[0]
     codec = stream.codec_context.name
     if codec not in VIDEO_CODECS:
-        raise BadVideo(f"the video is coded as {codec!r}, which browsers do not play")
+        raise BadVideo(f"the video is coded as {codec!r}, which browsers do not play", code="not_playable")
     width, height = stream.codec_context.width, stream.codec_context.height
     if not (0 < width <= limits.max_side and 0 < height <= limits.max_side):
-        raise BadVideo(f"the video is {width} x {height} pixels; {limits.max_side} a side is the limit")
+        too_large = f"the video is {width} x {height} pixels; {limits.max_side} a side is the limit"
+        raise BadVideo(too_large, code="over_limits")
     for audio in container.streams.audio:
         if audio.codec_context is None or audio.codec_context.name not in AUDIO_CODECS:
-            raise BadVideo("the sound is coded in a way that browsers do not play")
+            raise BadVideo("the sound is coded in a way that browsers do not play", code="not_playable")
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
     return stream
@@ -152,7 +153,7 @@ def _decode_all(
             end = max(end, _end_of(frame, stream))
             shown = shown if frames > 1 else shown_size(frame, stream)
             if end > limits.max_seconds:
-                raise BadVideo(f"the video is longer than {limits.max_seconds:g} s")
+                raise BadVideo(f"the video is longer than {limits.max_seconds:g} s", code="over_limits")
     if frames == 0:
         raise BadVideo("the video has no frame")
     _check_complete(stream, container, end)

@@ -4,9 +4,10 @@ When the database refuses one of its values (a counter that has drifted and woul
 hold), the round is written row by row: the others go on, and the culprit is logged and looked at later.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -63,7 +64,7 @@ class Batch:
         parts: dict[UUID, Batch] = defaultdict(lambda: Batch(taken=self.taken))
         for move in self.moves:
             parts[move.generation_id].moves.append(move)
-        for of_rows in fields(self)[2:]:
+        for of_rows in dataclasses.fields(self)[2:]:
             values = getattr(self, of_rows.name)
             for row in values:
                 kept = {row: values[row]} if isinstance(values, dict) else type(values)([row])

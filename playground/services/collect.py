@@ -24,6 +24,7 @@ from playground.gateway.client import GatewayClient
 from playground.gateway.errors import GatewayError
 from playground.gateway.types import Downloaded, Job, JobState, Output
 from playground.media import probe, stills, storage
+from playground.media.boxes import BadVideo
 from playground.models import Generation, SearchDocument, Video
 from playground.models.base import new_id
 from playground.services import engine, gateways, ledger, saving
@@ -70,8 +71,12 @@ def collect(generation_id: UUID) -> None:
             storage.temporary(".webp") as poster,
             storage.temporary(".mp4") as preview,
         ):
-            collected = _fetch(generation, claim_id, file=file, poster=poster, preview=preview)
-            _store(generation, claim_id, collected)
+            try:
+                collected = _fetch(generation, claim_id, file=file, poster=poster, preview=preview)
+            except BadVideo as refused:  # while the file is still here: it was paid, the last try sets it aside
+                saving.failed(generation, refused, file=file)
+            else:
+                _store(generation, claim_id, collected)
     except ClaimLost:
         log.warning("saving_claim_lost", generation=str(generation_id))
     except Exception as error:  # noqa: BLE001  whatever went wrong is a try, written down with the row and in the log

@@ -9,18 +9,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
+from uuid import UUID
 
 import structlog
 from django.db.models import Min, Model
 
 from playground.domain.status import Status
-from playground.media import orphans
+from playground.media import orphans, storage
+from playground.media.boxes import BadVideo, container_of
 from playground.models import Event, Reference, Video
 
 log = structlog.get_logger(__name__)
 
 OLD_ENOUGH = timedelta(hours=24)
 KEPT = timedelta(days=30)
+REFUSED_KEPT = timedelta(days=14)
+"""A paid file that our checks refused at the last try."""
 FEW, SHARE = 20, 0.1
 """More orphans than the greater of this number and this share of the files mean that the database is the wrong one."""
 KEYS_AT_ONCE = 500
@@ -40,6 +45,8 @@ def set_aside(*, now: datetime, dry_run: bool = False) -> list[str]:
 
     Raises Doubtful, StoreUnavailable.
     """
+    if not dry_run:
+        _drop_refused(now=now)
     seen, nameless = _search(now=now)
     why = _doubt(seen, len(nameless))
     if why:
@@ -80,6 +87,32 @@ def _doubt(seen: int, nameless: int) -> str:
     if nameless > max(FEW, SHARE * seen):
         return "too many files are without a row"
     return ""
+
+
+def keep_refused(generation_id: UUID, file: Path) -> str:
+    """Set the file of a paid video aside that our checks refused for good, for an operator to fetch.
+
+    Returns where in the media store it is; empty when it could not be moved there.
+    """
+    try:
+        return orphans.set_refused_aside(file, f"{generation_id}{_suffix(file)}")
+    except OSError as error:
+        log.warning("refused_file_not_kept", generation=str(generation_id), why=str(error))
+        return ""
+
+
+def _suffix(file: Path) -> str:
+    try:
+        return f".{container_of(file)}"
+    except BadVideo:
+        return ".bin"
+
+
+def _drop_refused(*, now: datetime) -> None:
+    for key, came_at in orphans.refused():
+        if came_at < now - REFUSED_KEPT:
+            storage.delete(key)
+            log.info("refused_file_removed", key=key)
 
 
 def _mind_set_aside(*, now: datetime) -> None:

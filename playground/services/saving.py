@@ -12,6 +12,7 @@ that an hour of full disk does not use up the tries of a link.
 import errno
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -34,7 +35,7 @@ from playground.gateway.errors import (
 )
 from playground.media.boxes import BadVideo
 from playground.models import Event, Generation
-from playground.services import engine, gateways, ledger, notices
+from playground.services import engine, gateways, ledger, notices, orphan_files
 from playground.services.engine import Move
 
 log = structlog.get_logger(__name__)
@@ -92,13 +93,13 @@ def hand_over(*, now: datetime) -> int:
     return count
 
 
-def failed(generation: Generation, error: Exception) -> None:
-    """Write down a failed try of the claim that `generation` was read with."""
+def failed(generation: Generation, error: Exception, *, file: Path | None = None) -> None:
+    """Write down a failed try of the claim that `generation` was read with. `file`: came whole, and was refused."""
     why, code = why_of(error), code_of(error)
     known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
     log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
     received = getattr(error, "received_bytes", None)
-    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), received=received)
+    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), received=received, file=file)
 
 
 def abandoned(generation: Generation, *, now: datetime) -> None:
@@ -128,11 +129,18 @@ def code_of(error: Exception) -> str:
 
 
 def again_or_lost(
-    generation: Generation, *, why: Why, code: str, message: str, now: datetime, received: int | None = None
+    generation: Generation,
+    *,
+    why: Why,
+    code: str,
+    message: str,
+    now: datetime,
+    received: int | None = None,
+    file: Path | None = None,
 ) -> None:
     """Back to be saved again, or lost for good: then its cost is what the gateway said.
 
-    `received`: the bytes of a file that broke off.
+    `received`: the bytes of a file that broke off. `file`: one that came whole; the last try sets it aside.
     """
     tries = _earlier(generation, why) + 1
     is_cut = received is not None and _is_cut_at(generation, received)
@@ -147,6 +155,9 @@ def again_or_lost(
     data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries}
     if received is not None:
         data["received"] = received
+    kept = orphan_files.keep_refused(generation.id, file) if is_over and file is not None else ""
+    if kept:
+        data["kept"] = kept
     move = Move(generation.id, Status.STORING, target, event, generation.claim_id, data, None, fields)
     with transaction.atomic():
         if not engine.advance(move, now=now):
@@ -154,9 +165,9 @@ def again_or_lost(
         whole = Generation.objects.select_related("gateway", "team", "run").get(id=generation.id)
         if is_over:
             ledger.settle(generation=whole, cost_micros=cost_of(whole), at=now)
-        _tell(whole, code, now=now)
+        _tell(whole, code, kept, now=now)
     if is_over:
-        log.error("output_lost", generation=str(generation.id), code=code)
+        log.error("output_lost", generation=str(generation.id), code=code, kept=kept)
 
 
 def _failures(generation: Generation) -> QuerySet[Event]:
@@ -203,11 +214,12 @@ def _pause_s(tries: int) -> int:
     return LONG_RETRY_S if tries > LONG_RETRY_AFTER else RETRY_S[min(tries, len(RETRY_S)) - 1]
 
 
-def _tell(generation: Generation, code: str, *, now: datetime) -> None:
+def _tell(generation: Generation, code: str, kept: str, *, now: datetime) -> None:
     """The admins: of each video that is lost, and once a day and team of a disk that is full."""
     data: dict[str, Any] = {"generation": str(generation.id), "run": str(generation.run_id), "code": code}
     if generation.state is Status.OUTPUT_LOST:
         data |= {"cost_micros": generation.cost_micros, "is_sandbox": generation.gateway.is_sandbox}
+        data |= {"estimate_micros": generation.estimate_micros, "kept": kept}
         notices.tell("output_lost", team=generation.team, key=f"output_lost:{generation.id}", data=data, now=now)
     elif code == "disk_full":
         notices.tell("disk_full", team=generation.team, key=f"disk_full:{now:%Y-%m-%d}", data=data, now=now)

@@ -11,6 +11,7 @@ from playground.domain.capabilities import nearest_shape, parse_size, quality_of
 from playground.domain.status import Status
 from playground.models import Generation, Video
 from playground.services.pauses import why
+from playground.templatetags.lost_files import lost_file
 from playground.templatetags.playground import amount, clock, cost
 
 S = Status
@@ -51,6 +52,19 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     return paid
 
 
+def _counted(generation: Generation, estimate_micros: int) -> str:
+    """Made, and no cost told with it: then the ledger has the price."""
+    words = _("No cost reported; its price of %(amount)s is counted.")
+    if generation.gateway.is_sandbox:
+        words = _("No cost reported; its price of %(amount)s in play money is counted.")
+    return words % {"amount": cost(estimate_micros)}
+
+
+def file_lost(generation: Generation) -> str:
+    """Made and not saved: what was wrong with its file, what it cost, and who knows."""
+    return f"{lost_file(generation.error_code)} {charge(generation)} {_('An admin has been told.')}"
+
+
 def time_of_day(moment: datetime | None) -> str:
     return f"{timezone.localtime(moment):%H:%M}" if moment else "-"
 
@@ -70,9 +84,8 @@ def _unreported(generation: Generation) -> str:
     """What became of the money where the gateway has named no cost."""
     known = generation.estimate_micros is not None
     match generation.state:
-        case S.DONE | S.OUTPUT_LOST if known:
-            price = amount(generation.estimate_micros)
-            return _("No charge reported yet. The price of %(amount)s is counted.") % {"amount": price}
+        case S.DONE | S.OUTPUT_LOST if generation.estimate_micros is not None:
+            return _counted(generation, generation.estimate_micros)
         case S.CANCELLED | S.EXPIRED if generation.next_check_at is not None:
             return _("No charge reported yet. Its money stays set aside while it is looked for.")
         case S.FAILED | S.LOST | S.CANCELLED | S.EXPIRED if known:

@@ -25,6 +25,7 @@ from playground.views.card_words import (
     charge,
     differences,
     failure,
+    file_lost,
     held_up,
     is_unsent,
     not_sent,
@@ -247,8 +248,7 @@ def said(
             what = _("The gateway no longer knows this video.")
             sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
         case S.OUTPUT_LOST:
-            what = _("It was made, but the provider's file ended before we could save it.")
-            sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
+            sentence = file_lost(generation)
         case S.UNKNOWN:
             sentence = unclear(generation)
         case _:

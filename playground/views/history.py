@@ -8,6 +8,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from playground.models import Event, Generation
+from playground.services.orphan_files import REFUSED_KEPT
+from playground.templatetags.lost_files import lost_file
 
 WORDS: dict[str, str | Promise] = {
     "ordered": _("Ordered; waiting to be sent"),
@@ -47,7 +49,7 @@ WORDS: dict[str, str | Promise] = {
     "given_up": _("Past its time"),
     "lost": _("The gateway no longer knows it"),
     "cost_above_set_aside": _("It cost more than was set aside for it"),
-    "output_lost": _("The file ended at the provider before it was saved"),
+    "output_lost": _("Its file could not be saved, and is not tried any more"),
 }
 
 
@@ -60,6 +62,16 @@ class Entry:
     """Which video of the run, from 1."""
 
 
+def _words(event: Event) -> str | Promise:
+    if event.kind != "output_lost" or "code" not in event.data:
+        return WORDS.get(event.kind, event.kind.replace("_", " ").capitalize())
+    words = lost_file(event.data["code"])
+    if not event.data.get("kept"):
+        return words
+    kept = _("The file that came is kept for %(days)d days; whoever runs this installation can get it: %(place)s")
+    return f"{words} {kept % {'days': REFUSED_KEPT.days, 'place': event.data['kept']}}"
+
+
 def history(generations: Iterable[Generation]) -> list[Entry]:
     """Every event of these generations in the order of time; one query. Kinds without words are shown by their name."""
     positions = {generation.id: generation.position + 1 for generation in generations}
@@ -67,7 +79,7 @@ def history(generations: Iterable[Generation]) -> list[Entry]:
     return [
         Entry(
             at=event.at,
-            words=WORDS.get(event.kind, event.kind.replace("_", " ").capitalize()),
+            words=_words(event),
             by=event.by.display_name if event.by else "",
             position=positions[event.generation_id],
         )

@@ -105,6 +105,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
         "row": row(run),
         "generations": generations,
         "cards": cards_of(generations, by=request.membership),
+        "known_there": [generation for generation in generations if generation.upstream_id or generation.request_id],
         "unclear": [generation for generation in generations if generation.state is Status.UNKNOWN],
         "parent": parent if is_shown else None,
         "history": history(generations),

@@ -13,6 +13,7 @@ from playground.services.catalogue import Record
 from playground.services.cheaper import Cheaper
 from playground.services.estimates import Quote, QuoteState
 from playground.services.limits import suggested
+from playground.templatetags.lost_files import WORDS as LOST_FILES
 from playground.views.cards import Card, card_of
 from playground.views.create_page import per_second_micros
 from playground.views.create_prices import Chip, PickerRow
@@ -89,8 +90,17 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
         ("stopped", _generation(S.CANCELLED, now, **ended)),
         ("late", _generation(S.EXPIRED, now, **ended, **due)),
         ("lost", _generation(S.LOST, now, **ended)),
-        ("output lost", _generation(S.OUTPUT_LOST, now, cost_micros=840_000, **ended)),
+        *_lost_files(now, ended),
         ("unclear", _generation(S.UNKNOWN, now, sent_at=now)),
+    ]
+
+
+def _lost_files(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
+    """Each cause once, with its cost; and a cause without words, of a gateway that reported no cost."""
+    costs: dict[str, Any] = {code: {"cost_micros": 840_000} for code in LOST_FILES} | {"server_error": {}}
+    return [
+        (f"output lost: {code}", _generation(S.OUTPUT_LOST, now, error_code=code, **ended, **cost))
+        for code, cost in costs.items()
     ]
 
 

@@ -61,15 +61,6 @@ UNCLEAR = Outcome(
     ("What happens next",),
     (),
 )
-LOST = Outcome(
-    S.OUTPUT_LOST,
-    "",
-    (PRICE,),
-    "settle",
-    "Lost",
-    f"It was made, but the provider's file ended before we could save it. {PAID} An admin has been told.",
-    (AGAIN, EDIT),
-)
 READY = Outcome(
     S.DONE,
     "",
@@ -93,6 +84,12 @@ def failed(kind: str, sentence: str, buttons: tuple[str, ...]) -> Outcome:
     return Outcome(S.FAILED, kind, (0,), "release", "Failed", f"{sentence} {NOTHING_REPORTED}", buttons)
 
 
+def lost(what: str) -> Outcome:
+    """Made and paid, and its file could not be saved."""
+    sentence = f"It was made, but {what}. {PAID} An admin has been told."
+    return Outcome(S.OUTPUT_LOST, "", (PRICE,), "settle", "Lost", sentence, (AGAIN, EDIT))
+
+
 EXPECTED = {
     "moderation": refused("moderation", "The provider refused this prompt.", (EDIT, "Try another model")),
     "bad-image": refused("image", "The model could not read the reference image.", ("Change image", EDIT)),
@@ -112,14 +109,14 @@ EXPECTED = {
     "no-id": READY,
     "fail": failed("provider", "The provider broke off after 1 s.", (AGAIN, EDIT)),
     "refused-late": failed("moderation", "The provider refused this prompt.", (EDIT, "Try another model")),
-    "missing-output": LOST,
+    "missing-output": lost("the gateway gave no file"),
     "dearer": replace(READY, charged=(60_000,), sentence="Cost $0.06 in play money. The price was $0.04."),
-    "expired": LOST,
-    "truncated": LOST,
-    "cut-file": LOST,
-    "wrong-size": LOST,
+    "expired": lost("the link to its file ended before we could save it"),
+    "truncated": lost("its file broke off on the way, every time"),
+    "cut-file": lost("its file is damaged"),
+    "wrong-size": lost("its file never had the length that the gateway told"),
     "smaller": replace(READY, sentence=f"Asked for 720p, 2 s. Got 360p, 1.0 s. {PAID}"),
-    "not-video": LOST,
+    "not-video": lost("what its link led to was no video"),
 }
 STILL_RUNNING = {"stuck", "slow"}
 """Their cards are read below, before and after the deadline."""

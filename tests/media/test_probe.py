@@ -130,8 +130,9 @@ def test_sound_alone_is_not_a_video(tmp_path):
 
 
 def test_a_codec_browsers_do_not_play_is_refused(tmp_path):
-    with pytest.raises(BadVideo, match="mpeg4"):
+    with pytest.raises(BadVideo, match="mpeg4") as refused:
         probe(make_clip(tmp_path / "old.mp4", codec="mpeg4"))
+    assert refused.value.code == "not_playable"
 
 
 def test_length_size_and_time_are_limited(clip):

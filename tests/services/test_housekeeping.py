@@ -170,6 +170,27 @@ def test_what_was_set_aside_is_deleted_thirty_days_after_that(member: Membership
     assert [entry["key"] for entry in logs["orphan_removed"]] == [old]
 
 
+@pytest.mark.parametrize("video_rows", [0, 1])
+def test_refused_file_is_deleted_fourteen_days_after_it_came_and_puts_no_other_in_doubt(
+    member: Membership, video_rows: int
+) -> None:
+    for _ in range(video_rows):
+        factories.make_video(by=member)
+    young, old, theirs = places = [f"{orphans.REFUSED}/{name}" for name in (f"{new_id()}.mp4", f"{new_id()}.bin", "a")]
+    for place, waited in zip(places, (-HOUR, HOUR, DAY), strict=True):
+        with storage.temporary() as part:
+            part.write_bytes(b"film")
+            storage.adopt(part, place)
+        at = (timezone.now() - orphan_files.REFUSED_KEPT - waited).timestamp()
+        os.utime(storage.local_path(place), (at, at))
+
+    logs = tidy_and_read()
+
+    assert [storage.exists(place) for place in (young, old, theirs)] == [True, False, True]
+    assert [entry["key"] for entry in logs["refused_file_removed"]] == [old]
+    assert "orphans_left_alone" not in logs
+
+
 def test_what_a_row_names_again_comes_back_however_long_it_waited(member: Membership) -> None:
     video = factories.make_video(by=member)
     key = orphan(DAY, written=DAY)

@@ -1,10 +1,12 @@
 """Saving finished videos from a place that misbehaves: each case ends as it should, and leaves nothing behind."""
 
+import errno
 import gzip
 import os
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from playground.domain.status import Status
 from playground.gateway.errors import AccountRefused, Deadline, NotFound, NotSent, OutputBad, OutputGone, Unclear
 from playground.media import probe, storage
 from playground.models import Event, Generation, Membership, Notice, Run, Video
-from playground.services import collect, ledger, saving
+from playground.services import collect, ledger, orphan_files, saving
 from playground.services.saving import Why
 from playground.views.cards import card_of
+from playground.views.history import history
 from tests import factories
 from tests.bench import money
 from tests.gateway.fake import Behaviour, Fake, Heard, fake, in_turn, reply, says
@@ -181,7 +184,7 @@ def redirects(to: str) -> Behaviour:
         (chunks_that_stop, "download_broken", Why.WAY),
         (closes_without_a_length, "BadVideo", Why.BAD),
         (film(CLIP[: len(CLIP) * 6 // 10]), "BadVideo", Why.BAD),
-        (film(b"<!doctype html><title>Sorry</title>" * 99), "BadVideo", Why.BAD),
+        (film(b"<!doctype html><title>Sorry</title>" * 99), "no_video", Why.BAD),
         (says(200, b"<html>", Content_Type="text/html"), "output_type", Why.BAD),
         (film(b""), "output_empty", Why.BAD),
         (film(gzip.compress(b"0" * 10_000_000), Content_Encoding="gzip"), "output_encoded", Why.BAD),
@@ -212,6 +215,79 @@ def test_file_that_is_never_a_video_is_lost_after_five_tries_and_its_cost_stands
     assert generation.events.filter(kind="saving_started").count() == saving.MAX_TRIES[Why.BAD] == 5
     assert money(generation) == {"hold": 400_000, "settle": 380_000}
     assert nothing_is_left()
+
+
+def refused_for_good(place: Place, **fields: Any) -> Generation:
+    generation = saved_to_the_end(finished(place, estimate_micros=320_000, **fields))
+    assert generation.state is Status.OUTPUT_LOST
+    return generation
+
+
+def words_of_notice(generation: Generation) -> str:
+    notice = Notice.objects.get(team=generation.team, kind="output_lost")
+    return " ".join(render_to_string("notices/kinds/output_lost.html", {"notice": notice}).split())
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "code", "ending"),
+    [
+        (CLIP, "max_side", "over_limits", ".mp4"),
+        (CLIP, "max_seconds", "over_limits", ".mp4"),
+        (CLIP[: len(CLIP) * 6 // 10], "", "BadVideo", ".mp4"),
+        (b"RIFF....AVI " * 99, "", "no_video", ".bin"),
+    ],
+    ids=["large", "long", "damaged", "other"],
+)
+def test_paid_file_that_our_checks_refuse_is_set_aside_and_found_by_its_order(
+    places: Callable[[Behaviour], Place],
+    monkeypatch: pytest.MonkeyPatch,
+    data: bytes,
+    limit: str,
+    code: str,
+    ending: str,
+) -> None:
+    if limit:
+        strict = probe.VideoLimits(**{limit: 0.5})  # type: ignore[arg-type]
+        monkeypatch.setattr(collect.probe, "probe", partial(probe.probe, limits=strict))
+    generation = refused_for_good(places(film(data)))
+
+    place = f"orphans/refused/{generation.id}{ending}"
+    with storage.open(place) as file:
+        assert file.read() == data
+    event = generation.events.get(kind="output_lost")
+    assert (event.data["code"], event.data["kept"]) == (code, place)
+    kept = f"kept for {orphan_files.REFUSED_KEPT.days} days"
+    told = next(str(entry.words) for entry in history([generation]) if kept in str(entry.words))
+    assert told.endswith(place)
+    words = words_of_notice(generation)
+    assert kept in words
+    assert place in words
+    assert "its price of $0.32 in play money is counted." in words
+    assert f'href="/runs/{generation.run_id}/#ids"' in words
+    assert nothing_is_left()
+
+
+def test_file_that_never_came_whole_is_not_set_aside(places: Callable[[Behaviour], Place]) -> None:
+    generation = refused_for_good(places(says(200, b"<html>", Content_Type="text/html")))
+
+    assert not list(storage.entries("orphans"))
+    assert "kept" not in generation.events.get(kind="output_lost").data
+    words = words_of_notice(generation)
+    assert "what its link led to was no video." in words
+    assert "kept" not in words
+
+
+def test_full_disk_keeps_no_refused_file_and_the_video_is_lost_all_the_same(
+    places: Callable[[Behaviour], Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage, "adopt", full)
+    generation = refused_for_good(places(film(CLIP[: len(CLIP) * 6 // 10])))
+
+    assert "kept" not in generation.events.get(kind="output_lost").data
+    assert money(generation) == {"hold": 400_000, "settle": 320_000}
 
 
 @pytest.mark.parametrize("trouble", [says(404), says(200, "<html>One moment</html>")], ids=["gone", "page"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.gateway.errors import OutputBad, OutputGone
+from playground.media.boxes import BadVideo
+from playground.templatetags.lost_files import WORDS
 from playground.views.cards import card_of
 from playground.views.samples import _generation, _rows, _video
 
@@ -51,7 +55,21 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"cost_micros": 840_000, **ENDED},
             "Lost",
-            "It was made, but the provider's file ended before we could save it. Cost $0.84. An admin has been told.",
+            "It was made, but its file could not be fetched in time. Cost $0.84. An admin has been told.",
+        ),
+        (
+            S.OUTPUT_LOST,
+            {"error_code": "BadVideo", **ENDED},
+            "Lost",
+            "It was made, but its file is damaged. No cost reported; its price of $0.84 is counted."
+            " An admin has been told.",
+        ),
+        (
+            S.OUTPUT_LOST,
+            {"error_code": "output_gone", "estimate_micros": None, **ENDED},
+            "Lost",
+            "It was made, but the link to its file ended before we could save it. No charge reported yet."
+            " An admin has been told.",
         ),
         (
             S.UNKNOWN,
@@ -67,7 +85,27 @@ def test_the_words_of_a_state_are_those_of_the_design(status, fields, word, sent
     assert (card.word, card.sentence) == (word, sentence)
 
 
-@pytest.mark.parametrize("status", [S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST, S.OUTPUT_LOST])
+def codes_of_files() -> set[str]:
+    """Those that gateway/errors.py and media/boxes.py name for a finished file."""
+    named = f"{OutputGone.__doc__} {OutputBad.__doc__} {BadVideo.__doc__}"
+    return set(re.findall(r"\b(?:output_[a-z_]+|no_video|not_playable|over_limits)\b", named))
+
+
+def test_each_fault_of_a_finished_file_has_words_of_its_own():
+    codes = codes_of_files()
+    assert {"output_gone", "output_empty", "not_playable"} <= codes
+    assert codes <= set(WORDS)
+    assert len(set(WORDS.values())) == len(WORDS)
+
+
+def test_video_without_a_reported_cost_says_that_its_price_is_counted():
+    row = _video(_generation(S.DONE, NOW))
+    assert card_of(row, by=None, now=NOW).sentence == "No cost reported; its price of $0.84 is counted."
+    row.gateway.is_sandbox = True
+    assert "its price of $0.84 in play money is counted" in card_of(row, by=None, now=NOW).sentence
+
+
+@pytest.mark.parametrize("status", [S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST])
 def test_a_sent_order_without_a_cost_is_never_called_free(status):
     assert "Not charged" not in said(status, error_kind="provider", **ENDED).sentence
     assert "No charge reported yet." in said(status, error_kind="provider", **ENDED).sentence

@@ -53,6 +53,18 @@ addEventListener("pageswap", (event) => {
 PLAYER = "getComputedStyle(document.querySelector('.player__stage')).viewTransitionName"
 
 
+def test_long_ids_do_not_widen_the_page_of_a_run_on_a_phone(page, admin):
+    row = factories.make_generation(by=admin, upstream_id="v" * 255, request_id="r" * 255)
+    kept = f"orphans/refused/{row.id}.mp4"
+    factories.make_event(row, "output_lost", data={"code": "BadVideo", "kept": kept})
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"/runs/{row.run_id}/")
+    page.click("text=History")
+    assert page.locator("#ids").is_visible()
+    assert page.locator(f"text={kept}").is_visible()
+    assert page.evaluate("document.scrollingElement.scrollWidth") == 360
+
+
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_poster_of_the_tile_opened_last_grows_into_the_player_unless_motion_is_reduced(page, admin, motion):
     videos = [factories.make_video(by=admin) for _ in range(3)][::-1]

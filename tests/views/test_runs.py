@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.models import Notice
 from playground.views.history import WORDS
 from tests import factories
 
@@ -165,6 +167,40 @@ def test_every_event_that_the_services_write_has_words_and_no_words_stand_for_no
     written = {kind for file in files for kind in written_kinds(ast.parse(file.read_text()))}
     assert {"ordered", "put_back", "handed_out", "given_up", "stopped", "output_lost"} <= written
     assert written == set(WORDS)
+
+
+def ids_in(page: str) -> list[tuple[str, str]]:
+    found = re.search(r'<section id="ids".*?</section>', page)
+    return re.findall(r"<dt>([^<]+)</dt><dd[^>]*>([^<]+)</dd>", found.group()) if found else []
+
+
+def test_run_shows_the_ids_that_the_gateways_support_asks_for(member, browser_of):
+    run = factories.make_run(by=member)
+    factories.make_generation(run=run, upstream_id="video_<1>", request_id="req-1")
+    factories.make_generation(run=run, status=Status.OUTPUT_LOST, upstream_id="video_2")
+    factories.make_generation(run=run, status=Status.QUEUED, upstream_id=None)
+    ids = ids_in(text_of(browser_of(member).get(f"{RUNS}{run.id}/")))
+    assert ids == [("1: Id", "video_&lt;1&gt;"), ("1: Request id", "req-1"), ("2: Id", "video_2")]
+
+
+def test_ids_of_one_video_are_not_numbered_and_of_none_nothing_is_said(member, browser_of):
+    one, none = (factories.make_run(by=member) for _ in range(2))
+    factories.make_generation(run=one, upstream_id="video_1")
+    factories.make_generation(run=none, status=Status.QUEUED, upstream_id=None)
+    client = browser_of(member)
+    assert ids_in(text_of(client.get(f"{RUNS}{one.id}/"))) == [("Id", "video_1")]
+    assert 'id="ids"' not in text_of(client.get(f"{RUNS}{none.id}/"))
+
+
+@pytest.mark.parametrize("kind", ["output_lost", "order_lost"])
+def test_notice_of_a_lost_video_leads_to_its_ids(member, browser_of, kind):
+    row = factories.make_generation(by=member, status=Status.LOST, upstream_id="video_1")
+    notice = Notice(kind=kind, data={"run": str(row.run_id), "model": "kling", "code": "output_gone"})
+    words = render_to_string(f"notices/kinds/{kind}.html", {"notice": notice})
+    address, mark = re.search(r'href="([^"#]+)(#[^"]*)"', words).groups()
+    assert mark == "#ids"
+    assert ids_in(text_of(browser_of(member).get(address))) == [("Id", "video_1")]
+    assert "the ids on the run's page" in words.replace("&#x27;", "'")
 
 
 def looks_in(page: str) -> str:
