@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 import secrets
-import shutil
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,9 +20,19 @@ from playground import queue
 from playground.domain import money
 from playground.domain.crop import CENTRE
 from playground.domain.status import STOPPABLE, Status
-from playground.media import storage
 from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
-from playground.services import backlog, budget_levels, budgets, catalogue, engine, estimates, hooks, ledger, uploads
+from playground.services import (
+    backlog,
+    budget_levels,
+    budgets,
+    catalogue,
+    engine,
+    estimates,
+    hooks,
+    ledger,
+    room,
+    uploads,
+)
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
 from playground.services.run_errors import (
@@ -61,10 +70,6 @@ __all__ = [
 ]
 
 CANCEL_TIMEOUT_S = 60
-LEAST_FREE_BYTES = 2 * 1024**3
-"""Room for the largest file a download takes (1 GiB) twice: while it comes in, and copied into another file system."""
-LEAST_FREE_SHARE = 0.05
-"""What ext4 keeps back for the system by default; beyond that every writer on the machine gets into trouble."""
 _TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -96,7 +101,7 @@ def start(
     if earlier := _earlier(by, token, body_hash):
         return earlier
     _check_offered(by, wanted.model)
-    _check_room()
+    room.check(by=by)
     quote, pictures = estimates.quote(by=by, wanted=wanted), list[Reference]()
     try:
         _check_price(quote, quoted_micros, accept_unpriced)
@@ -148,15 +153,6 @@ def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
 def _check_offered(by: Membership, model: VideoModel) -> None:
     if model not in catalogue.offered(by=by):
         raise ModelGone(model)
-
-
-def _check_room() -> None:
-    """Before paying: there must be room for the file. A remote store has no limit that we know, its way there has."""
-    free, least = storage.free_bytes(), float(LEAST_FREE_BYTES)
-    if storage.local_path("videos") is not None:
-        least = max(least, LEAST_FREE_SHARE * shutil.disk_usage(storage.temporary_folder()).total)
-    if free < least:
-        raise StorageFull(free)
 
 
 def _hash(wanted: Wanted, prompt: str) -> str:

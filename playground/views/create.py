@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.create import CreateForm, Draft, fit
 from playground.htmx import DRAFT_IN_SESSION, is_htmx
-from playground.models import Generation, Membership, Reference, Run, VideoModel
+from playground.models import Generation, Membership, Run, VideoModel
 from playground.services import budget_requests, catalogue, estimates, limits, runs, uploads
 from playground.services.estimates import Wanted
 from playground.services.uploads import ImageRefused
@@ -23,6 +23,7 @@ from playground.views.cards import cards_of
 from playground.views.create_input import (
     as_pressed,
     draft_of_link,
+    errors_of,
     reference_of,
     with_choice,
     with_parent,
@@ -121,7 +122,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     )
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), uploads.gone().message
-    errors = _errors(form, model, reference, image_error)
+    errors = errors_of(form, model, reference, image_error)
     draft, parent = with_parent(membership, draft, errors)
     if errors:
         return _refused(request, draft, status=422, errors=errors)
@@ -201,21 +202,6 @@ def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> Http
     return with_toast(request, response, repeated) if repeated else response
 
 
-def _errors(form: CreateForm, model: VideoModel, reference: Reference | None, image_error: str) -> dict[str, str]:
-    """The first message of each field."""
-    form.is_valid()
-    errors = {name: str(messages[0]) for name, messages in form.errors.items()}
-    if image_error:
-        errors["reference"] = image_error
-    elif model.takes.needs_reference and reference is None:
-        errors["reference"] = _("This model needs a reference image.")
-    elif reference is not None and not model.takes.image_to_video:
-        errors["reference"] = _("%(model)s takes no reference image. Remove it, or choose another model.") % {
-            "model": model.slug
-        }
-    return errors
-
-
 def _refused(
     request: MemberRequest,
     draft: Draft,
@@ -235,6 +221,7 @@ def _refused(
         "fieldless": fieldless(errors, page.model),
         "problem": problem,
         "was_micros": was_micros,
+        "accepted_unpriced": "accept_unpriced" in request.POST,
         "refused": True,
     }
     return _redrawn(request, page, status, more)

@@ -7,9 +7,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from playground.forms.create import Draft
+from playground.forms.create import CreateForm, Draft
 from playground.htmx import DRAFT_IN_SESSION
-from playground.models import BudgetRequest, Generation, Membership, Reference, Video
+from playground.models import BudgetRequest, Generation, Membership, Reference, Video, VideoModel
 from playground.services import catalogue, cheaper, uploads
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
@@ -110,3 +110,18 @@ def with_parent(membership: Membership, draft: Draft, errors: dict[str, str]) ->
         draft = dataclasses.replace(draft, parent="")
         errors["parent"] = _("The video that this was to be made from is not here any more. Press again without it.")
     return draft, parent
+
+
+def errors_of(form: CreateForm, model: VideoModel, reference: Reference | None, image_error: str) -> dict[str, str]:
+    """The first message of each field."""
+    form.is_valid()
+    errors = {name: str(messages[0]) for name, messages in form.errors.items()}
+    if image_error:
+        errors["reference"] = image_error
+    elif model.takes.needs_reference and reference is None:
+        errors["reference"] = _("This model needs a reference image.")
+    elif reference is not None and not model.takes.image_to_video:
+        errors["reference"] = _("%(model)s takes no reference image. Remove it, or choose another model.") % {
+            "model": model.slug
+        }
+    return errors

@@ -135,7 +135,13 @@ def _why_not(error: Exception) -> str:
         case ImageRefused():
             return f"{error.message} {_('Nothing was sent.')}"
         case runs.StorageFull():
-            return _("The server's disk is full. Nothing was sent.")
+            return _("The server has too little disk space. Nothing was sent. The admins have been told.")
+        case runs.SpendingClosed() if error.quote.lacks_limits and not error.quote.is_paused:
+            return _("An admin must first set limits. Nothing was sent.")
+        case runs.SpendingClosed():
+            return _("Spending is paused. Nothing was sent.")
+        case runs.OverBudget():
+            return _("It does not fit into the limit. Nothing was sent.")
         case runs.ModelGone():
             return ""
         case _:

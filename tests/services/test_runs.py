@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 from django.utils import timezone
 from PIL import Image
@@ -21,6 +21,7 @@ from playground.models import (
     Generation,
     LedgerEntry,
     Lifecycle,
+    Notice,
     Reference,
     Role,
     Run,
@@ -28,7 +29,7 @@ from playground.models import (
     VideoModel,
 )
 from playground.models.base import new_id
-from playground.services import estimates, ledger, runs, uploads
+from playground.services import estimates, ledger, room, runs, uploads
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 
 
@@ -207,10 +208,40 @@ def test_nothing_is_ordered_that_could_not_be_saved(
     assert not Run.objects.exists()
 
 
+def test_the_admins_are_told_once_a_day_that_an_order_found_no_room(
+    bench: Bench,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    monkeypatch.setattr(storage, "free_bytes", lambda: 1024)
+    for prompt in ("A boat", "Another boat"):
+        with pytest.raises(runs.StorageFull):
+            bench.start(prompt)
+
+    told = Notice.objects.get(kind="disk_low")
+    assert told.user is None
+    assert told.data["free_bytes"] == 1024
+    assert told.data["needed_bytes"] >= room.LEAST_FREE_BYTES
+    assert told.data["folder"] == str(settings.DATA_DIR)
+
+
+def test_a_disk_that_takes_no_notice_either_still_refuses_in_words(
+    bench: Bench,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(storage, "free_bytes", lambda: 1024)
+    monkeypatch.setattr(room.notices, "tell", full)
+    with pytest.raises(runs.StorageFull):
+        bench.start("A boat")
+
+
 def test_nearly_full_large_disk_is_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     total = 1000 * 1024**3
     usage = type("Usage", (), {"total": total})()
-    monkeypatch.setattr(runs.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(storage, "free_bytes", lambda: total // 20 - 1)
     with pytest.raises(runs.StorageFull):
         bench.start("A boat")
@@ -221,14 +252,14 @@ def test_nearly_full_large_disk_is_full(bench: Bench, monkeypatch: pytest.Monkey
 
 def test_remote_store_is_not_judged_by_the_disk_here(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """Beyond the room for one file on its way there."""
-    usage = type("Usage", (), {"total": 1000 * runs.LEAST_FREE_BYTES})()
-    monkeypatch.setattr(runs.shutil, "disk_usage", lambda path: usage)
-    monkeypatch.setattr(storage, "free_bytes", lambda: runs.LEAST_FREE_BYTES)
+    usage = type("Usage", (), {"total": 1000 * room.LEAST_FREE_BYTES})()
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(storage, "free_bytes", lambda: room.LEAST_FREE_BYTES)
     with pytest.raises(runs.StorageFull):
         bench.start("A boat")
     monkeypatch.setattr(storage, "local_path", lambda key: None)
     assert bench.start("A boat")
-    monkeypatch.setattr(storage, "free_bytes", lambda: runs.LEAST_FREE_BYTES - 1)
+    monkeypatch.setattr(storage, "free_bytes", lambda: room.LEAST_FREE_BYTES - 1)
     with pytest.raises(runs.StorageFull):
         bench.start("Another boat")
 

@@ -6,6 +6,7 @@ from io import BytesIO
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
@@ -14,8 +15,9 @@ from PIL import Image
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
 from playground.media import storage
-from playground.models import Generation, Lifecycle, Reference, Role, Run
+from playground.models import Generation, Lifecycle, Membership, Reference, Role, Run
 from playground.services import estimates
+from playground.services.estimates import Quote, QuoteState
 from playground.views.create_page import EXAMPLES
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_reference, make_run, make_video
 from tests.views.conftest import MemberClient
@@ -248,8 +250,48 @@ def test_full_disk_is_said_in_the_form_and_nothing_is_sent(client, model, monkey
     answer = client.post("/create/", values(model, quoted_micros="400000"))
 
     assert answer.status_code == 503
-    assert "disk is full" in answer.content.decode()
+    assert "too little disk space. Nothing was sent. The admins have been told." in answer.content.decode()
     assert not Run.objects.exists()
+
+
+def test_a_refusal_is_said_where_no_price_is_known_and_the_tick_is_kept(client, member, model, monkeypatch):
+    priced(model, state="unavailable")
+    member.team.allow_unpriced = True
+    member.team.save()
+    monkeypatch.setattr(storage, "free_bytes", lambda: 1024)
+
+    answer = client.post("/create/", values(model, quoted_micros="", accept_unpriced="1"), headers=HTMX)
+
+    page = answer.content.decode()
+    assert answer.status_code == 503
+    assert "too little disk space" in page
+    assert re.search(r'name="accept_unpriced" value="1" checked', page)
+
+
+SAID = {
+    "storage_full": "too little disk space",
+    "already_sent": "This form was already sent",
+    "price_moved": "Nothing was sent",
+    "asked": "The admins have been asked.",
+    "asked_too_often": "As many of your runs",
+    "limits_accepted": "The limits are set.",
+    "over_budget": "Nothing was sent.",
+    "spending_closed": "Nothing was sent.",
+    "needs_confirmation": "Nothing was sent.",
+}
+
+
+@pytest.mark.parametrize("problem", SAID)
+def test_every_reason_has_its_words_in_every_state_of_the_price(problem):
+    by = Membership(role=Role.CREATOR)
+    for state in [None, *QuoteState]:
+        quote = Quote(state, count=1, seconds=4) if state else None
+        context = {"quote": quote, "quote_state": state.value if state else "checking", "problem": problem}
+
+        panel = render_to_string("create/_price.html", context | {"page": {"by": by}})
+
+        said = re.findall(r'price__problem">([^<]*)<', panel)
+        assert [SAID[problem] in words for words in said] == [True], state
 
 
 def test_token_that_is_no_token_of_ours_draws_a_fresh_form(client, model):

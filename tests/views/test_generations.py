@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from playground.domain.status import ACTIVE, PARKED, Status
 from playground.models import Gateway, Generation, Run
-from playground.services import estimates
+from playground.services import estimates, runs
+from playground.services.estimates import Quote, QuoteState
 from playground.views.cards import cards_of, stamps_of
+from playground.views.generations import _why_not
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_video
 from tests.views.conftest import MemberClient
 
@@ -244,6 +246,23 @@ def test_going_back_and_pressing_again_says_that_it_was_ordered_and_the_next_pre
     assert Run.objects.count() == 2
     order(token_of_page())
     assert Run.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (runs.SpendingClosed(Quote(QuoteState.ESTIMATED, 1, 4, is_paused=True)), "Spending is paused."),
+        (runs.SpendingClosed(Quote(QuoteState.ESTIMATED, 1, 4)), "Spending is paused."),
+        (runs.SpendingClosed(Quote(QuoteState.ESTIMATED, 1, 4, lacks_limits=True)), "An admin must first set limits."),
+        (runs.OverBudget(Quote(QuoteState.ESTIMATED, 1, 4)), "It does not fit into the limit."),
+        (runs.StorageFull(1024), "The server has too little disk space."),
+    ],
+)
+def test_a_press_that_nothing_here_can_mend_says_what_is_in_the_way(error, words):
+    said = _why_not(error)
+    assert said.startswith(words)
+    assert "Nothing was sent." in said
+    assert "press again" not in said
 
 
 def test_the_same_press_sent_twice_is_one_order_whose_card_is_never_there_twice(client, made):
