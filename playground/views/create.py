@@ -196,7 +196,8 @@ def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> Http
     page = _drawn(request.membership, draft, ask=False, name_changes=False)
     assert page is not None  # its model was there a moment ago
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
-    context = page.context(oob=True, cards=cards_of(made, by=request.membership))
+    ordered = None if repeated else run
+    context = page.context(oob=True, cards=cards_of(made, by=request.membership), ordered=ordered)
     context["running_count"] = Generation.objects.visible_to(request.membership).active().count()
     response = render(request, "create/_sent.html", context)
     return with_toast(request, response, repeated) if repeated else response

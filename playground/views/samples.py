@@ -156,6 +156,7 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         ("checking", None, {}),
         ("needs input", Quote(QuoteState.NEEDS_INPUT, **bare, message=needs), {}),
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
+        ("no room, no price", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {"problem": "storage_full"}),
         ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
         ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {}),
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),

@@ -1,6 +1,7 @@
 """The Create page: prices, presses, refusals, and that nothing typed is lost. Prices come from the cache."""
 
 import re
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -292,6 +293,57 @@ def test_every_reason_has_its_words_in_every_state_of_the_price(problem):
 
         said = re.findall(r'price__problem">([^<]*)<', panel)
         assert [SAID[problem] in words for words in said] == [True], state
+
+
+def reason(**context):
+    """The line above the button of a phone, None for a plain price."""
+    panel = render_to_string("create/_order.html", {"may_create": True, "page": {"by": Membership()}} | context)
+    found = re.search(r'create__reason">(.*?)</p>', panel, re.DOTALL)
+    return found and " ".join(found[1].split())
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "words"),
+    [
+        ("estimated", {}, None),
+        ("estimated", {"is_paused": True}, "Spending is paused."),
+        ("estimated", {"lacks_limits": True}, "An admin must first set limits."),
+        ("estimated", {"left_micros": 90_000}, "about $0.80, $0.09 left"),
+        ("estimated", {"left_micros": 900_000}, "$1.00 to set aside, $0.90 left"),
+        ("needs_input", {"message": "Add a picture."}, "Add a picture."),
+        ("account_empty", {}, "No credit at the gateway."),
+        ("unreachable", {"message": "The gateway does not answer."}, "No price: The gateway does not answer."),
+        ("unavailable", {"message": "The gateway refused the key."}, "The gateway refused the key."),
+        ("unavailable", {"may_go_unpriced": True}, "No price. Tick the box above to go on."),
+    ],
+)
+def test_a_phone_says_above_its_button_why_it_is_not_the_plain_price(state, more, words):
+    unit = 800_000 if state == "estimated" else None
+    quote = Quote(QuoteState(state), count=1, seconds=4, unit_micros=unit, checked_at=timezone.now(), **more)
+    assert reason(quote=quote, quote_state=state) == words
+
+
+def test_an_admin_comes_from_there_to_the_gateway_and_who_asked_hears_where_the_answer_comes(model):
+    quote = Quote(QuoteState.UNAVAILABLE, count=1, seconds=4)
+    model.gateway.paused_reason = "key"
+    of_admin = reason(quote=quote, quote_state="unavailable", model=model, page={"by": Membership(role=Role.ADMIN)})
+    assert of_admin == 'The gateway refuses its key. <a href="/gateway/">Show the gateway</a>'
+    assert reason(quote=quote, quote_state="unavailable", model=model) == "The gateway refuses its key."
+    assert reason(quote=quote, problem="asked") == "Asked. The answer comes to the bell."
+
+
+def test_a_press_that_ordered_says_so_with_the_way_to_its_card_and_a_repeated_one_does_not(client, model):
+    priced(model)
+    page = client.post("/create/", values(model), headers=HTMX).content.decode()
+    made = Generation.objects.get()
+    assert "Ordered, about $0.40." in page
+    assert f'href="#job-{made.id}"' in page
+    assert 'data-ordered="Ordered"' in page
+
+    Run.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    again = client.post("/create/", values(model), headers=HTMX).content.decode()
+    assert "data-ordered" not in again
+    assert "Ordered, about" not in again
 
 
 def test_token_that_is_no_token_of_ours_draws_a_fresh_form(client, model):

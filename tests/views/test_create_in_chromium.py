@@ -204,3 +204,20 @@ def test_cheaper_choice_pressed_lowers_the_price_keeps_what_was_typed_and_orders
     becomes_true(page, "!document.querySelector('#lengths').hasAttribute('data-more')")
     assert not Run.objects.exists()
     assert len(asked) == len(set(asked))
+
+
+def test_a_press_that_ordered_holds_the_button_for_two_seconds_and_leads_to_its_card_on_a_phone(page, whole):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/create/?model=m&size=1280x720")
+    page.fill("#prompt", "Pressed twice on a phone")
+    page.locator("#generate", has_text="about $0.40").click()
+    becomes_true(page, "document.querySelector('#generate').textContent === 'Ordered'")
+    page.wait_for_timeout(700)  # no double click any more
+    page.locator("#generate").click(force=True)
+    page.locator("#prompt").press("Control+Enter")
+    assert page.locator("#toasts").inner_text().startswith("Ordered, about $0.40.")
+    becomes_true(page, "document.querySelector('#generate').textContent.includes('about $0.40')")
+    assert page.locator("#generate").get_attribute("aria-disabled") is None
+    assert Run.objects.count() == 1
+    page.get_by_role("link", name="Show it").click()
+    becomes_true(page, "document.querySelector('.job').getBoundingClientRect().top < innerHeight - 250")
