@@ -53,7 +53,7 @@ def choices(
 
 
 def pay_less(quote: Quote, found: Sequence[Choice], quotes: Mapping[Choice, Quote | None]) -> list[Cheaper]:
-    """At most three, one a kind, the greatest saving first; only what is cheaper by its own checked price."""
+    """At most three, one a kind, the greatest saving first; only what is cheaper by its own checked price and fits."""
     now = quote.total_micros
     if quote.state is not QuoteState.ESTIMATED or now is None:
         return []
@@ -61,7 +61,7 @@ def pay_less(quote: Quote, found: Sequence[Choice], quotes: Mapping[Choice, Quot
     for choice in found:
         known = quotes.get(choice)
         total = known.total_micros if known and known.state is QuoteState.ESTIMATED else None
-        if total is None or total >= now:
+        if known is None or total is None or total >= now or known.is_over_budget:
             continue
         cheaper = Cheaper(choice.field, choice.value, choice.label, total, now - total)
         if choice.field not in best or cheaper.saves_micros > best[choice.field].saves_micros:

@@ -138,8 +138,9 @@ def check(gateway: Gateway) -> CheckResult:
         return CheckResult(ok=False, words=_("Its key is not in the environment."))
     except AccountRefused as error:
         return CheckResult(ok=False, words=_("It answered, but refused the key: %(why)s") % {"why": error.message})
-    except NotSent as error:
-        return CheckResult(ok=False, words=_("It cannot be reached: %(why)s") % {"why": error.message})
+    except NotSent:
+        asked = _("No answer from %(address)s. Is the address right, and is the gateway running?")
+        return CheckResult(ok=False, words=asked % {"address": gateway.base_url})
     except GatewayError as error:
         return CheckResult(ok=False, words=_("It did not answer as expected: %(why)s") % {"why": error.message})
     count = len(models)

@@ -18,6 +18,8 @@ S = Status
 LONG_PAUSE = timedelta(seconds=30)
 SAME_LENGTH = timedelta(milliseconds=500)
 """Encoders round to whole frames and audio packets: a smaller difference is none."""
+ANSWER_COMES_WITHIN = timedelta(seconds=5)
+"""A gateway that takes longer to take an order is waited for in words."""
 
 
 def is_unsent(generation: Generation) -> bool:
@@ -110,6 +112,11 @@ def unclear(generation: Generation) -> str:
     """Of an order that waits for an admin."""
     what = f"{_('It was sent, but the answer got lost.')} {may_have_cost(generation)}"
     return f"{what} {_('It is not sent again by itself: an admin decides.')}"
+
+
+def awaited(late: bool) -> str:
+    """While a first try is on the wire: nothing, until its answer takes its time."""
+    return _("Waiting for the gateway's answer.") if late else ""
 
 
 def trying_again(generation: Generation) -> str:

@@ -21,7 +21,9 @@ from playground.services.pauses import ANSWERS, KEY, why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
 from playground.views.card_words import (
+    ANSWER_COMES_WITHIN,
     S,
+    awaited,
     charge,
     differences,
     failure,
@@ -201,7 +203,9 @@ def since_of(generation: Generation) -> datetime | None:
 
 
 def is_slow(generation: Generation, usual: tuple[int, int] | None, now: datetime) -> bool:
-    """True when it runs longer than this model usually takes (without history: five minutes)."""
+    """True when it runs longer than this model usually takes (without history: five minutes), or its answer is due."""
+    if generation.state is S.SUBMITTING:
+        return generation.sent_at is not None and now - generation.sent_at > ANSWER_COMES_WITHIN
     since = since_of(generation)
     if since is None or generation.state not in STOPPABLE:
         return False
@@ -225,7 +229,7 @@ def said(
         case S.QUEUED:
             sentence = held_up(generation) or trying_again(generation)
         case S.SUBMITTING:
-            sentence = trying_again(generation)
+            sentence = trying_again(generation) or awaited(late)
         case S.SUBMITTED | S.RUNNING:
             sentence = _running(generation, usual, late)
         case S.COMPLETED | S.STORING:

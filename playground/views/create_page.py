@@ -134,9 +134,11 @@ def _wanted_of(model: VideoModel, draft: Draft, reference: Reference | None) -> 
 
 
 def latest_generations(by: Membership) -> list[Generation]:
-    """This person's running and latest ones, newest first."""
+    """This person's running ones, then the latest others: newest first among either, LATEST in all."""
     mine = Generation.objects.visible_to(by).filter(run__created_by_id=by.user_id)
-    return list(mine.for_cards()[:LATEST])
+    latest = mine.order_by("-id").values_list("id", flat=True)
+    ids = list(dict.fromkeys([*latest.active()[:LATEST], *latest[:LATEST]]))[:LATEST]
+    return sorted(mine.filter(id__in=ids).for_cards(), key=lambda row: ids.index(row.id))
 
 
 def sentence(changes: Sequence[str]) -> str:

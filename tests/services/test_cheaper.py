@@ -147,3 +147,15 @@ def test_without_a_price_now_or_then_nothing_is_offered():
     assert pay_less(dear, found, {found[0]: estimated(found[0].wanted, 500)}) == []
     assert pay_less(Quote(QuoteState.UNREACHABLE, 1, 8), found, {found[0]: estimated(found[0].wanted, 1)}) == []
     assert [one.total_micros for one in pay_less(dear, found, {found[0]: estimated(found[0].wanted, 499)})] == [499]
+
+
+def test_what_does_not_fit_into_what_is_left_either_is_not_offered():
+    wanted = Wanted(model=model(0, BASIC), size="1280x720", seconds=8, count=2)
+    shorter, fewer = (next(one for one in choices(wanted) if one.field == field) for field in ("seconds", "count"))
+    left = {"left_micros": 90_000}
+    now = Quote(QuoteState.ESTIMATED, 2, 8, 400_000, **left)
+    quotes = {
+        shorter: Quote(QuoteState.ESTIMATED, 2, 4, 200_000, **left),
+        fewer: Quote(QuoteState.ESTIMATED, 1, 8, 60_000, **left),
+    }
+    assert [one.field for one in pay_less(now, [shorter, fewer], quotes)] == ["count"]

@@ -187,6 +187,8 @@ def test_an_order_that_the_deadline_ended_before_it_was_taken_is_called_not_sent
     [
         (S.QUEUED, {"attempts": 0}, ""),
         (S.SUBMITTING, {"attempts": 1}, ""),
+        (S.SUBMITTING, {"attempts": 1, "sent_at": NOW - timedelta(seconds=5)}, ""),
+        (S.SUBMITTING, {"attempts": 1, "sent_at": NOW - timedelta(seconds=6)}, "Waiting for the gateway's answer."),
         (S.QUEUED, {"attempts": 1, "error_code": "throttled"}, "The gateway is busy, trying again. Not charged."),
         (
             S.QUEUED,

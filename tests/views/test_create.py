@@ -19,7 +19,7 @@ from playground.media import storage
 from playground.models import Generation, Lifecycle, Membership, Reference, Role, Run
 from playground.services import estimates
 from playground.services.estimates import Quote, QuoteState
-from playground.views.create_page import EXAMPLES
+from playground.views.create_page import EXAMPLES, LATEST
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_reference, make_run, make_video
 from tests.views.conftest import MemberClient
 
@@ -293,6 +293,17 @@ def test_every_reason_has_its_words_in_every_state_of_the_price(problem):
 
         said = re.findall(r'price__problem">([^<]*)<', panel)
         assert [SAID[problem] in words for words in said] == [True], state
+
+
+def test_what_is_running_stands_before_newer_ones_that_have_ended(client, member, model):
+    running = make_generation(by=member, model=model, status=Status.RUNNING)
+    ended = [make_generation(by=member, model=model, status=Status.FAILED) for _ in range(LATEST)]
+
+    page = client.get("/create/").content.decode()
+
+    assert re.findall(r'<article id="job-([0-9a-f-]+)"', page) == [
+        str(row.id) for row in (running, *reversed(ended[1:]))
+    ]
 
 
 def reason(**context):

@@ -77,7 +77,9 @@ def test_check_says_in_words_that_nothing_answers(admin, browser_of, settings):
     fragment = browser_of(admin, htmx=True).post(reverse("gateway.check"))
     for answer in (whole, fragment):
         assert answer.status_code == 200
-        assert "It cannot be reached" in answer.content.decode()
+        assert f"No answer from http://localhost:{settings.SANDBOX_PORT}" in answer.content.decode().replace(
+            "127.0.0.1", "localhost"
+        )
     assert "<html" not in fragment.content.decode()
 
 

@@ -220,6 +220,9 @@ def test_id_that_cannot_be_its_own_is_refused_in_place(admin, browser_of, settin
         page = press(browser_of(admin), "adopt", generation, upstream_id=pasted)
     assert page.status_code == 422
     assert said in text_of(page)
+    if pasted:  # the field is what the answer's address leads to, and has the words right below it
+        field = page.text.index(f'id="id-{generation.id}"')
+        assert page.text.index(f"adopt/#id-{generation.id}") < field < page.text.index(f'id="error-{generation.id}"')
     assert state_of(generation) is Status.UNKNOWN
     assert not AuditEntry.objects.exists()
 
