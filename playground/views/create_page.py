@@ -136,8 +136,8 @@ def _wanted_of(model: VideoModel, draft: Draft, reference: Reference | None) -> 
 def latest_generations(by: Membership) -> list[Generation]:
     """This person's running ones, then the latest others: newest first among either, LATEST in all."""
     mine = Generation.objects.visible_to(by).filter(run__created_by_id=by.user_id)
-    latest = mine.order_by("-id").values_list("id", flat=True)
-    ids = list(dict.fromkeys([*latest.active()[:LATEST], *latest[:LATEST]]))[:LATEST]
+    running, latest = (rows.order_by("-id").values_list("id", flat=True)[:LATEST] for rows in (mine.active(), mine))
+    ids = list(dict.fromkeys([*running, *latest]))[:LATEST]
     return sorted(mine.filter(id__in=ids).for_cards(), key=lambda row: ids.index(row.id))
 
 

@@ -138,7 +138,7 @@ def test_only_an_unclear_order_has_the_section_that_its_card_leads_to(member, br
     generation = factories.make_generation(by=member, status=status, sent_at=timezone.now())
     page = browser_of(member).get(reverse("runs.detail", args=[generation.run_id])).content.decode()
     assert ('id="unclear"' in page) is shown
-    assert ("never sent twice by itself. The admins were told" in page) is shown
+    assert ("what is set aside for it stays so. The admins were told" in page) is shown
 
 
 def written_kinds(tree):

@@ -271,7 +271,7 @@ def test_runs_and_run_page_lead_admins_to_the_order_and_tell_others_what_happens
     assert target in text_of(browser_of(admin).get(detail))
     theirs = text_of(browser_of(member).get(detail))
     assert target not in theirs
-    assert "never sent twice by itself" in theirs
+    assert "It is not sent again by itself" in theirs
 
 
 def test_queries_do_not_grow_with_the_orders(admin, browser_of, django_assert_max_num_queries):
