@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from playground.domain.money import set_aside_micros
 from playground.domain.status import Status
+from playground.gateway.types import Job
 from playground.models import Generation
 from playground.sandbox.faults import FAULTS
-from playground.services import runs, saving
+from playground.services import collect, runs, saving
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 from tests.support.card import read_card
 
@@ -127,11 +128,25 @@ def order(bench: Bench, token: str):  # noqa: F811
     return bench.start(f"A lighthouse in the rain [[sandbox:{token}]]", seconds=2)
 
 
+@pytest.fixture
+def link_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tries come without their pauses, so the hour of a link and the minutes of patience are over with the last."""
+    keep_link = collect._keep_link
+
+    def keep(generation: Generation, job: Job) -> None:
+        keep_link(generation, job)
+        generation.output_expires_at = timezone.now()
+
+    monkeypatch.setattr(collect, "_keep_link", keep)
+    monkeypatch.setattr(saving, "PATIENCE", timedelta(0))
+
+
 def test_every_fault_token_is_tested() -> None:
     assert set(EXPECTED) | STILL_RUNNING == set(FAULTS)
 
 
 @pytest.mark.parametrize("token", sorted(EXPECTED))
+@pytest.mark.usefixtures("link_ends_at_once")
 def test_fault_ends_as_it_should_is_paid_at_most_once_and_the_card_says_so(bench: Bench, token: str) -> None:  # noqa: F811
     expected = EXPECTED[token]
     generation = bench.drive(order(bench, token))
