@@ -221,7 +221,7 @@ def _save_again(row: Generation, answer: Job | GatewayError, *, now: datetime) -
         "output_url": answer.output.url or "",
         "output_size_bytes": answer.output.size_bytes,
         "output_expires_at": answer.expires_at,
-    }
+    } | ({} if answer.cost_micros is None else {"cost_micros": answer.cost_micros})
     with transaction.atomic():
         move = Move(row.id, row.state, Status.COMPLETED, "completed", data={"repair": True}, fields=fields)
         if engine.advance(move, now=now):

@@ -28,12 +28,6 @@ AGAIN, EDIT = "Try again - about $0.04", "Edit prompt"
 S = Status
 
 
-@pytest.fixture(autouse=True)
-def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with a file is wrong at once; that a host gets a while is seen in tests/services/test_saving.py."""
-    monkeypatch.setattr(saving, "PATIENCE", timedelta(0))
-
-
 @dataclass(frozen=True)
 class Outcome:
     """Ends in `status` with `kind`; the sandbox charged `charged` micros, one by one; the ledger closed with `closed`.

@@ -190,16 +190,17 @@ def test_save_that_died_and_videos_that_nobody_saves_are_taken_up(places: Places
 
 
 def test_order_that_the_gateway_had_forgotten_is_saved_when_it_knows_it_again(places: Places) -> None:  # noqa: F811
-    generation = finished(
-        places(film()), status=Status.LOST, ended_at=timezone.now(), output_url="", next_check_at=None
-    )
-    ledger.release(generation=generation, at=timezone.now())
+    place = places(film())
+    place.cost = 0.3
+    now = timezone.now()
+    generation = finished(place, status=Status.LOST, ended_at=now, output_url="", next_check_at=None)
+    ledger.release(generation=generation, at=now)
 
     (line,) = map(str, repair.run(now=timezone.now(), periodic=True))
 
     assert line.startswith("finished upstream")
     assert saved(generation).state is Status.DONE
-    assert money(generation) == {"hold": 400_000, "release": 400_000, "settle": 400_000}
+    assert money(generation) == {"hold": 400_000, "release": 400_000, "settle": 300_000}
 
 
 def test_counter_below_its_ledger_keeps_no_order_from_being_closed(places: Places) -> None:  # noqa: F811

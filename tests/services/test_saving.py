@@ -43,6 +43,7 @@ class Place:
 
     def __init__(self, media: Behaviour, server: Callable[[], Fake]) -> None:
         self.media, self.server, self.job_status, self.told = media, server, 200, {}
+        self.cost: float | None = None
 
     def __call__(self, heard: Heard, sock: socket.socket) -> None:
         if heard.target.endswith(("/balance", "/models")):
@@ -55,6 +56,8 @@ class Place:
             sock.sendall(reply(self.job_status, {"error": {"message": "no"}}))
         else:
             job = {"id": "up-1", "status": "completed", "output": {"url": self.link, **self.told}}
+            if self.cost is not None:
+                job["metadata"] = {"cost": self.cost}
             sock.sendall(reply(200, job))
 
     @property
