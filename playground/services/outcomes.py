@@ -64,6 +64,8 @@ OVERDUE = timedelta(minutes=5)
 """A row that a doubted gateway speaks of gets this beyond its deadline."""
 LEAST_BACKOFF_S, MOST_BACKOFF_S = 5.0, 60.0
 RETRY_AFTER_MOST_S = 300.0
+GONE_FOR = timedelta(days=14)
+"""After its end an order of a gateway that is no longer set up is waited for so long, then its money is free again."""
 MISSING_S = 30.0
 """Between two questions about an order that the gateway does not know."""
 
@@ -241,14 +243,20 @@ def _is_over(generation: Generation, *, now: datetime) -> bool:
 def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: datetime) -> None:
     """Asked in vain. Past the deadline it is given up all the same, and still looked for.
 
-    However long that takes: the gateway's silence gives back no money of an order that it took.
+    However long that takes: the gateway's silence gives back no money of an order that it took. Only of one whose key
+    is no longer in the environment nobody will ever hear, so that is closed after GONE_FOR.
     """
     if _is_over(generation, now=now):
         fields = {"ended_at": now, "next_check_at": now + timedelta(minutes=1), "error_code": error.code[:100]}
         batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         return
     if generation.state in LATE_SUCCESS:
-        batch.same[generation.id] = interval_s(generation, now=now)
+        is_gone = error.code == "not_configured" and generation.ended_at and now - generation.ended_at > GONE_FOR
+        if is_gone:
+            log.warning("order_closed_unasked", generation=str(generation.id), gateway=str(generation.gateway_id))
+            _late_or_forget(batch, generation, now=now)
+        else:
+            batch.same[generation.id] = interval_s(generation, now=now)
         return
     backoff = min(MOST_BACKOFF_S, LEAST_BACKOFF_S * 2.0 ** min(generation.poll_failures, 6))
     jittered = backoff * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret

@@ -10,6 +10,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.gateway.errors import NotSent
 from playground.gateway.types import Job, JobState, Output
 from playground.models import Budget, Generation, LedgerEntry, Membership
 from playground.services import batches, clocks, engine, outcomes, saving, spend, sweep
@@ -51,6 +52,26 @@ def spent(row: Generation) -> int:
     """By the page "Spend"."""
     by = Membership.objects.get(user_id=row.run.created_by_id)
     return spend.report(by, month_of(row.team, row.created_at)).total.cost
+
+
+@pytest.mark.parametrize(("days", "ends"), [(13, ["hold"]), (15, ["hold", "release"])])
+def test_order_of_a_gateway_that_is_no_longer_set_up_keeps_its_money_for_two_weeks(
+    order: Generation, days: int, ends: list[str]
+) -> None:
+    ended_at = timezone.now() - timedelta(days=days)
+    Generation.objects.filter(id=order.id).update(status=Status.EXPIRED, ended_at=ended_at)
+
+    after = told(order, NotSent("no key", code="not_configured"))
+
+    assert list(money(order)) == ends
+    assert (after.next_check_at is None) is (days > 14)
+
+
+def test_gateway_that_is_silent_for_a_month_gives_no_money_back(order: Generation) -> None:
+    Generation.objects.filter(id=order.id).update(status=Status.EXPIRED, ended_at=timezone.now() - timedelta(days=30))
+    after = told(order, NotSent("away"))
+    assert list(money(order)) == ["hold"]
+    assert after.next_check_at is not None
 
 
 @pytest.mark.parametrize("early", [400_000, 0])
