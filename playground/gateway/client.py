@@ -1,8 +1,9 @@
 """The client for one gateway: typed calls, one exchange each, every failure an error of errors.py.
 
 An order is sent once, on a fresh connection, and nothing beneath repeats it: a repeat that the caller does not know of
-is a second charge. Calls that change nothing are tried up to three times within their total limit. The key is put
-on a request as the last step and is in no error, log line or repr.
+is a second charge. So is a price check: to a gateway that ignores the flag it is an order. Calls that change nothing
+are tried up to three times within their total limit. The key is put on a request as the last step and is in no error,
+log line or repr.
 """
 
 import logging
@@ -78,7 +79,7 @@ class GatewayClient:
         )
 
     def estimate(self, order: Order) -> Estimate:
-        """The price of just this order, pictures and all, in at most five seconds, without placing it.
+        """The price of just this order, pictures and all, in at most five seconds and one try, without placing it.
 
         Raises EstimateUnavailable at once for a gateway that is not declared to give estimates, since one that
         ignores the flag would start a paid job.
@@ -210,12 +211,7 @@ class GatewayClient:
 
     def _price_check(self, order: Order) -> Answer:
         url = f"{self.config.base_url}/videos?dryRun=true"
-
-        def attempt(timing: Timing) -> Answer:
-            return self._calls.post_order(url, order, timing, with_key=False, references=True)
-
-        limits = self.config.limits.estimate
-        answer = self._calls.with_tries(attempt, limits, time.monotonic() + limits.total)
+        answer = self._calls.post_order(url, order, self.config.limits.estimate, with_key=False, references=True)
         if not is_success(answer):
             raise self._calls.refusal(answer)
         return answer

@@ -48,7 +48,8 @@ def quote(*, by: Membership, wanted: Wanted) -> Quote:
 
     What the gateway said, price or not, stands for a minute for the same settings, so it is asked once a minute; twice
     for the first question about a model that turns out to give no price without the picture. One that did not answer
-    is asked again after 5 s, then 10, 20, 40 and 60 s. The client repeats a failed call within the five seconds.
+    is asked again after 5 s, then 10, 20, 40 and 60 s, never sooner: nothing is repeated. A gateway that has never
+    given a price is then not asked for any other settings either.
     """
     return _dressed(wanted, _known([wanted])[0] or _ask(wanted), _Team(by))
 
@@ -101,7 +102,7 @@ def _known(wanted: Sequence[Wanted]) -> list[dict[str, Any] | None]:
 def _found(wanted: Sequence[Wanted]) -> list[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
     """The answer that stands, and the last one that was a price, whether it stands or not."""
     own = [_unasked(one) for one in wanted]
-    keys = [() if answer else _keys(one) for one, answer in zip(wanted, own, strict=True)]
+    keys = [() if answer else (*_keys(one), _gateway_key(one)) for one, answer in zip(wanted, own, strict=True)]
     every = {key for both in keys for key in both}
     kept = cache.get_many(every) if every else {}
     return [(answer or _newest(kept, both), _last_price(kept, both)) for answer, both in zip(own, keys, strict=True)]
@@ -148,6 +149,11 @@ def _keys(wanted: Wanted) -> tuple[str, ...]:
     return f"{key}:{hashlib.sha256(pictures.encode()).hexdigest()}", key
 
 
+def _gateway_key(wanted: Wanted) -> str:
+    """Where an answer is kept that counts for all of a gateway, until it gives a price."""
+    return f"quote:gateway:{wanted.model.gateway_id}"
+
+
 def _key(wanted: Wanted) -> str:
     priced = _priced(wanted) | {
         "gateway": str(wanted.model.gateway_id),
@@ -189,6 +195,10 @@ def _kept(wanted: Wanted, answer: dict[str, Any]) -> dict[str, Any]:
     """Remember the answer with the time until which it stands."""
     *_of_picture, key = keys = _keys(wanted)
     now, stands_s = timezone.now().timestamp(), FRESH_S
+    if answer.get("of_gateway"):
+        key = _gateway_key(wanted)
+    elif answer["state"] == QuoteState.ESTIMATED:
+        cache.delete(_gateway_key(wanted))
     if answer["state"] == QuoteState.UNREACHABLE:
         misses = (cache.get(key) or {}).get("misses", 0)
         stands_s = PAUSES_S[min(misses, len(PAUSES_S) - 1)]

@@ -3,9 +3,14 @@
 A picture rarely changes the price, so it stays here unless the gateway refuses to price without it. Which models are
 such is remembered, so from then on they are asked once, with the picture. What goes along is the part of it that an
 order would send, cut for the question alone: nothing is stored for a price check.
+
+Each question is sent once. To a gateway that takes no notice of the flag it is an order, and its answer would say so;
+where that answer is lost too, nobody knows. So until a gateway has given one marked estimate, an unclear answer counts
+for all its models and settings (`of_gateway`).
 """
 
 import functools
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +23,14 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from playground.domain.crop import Crop
-from playground.gateway.errors import AccountRefused, EstimateUnavailable, GatewayError, Refused
+from playground.gateway.errors import (
+    AccountRefused,
+    EstimateUnavailable,
+    GatewayError,
+    NotSent,
+    Refused,
+    Throttled,
+)
 from playground.gateway.types import Estimate, Limits, ReferenceFile, Timing
 from playground.media import images, storage
 from playground.models import Gateway, Reference, VideoModel
@@ -50,7 +62,8 @@ class NoTime(Exception):
 def ask(*, model: VideoModel, body: dict[str, Any], pictures: Pictures, ends_at: float) -> dict[str, Any]:
     """What the gateway says, by `ends_at` (monotonic clock): `state` and what goes with it. Never raises for a gateway.
 
-    `of_picture`: it is about this very picture, so it says nothing of another one of the same size.
+    `of_picture`: it is about this very picture, so it says nothing of another one of the same size. `of_gateway`: it
+    is about everything of this gateway.
     """
     # Read anew: a price check that made an order may have switched them off since the model was read.
     gateway = Gateway.objects.get(id=model.gateway_id)
@@ -72,7 +85,8 @@ def ask(*, model: VideoModel, body: dict[str, Any], pictures: Pictures, ends_at:
         return unavailable(_("The key of %(gateway)s is not set.") % {"gateway": gateway.name})
     except (GatewayError, NoTime) as error:
         log.warning("estimate_failed", gateway=gateway.slug, code=getattr(error, "code", "no_time"))
-        return unreachable(_("The gateway does not answer."))
+        return _unanswered(gateway, error)
+    cache.set(_proof(gateway), 1, None)
     return {"state": QuoteState.ESTIMATED, "unit_micros": estimate.total_micros, "provider": estimate.provider}
 
 
@@ -86,6 +100,20 @@ def unavailable(message: str) -> dict[str, Any]:
 
 def unreachable(message: str) -> dict[str, Any]:
     return {"state": QuoteState.UNREACHABLE, "message": message}
+
+
+def _unanswered(gateway: Gateway, error: Exception) -> dict[str, Any]:
+    """No price for now: of these settings, or of the whole gateway, where what was asked may have been an order."""
+    if isinstance(error, NotSent | Throttled | NoTime) or cache.get(_proof(gateway)):
+        return unreachable(_("The gateway does not answer."))
+    words = _("This gateway has given no price yet and did not answer clearly, so it is asked less often.")
+    return unreachable(words) | {"of_gateway": True}
+
+
+def _proof(gateway: Gateway) -> str:
+    """Where it is remembered that this address gave an estimate marked as one. Forgotten, it is only more careful."""
+    address = hashlib.sha256(f"{gateway.base_url} {gateway.dialect}".encode()).hexdigest()
+    return f"quote:marked:{gateway.id}:{address}"
 
 
 def _estimate(
@@ -107,7 +135,7 @@ def _estimate(
 
 
 def _exchange(gateway: Gateway, body: dict[str, Any], files: tuple[ReferenceFile, ...], ends_at: float) -> Estimate:
-    """One call, repeated by the client only within what is left of the time."""
+    """One call and one try, within what is left of the time."""
     if time.monotonic() > ends_at - LEAST_S:
         raise NoTime
     order = order_from(order_id="price-check", body=body, files=files, key=None)

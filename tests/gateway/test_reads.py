@@ -21,7 +21,7 @@ from playground.gateway.errors import (
 )
 from playground.gateway.known_models import KNOWN
 from playground.gateway.types import Dialect, JobState
-from tests.gateway.fake import Heard, client, fake, in_turn, reply, says
+from tests.gateway.fake import Behaviour, Heard, client, fake, in_turn, reply, says
 from tests.gateway.test_orders import ORDER, error, hangs_up, picture, with_pictures
 
 PRICE = {
@@ -97,9 +97,19 @@ def test_a_price_check_that_made_a_job_is_logged_loudly_and_names_it(caplog: pyt
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
 def test_a_call_that_changes_nothing_is_tried_again_after_trouble(status: int) -> None:
-    with fake(in_turn(says(status), says(200, PRICE))) as server:
-        assert client(server).estimate(ORDER).total_micros == 500_000
+    job = {"id": "video_1", "status": "queued"}
+    with fake(in_turn(says(status), says(200, job))) as server:
+        assert client(server).retrieve("video_1").id == "video_1"
     assert len(server.heard) == 2
+
+
+@pytest.mark.parametrize("answer", [*(says(status) for status in (408, 425, 429, 500, 502, 503)), hangs_up])
+def test_a_price_check_is_sent_once_whatever_comes_back(answer: Behaviour) -> None:
+    """Where the flag is not heeded each one is a paid order."""
+    with fake(answer) as server, pytest.raises(GatewayError) as caught:
+        client(server).estimate(ORDER)
+    assert caught.value.transient
+    assert server.connections == 1
 
 
 def test_a_dropped_read_is_tried_three_times_and_then_given_up() -> None:

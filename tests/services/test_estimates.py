@@ -368,6 +368,44 @@ def test_pause_of_one_that_answered_meanwhile_starts_anew(bench: Bench, odd: Odd
         clock.pass_by(wait)
 
 
+@pytest.mark.parametrize("status", [409, 502])
+def test_gateway_that_never_gave_a_price_is_asked_once_for_all_settings_while_it_does_not_answer_clearly(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    clock: Clock,
+    status: int,
+) -> None:
+    """What it was asked may have been an order."""
+    odd.status = status
+    for asked, pause in enumerate((5, 10, 20), start=1):
+        for seconds in (2, 3, 4):
+            quote = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=seconds))
+            assert (quote.state, quote.may_go_unpriced) == (QuoteState.UNREACHABLE, False)
+        assert len(odd.asked) == asked
+        clock.pass_by(pause + 1)
+
+    odd.status, odd.answer = 200, PRICE
+    for seconds in (2, 3):
+        quote = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=seconds))
+        assert quote.state is QuoteState.ESTIMATED
+
+
+def test_gateway_that_gave_a_price_once_is_asked_for_other_settings_after_trouble(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    clock: Clock,
+) -> None:
+    odd.answer = PRICE
+    estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=1))
+    odd.status = 502
+    for seconds in (2, 3, 2):
+        assert (
+            estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=seconds)).state is QuoteState.UNREACHABLE
+        )
+
+    assert len(odd.asked) == 3
+
+
 def test_answer_of_before_says_how_old_it_is(bench: Bench, odd: Odd, clock: Clock) -> None:  # noqa: F811
     odd.status, odd.answer = 400, NO
     fresh = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2))
