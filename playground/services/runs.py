@@ -64,6 +64,7 @@ __all__ = [
     "StorageFull",
     "again",
     "cancel",
+    "check_room",
     "new_token",
     "start",
     "wanted_of",

@@ -18,8 +18,9 @@ from playground.domain.status import Status
 from playground.gateway.errors import GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Generation, Membership, Team
-from playground.services import audit, engine, gateways, ledger, lookups, pauses, sent_with
+from playground.services import audit, engine, gateways, ledger, lookups, pauses, room, sent_with
 from playground.services.engine import Move
+from playground.services.run_errors import StorageFull
 from playground.services.submit import TIMEOUT_S
 
 NEVER_RAN = "never_ran"
@@ -105,6 +106,10 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
     generation.gateway.refresh_from_db()
     if generation.gateway.paused_at:
         raise NotNow(pauses.words(generation.gateway))
+    try:
+        room.check(by=by)
+    except StorageFull as error:
+        raise NotNow(_("The server has too little disk space. Nothing was sent. Make room first.")) from error
     fields = _clean() | {
         "error_kind": NEVER_RAN,
         "attempts": 0,

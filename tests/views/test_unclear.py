@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.media import storage
 from playground.models import AuditEntry, Gateway, Generation, Team
 from playground.services import engine, ledger, pauses
 from tests import factories
@@ -156,11 +157,13 @@ def test_order_that_an_admin_had_sent_again_is_not_called_free_when_it_ends_unse
     assert "Not charged" not in card
 
 
-@pytest.mark.parametrize("trouble", ["gateway", "team"])
-def test_nothing_is_sent_again_while_gateway_or_spending_is_paused(admin, browser_of, trouble):
+@pytest.mark.parametrize("trouble", ["gateway", "disk", "team"])
+def test_nothing_is_sent_again_while_it_cannot_be_paid_or_saved(admin, browser_of, monkeypatch, trouble):
     generation = unclear(admin)
     if trouble == "gateway":
         pauses.pause(generation.gateway, reason=pauses.BALANCE, now=timezone.now())
+    elif trouble == "disk":
+        monkeypatch.setattr(storage, "free_bytes", lambda: 1024)
     else:
         Team.objects.update(spending_paused_at=timezone.now())
     answer = press(browser_of(admin), "send", generation)
@@ -169,6 +172,18 @@ def test_nothing_is_sent_again_while_gateway_or_spending_is_paused(admin, browse
     assert said is not None
     assert "Nothing was sent" in said.group(1)
     assert state_of(generation) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"is_sandbox": False, "has_request_log": True}, "the daily comparison with its list shows it"),
+        ({"is_sandbox": False, "has_request_log": False}, "only its own bill shows it"),
+    ],
+)
+def test_page_says_where_a_charge_would_show_after_closing(admin, browser_of, fields, words):
+    unclear(admin, model=factories.make_model(gateway=factories.make_gateway(**fields)))
+    assert words in text_of(browser_of(admin).get(INDEX))
 
 
 def test_second_admin_with_another_decision_is_told_how_it_stands(admin, browser_of):
