@@ -40,8 +40,15 @@ def hold(*, generation: Generation, amount_micros: int, at: datetime) -> None:
         budget_levels.grown(budget=budget, by_micros=amount_micros, at=at)
 
 
-def settle(*, generation: Generation, cost_micros: int, at: datetime) -> None:
-    """The order cost this much: the money set aside becomes spent. Does nothing when it was settled before."""
+def settle(*, generation: Generation, cost_micros: int | None, at: datetime) -> None:
+    """The order cost this much: the money set aside becomes spent. Does nothing when it was settled before.
+
+    A cost that is not known (None) is no cost of 0: what was set aside is given back, and the order can still be
+    settled should its cost become known.
+    """
+    if cost_micros is None:
+        release(generation=generation, at=at)
+        return
     _close(generation, EntryKind.SETTLE, spent_micros=cost_micros, at=at)
 
 

@@ -64,7 +64,6 @@ __all__ = [
     "StorageFull",
     "again",
     "cancel",
-    "check_room",
     "new_token",
     "start",
     "wanted_of",

@@ -225,10 +225,8 @@ def _tell(generation: Generation, code: str, kept: str, *, now: datetime) -> Non
         notices.tell("disk_full", team=generation.team, key=f"disk_full:{now:%Y-%m-%d}", data=data, now=now)
 
 
-def cost_of(generation: Generation) -> int:
+def cost_of(generation: Generation) -> int | None:
     """The gateway's own figure; where it gives none, the price that was checked before the order, without the
-    quarter more that was set aside. 0 where neither is known.
+    quarter more that was set aside. None where neither is known, which is not 0.
     """
-    if generation.cost_micros is not None:
-        return generation.cost_micros
-    return generation.estimate_micros or 0
+    return generation.estimate_micros if generation.cost_micros is None else generation.cost_micros

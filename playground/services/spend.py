@@ -3,6 +3,8 @@
 A video counts in the month and on the day on which it was ordered, on the team's wall calendar, also when its cost
 arrives later: so the days add up to the month and the month to its limit. Play money is left out everywhere. One
 grouped query gives all figures of a page, which therefore always agree with one another.
+
+A video that was made without a price, and of which the gateway named no cost, is in no sum: it is counted as `unknown`.
 """
 
 import csv
@@ -18,6 +20,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from playground.domain.money import MICROS_PER_DOLLAR
+from playground.domain.status import Status
 from playground.domain.sums import Sums
 from playground.models import Budget, EntryKind, LedgerEntry, Membership, User
 from playground.services import ledger
@@ -25,6 +28,12 @@ from playground.services import ledger
 BATCH = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the beginning of a formula, in both widths."""
+IS_UNKNOWN = Q(
+    generation__status__in=(Status.DONE, Status.OUTPUT_LOST),
+    generation__estimate_micros__isnull=True,
+    generation__cost_micros__isnull=True,
+)
+"""Of an entry: made, so it cost something, and neither a price nor a cost was ever named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,18 @@ class Line:
 
     name: str
     sums: Sums
+    unknown: int = 0
+    """Videos whose cost nobody knows; also below."""
+
+
+NOTHING = Line("", Sums())
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
     day: date
     sums: Sums
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,7 @@ class Report:
     by_day: list[Day]
     """Every day of the month, also those without a video."""
     limit: Limit | None
+    unknown: int = 0
 
 
 def this_month(by: Membership) -> date:
@@ -79,14 +95,15 @@ def report(by: Membership, month: date) -> Report:
     names = _names({cell["user_id"] for cell in cells})
     first, *_rest, last = _days(month)
     # a team that changed its time zone may have an order on the day before or after
-    days = {line.name: line.sums for line in _folded(cells, lambda cell: str(min(max(cell["day"], first), last)))}
+    days = {line.name: line for line in _folded(cells, lambda cell: str(min(max(cell["day"], first), last)))}
     return Report(
         month=month,
         total=sum((_sums(cell) for cell in cells), Sums()),
         by_person=_dearest(_folded(cells, lambda cell: names.get(cell["user_id"], ""))),
         by_model=_dearest(_folded(cells, lambda cell: str(cell["generation__model__slug"]))),
-        by_day=[Day(day, days.get(str(day), Sums())) for day in _days(month)],
+        by_day=[Day(day, line.sums, line.unknown) for day in _days(month) for line in [days.get(str(day), NOTHING)]],
         limit=_limit(by, month),
+        unknown=sum(cell["unknown"] for cell in cells),
     )
 
 
@@ -118,6 +135,7 @@ def _cells(by: Membership, month: date) -> list[dict[str, Any]]:
             waiting=Count(Case(When(is_open, then=F("id")))),
             priced=_sum(is_compared, "generation__estimate_micros"),
             compared=_sum(is_compared, "settled__amount_micros"),
+            unknown=Count(Case(When(IS_UNKNOWN, then=F("id")))),
         )
         .order_by()
     )
@@ -133,10 +151,11 @@ def _sums(cell: dict[str, Any]) -> Sums:
 
 
 def _folded(cells: Iterable[dict[str, Any]], key: Callable[[dict[str, Any]], str]) -> list[Line]:
-    found: dict[str, Sums] = {}
+    found: dict[str, Line] = {}
     for cell in cells:
-        found[key(cell)] = found.get(key(cell), Sums()) + _sums(cell)
-    return [Line(name, sums) for name, sums in found.items()]
+        name, line = key(cell), found.get(key(cell), NOTHING)
+        found[name] = Line(name, line.sums + _sums(cell), line.unknown + cell["unknown"])
+    return list(found.values())
 
 
 def _dearest(lines: list[Line]) -> list[Line]:
@@ -186,8 +205,8 @@ HEADER = (
 )  # fmt: skip
 _FIELDS = (
     "id", "at", "user__name", "user__email", "generation__model__slug", "gateway__name", "generation__status",
-    "generation__estimate_micros", "amount_micros", "settled__id", "settled__amount_micros", "released__id",
-    "generation_id", "generation__run_id", "generation__upstream_id",
+    "generation__estimate_micros", "generation__cost_micros", "amount_micros", "settled__id", "settled__amount_micros",
+    "released__id", "generation_id", "generation__run_id", "generation__upstream_id",
 )  # fmt: skip
 
 
@@ -222,6 +241,7 @@ def _cells_of(row: dict[str, Any], zone: ZoneInfo) -> list[object]:
     at: datetime = row["at"]
     email = row["user__email"] or ""
     is_open = row["settled__id"] is None and row["released__id"] is None
+    is_named = row["generation__estimate_micros"] is not None or row["generation__cost_micros"] is not None
     return [
         at.astimezone(zone).isoformat(timespec="seconds"),
         row["user__name"] or email.partition("@")[0],
@@ -230,7 +250,7 @@ def _cells_of(row: dict[str, Any], zone: ZoneInfo) -> list[object]:
         row["gateway__name"],
         row["generation__status"],
         *_money(row["generation__estimate_micros"]),
-        *_money(row["settled__amount_micros"]),
+        *_money(row["settled__amount_micros"] if is_named else None),
         *_money(row["amount_micros"] if is_open else 0),
         row["generation_id"],
         row["generation__run_id"],

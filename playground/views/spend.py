@@ -22,9 +22,11 @@ from playground.views.spend_chart import chart
 def index(request: MemberRequest) -> HttpResponse:
     by, month = request.membership, asked_month(request)
     report = spend.report(by, month)
+    drawn = chart(report.by_day)
     context = _around(spend.months(by), month, spend.this_month(by)) | {
         "report": report,
-        "chart": chart(report.by_day),
+        "chart": drawn,
+        "bars": list(zip(drawn.bars, report.by_day, strict=True)) if drawn else [],
         "days": [day for day in report.by_day if day.sums.videos],
         "time_zone": by.team.time_zone,
     }

@@ -467,9 +467,12 @@ def test_crashed_save_leaves_a_file_that_the_next_start_removes_and_a_living_one
 
 
 @pytest.mark.parametrize(
-    ("told", "price", "cost"), [(380_000, 400_000, 380_000), (None, 400_000, 400_000), (0, 400_000, 0), (None, None, 0)]
+    ("told", "price", "cost"),
+    [(380_000, 400_000, 380_000), (None, 400_000, 400_000), (0, 400_000, 0), (None, None, None)],
 )
-def test_video_costs_what_the_gateway_told_else_its_price(told: int | None, price: int | None, cost: int) -> None:
+def test_video_costs_what_the_gateway_told_else_its_price_else_nobody_knows(
+    told: int | None, price: int | None, cost: int | None
+) -> None:
     assert saving.cost_of(Generation(cost_micros=told, estimate_micros=price)) == cost
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from playground.domain.status import Status
 from playground.domain.sums import Sums
-from playground.models import Budget, Role
-from playground.services import spend
+from playground.models import Budget, Generation, LedgerEntry, Role
+from playground.services import ledger, spend
 from tests import factories
 from tests.support.money import order
 
@@ -51,6 +52,43 @@ def test_a_cost_after_the_money_was_given_back_counts(admin, model):
     order(by=admin, model=model, price=400_000, given_back=True, cost=390_000, at=noon(3))
     total = spend.report(admin, NOVEMBER).total
     assert (total.cost, total.aside) == (390_000, 0)
+
+
+def test_cost_that_nobody_knows_is_counted_and_never_taken_for_nothing(admin, model):
+    """Neither price nor cost of a video that was made; one that failed, and one that is under way, are not such."""
+    for _ in range(2):
+        order(by=admin, model=model, price=None, status=Status.DONE, at=noon(3))
+    order(by=admin, model=model, price=None, cost=0, at=noon(3))
+    order(by=admin, model=model, price=None, given_back=True, at=noon(4))
+    order(by=admin, model=model, price=None, at=noon(4))
+    order(by=admin, model=model, price=100_000, cost=90_000, at=noon(4))
+    report = spend.report(admin, NOVEMBER)
+    assert (report.unknown, report.total.cost, report.total.videos) == (2, 90_000, 6)
+    assert [line.unknown for line in (*report.by_person, *report.by_model)] == [2, 2]
+    assert [day.unknown for day in report.by_day[:4]] == [0, 0, 2, 0]
+    assert [row["cost_micros"] for row in read(admin)] == ["", "", "0", "", "", "90000"]
+    assert [row["cost_usd"] for row in read(admin)][:2] == ["", ""]
+    assert {kind for (kind,) in LedgerEntry.objects.filter(generation__status="done").values_list("kind")} == {
+        "hold", "release", "settle",
+    }  # fmt: skip
+    assert LedgerEntry.objects.filter(kind="settle").count() == 2
+
+
+def test_cost_that_was_written_down_as_nothing_though_nobody_knew_it_is_unknown_too(admin, model):
+    generation = order(by=admin, model=model, price=None, at=noon(3), status=Status.RUNNING)
+    ledger.settle(generation=generation, cost_micros=0, at=noon(3))
+    Generation.objects.update(status=Status.DONE)
+    assert spend.report(admin, NOVEMBER).unknown == 1
+    assert read(admin)[0]["cost_micros"] == ""
+
+
+def test_cost_that_becomes_known_later_is_settled_then(admin, model):
+    generation = order(by=admin, model=model, price=None, status=Status.DONE, at=noon(3))
+    Generation.objects.update(cost_micros=70_000)
+    ledger.settle(generation=generation, cost_micros=70_000, at=noon(4))
+    report = spend.report(admin, NOVEMBER)
+    assert (report.unknown, report.total.cost, read(admin)[0]["cost_micros"]) == (0, 70_000, "70000")
+    assert Budget.objects.get(user=None).spent_micros == 70_000
 
 
 def test_a_video_without_a_price_is_not_compared_with_it(admin, model):

@@ -21,7 +21,10 @@ def order(
     at: datetime | None = None,
     **fields,
 ) -> Generation:
-    """One order: what its price sets aside is held, then its `cost` settled, or the money given back, or neither."""
+    """One order: what its price sets aside is held, then its `cost` settled, or the money given back, or neither.
+
+    `status=Status.DONE` with neither a price nor a cost is a video of which nobody knows what it cost.
+    """
     at = at or timezone.now()
     run = factories.make_run(by=by, model=model)
     ended = cost is not None or given_back
@@ -32,6 +35,6 @@ def order(
     ledger.hold(generation=generation, amount_micros=set_aside_micros(price or 0), at=at)
     if given_back:
         ledger.release(generation=generation, at=at)
-    if cost is not None:
+    if cost is not None or status is Status.DONE:
         ledger.settle(generation=generation, cost_micros=cost, at=at)
     return generation

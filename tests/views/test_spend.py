@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from playground.domain.status import Status
 from playground.domain.sums import Sums
 from playground.models import Budget
 from playground.services import ledger
@@ -49,6 +50,18 @@ def test_an_admin_reads_totals_people_models_days_and_what_is_left(member, admin
     ):  # fmt: skip
         assert words in page, words
     assert 'style="' not in page
+
+
+def test_cost_that_nobody_knows_is_said_and_is_no_silent_nothing(admin, model, browser_of):
+    order(by=admin, model=model, price=None, status=Status.DONE)
+    page = text_of(browser_of(admin).get(SPEND))
+    assert "without 1 video whose cost is unknown" in page
+    assert "1 video is in no bar: it had no price, and the gateway named no cost." in page
+    assert page.count("1 cost unknown") == 3  # by day, by model, by person
+    assert 'class="chart"' not in page
+    order(by=admin, model=model, price=400_000, cost=500_000)
+    page = text_of(browser_of(admin).get(SPEND))
+    assert re.search(r"<title>[^<]*: \$0\.50, 1 cost unknown</title>", page)
 
 
 def test_others_read_only_their_own(member, admin, model, browser_of):
