@@ -10,15 +10,19 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from playground.domain import months
-from playground.models import Budget, Generation, Membership, Team, User
+from playground.models import Budget, EntryKind, Generation, LedgerEntry, Membership, Team, User
 
 SUGGESTED_CAP_MICROS = 50_000_000
 """$50 a month, offered where no admin has set a limit yet: some sixty videos of 8 s at $0.10 a second."""
 SUGGESTED_CONFIRM_MICROS = 5_000_000
 """$5 a run: four such videos at once cost $3.20, so usual runs are not asked about and a slip of the finger is."""
+UNPRICED_A_MONTH = 20
+"""Videos without a known price that a month with a limit takes while nobody knows what they cost: a bound where no sum
+can be one, and a working day's worth of tries.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,30 @@ def take(budget: Budget, amount_micros: int) -> bool:
     room = Q(cap_micros__isnull=True) | Q(cap_micros__gte=F("held_micros") + F("spent_micros") + amount_micros)
     rows = Budget.objects.filter(room, id=budget.id)
     return bool(rows.update(held_micros=F("held_micros") + amount_micros))
+
+
+def unpriced_left(team: Team, *, at: datetime) -> int | None:
+    """How many more videos without a known price the month of `at` takes; None: any number, as there is no limit."""
+    if team.monthly_cap_micros is None:
+        return None
+    return max(0, UNPRICED_A_MONTH - _unpriced(team.id, month_of(team, at)))
+
+
+def takes_unpriced(team_id: UUID, month: date) -> bool:
+    """Whether the month takes the orders without a known price that this transaction has entered, besides all others.
+
+    Holds the team's row to the end of the transaction, so whoever comes next counts them too.
+    """
+    return lock(team_id).monthly_cap_micros is None or _unpriced(team_id, month) <= UNPRICED_A_MONTH
+
+
+def _unpriced(team_id: UUID, month: date) -> int:
+    """Entries of the month that set nothing aside for want of a price and have no cost by now, failed ones included."""
+    settled = LedgerEntry.objects.filter(generation=OuterRef("generation"), kind=EntryKind.SETTLE)
+    holds = LedgerEntry.objects.filter(
+        ~Exists(settled), team_id=team_id, month=month, kind=EntryKind.HOLD, gateway__is_sandbox=False, amount_micros=0
+    )
+    return holds.filter(generation__estimate_micros=None).count()
 
 
 def left_of(by: Membership, *, at: datetime) -> Left:

@@ -219,6 +219,10 @@ class _Team:
         return self.by.team.allow_unpriced
 
     @cached_property
+    def unpriced_left(self) -> int | None:
+        return budgets.unpriced_left(self.by.team, at=timezone.now())
+
+    @cached_property
     def limits(self) -> dict[str, Any]:
         """The fields of a quote that have to do with the team's money."""
         team, left = self.by.team, budgets.left_of(self.by, at=timezone.now())
@@ -239,6 +243,7 @@ def _dressed(wanted: Wanted, answer: dict[str, Any], team: _Team) -> Quote:
     checked_at = answer.get("checked_at")
     is_play = wanted.model.gateway.is_sandbox
     gives_no_price = bool(answer.get("no_price"))
+    may_go_unpriced = gives_no_price and team.allows_unpriced
     return Quote(
         state=QuoteState(answer["state"]),
         count=wanted.count,
@@ -249,7 +254,8 @@ def _dressed(wanted: Wanted, answer: dict[str, Any], team: _Team) -> Quote:
         field=answer.get("field", ""),
         message=_aged(answer),
         gives_no_price=gives_no_price,
-        may_go_unpriced=gives_no_price and team.allows_unpriced,
+        may_go_unpriced=may_go_unpriced,
+        unpriced_left=team.unpriced_left if may_go_unpriced and not is_play else None,
         is_play_money=is_play,
         **({} if is_play else team.limits),
     )

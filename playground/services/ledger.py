@@ -20,7 +20,7 @@ __all__ = ["OverBudget", "hold", "month_of", "release", "settle"]
 
 
 class OverBudget(Exception):
-    """The month's cap does not leave room. Nothing was set aside."""
+    """The month's cap does not leave room, or it takes no more orders without a price. Nothing was set aside."""
 
     def __init__(self, budget: Budget) -> None:
         super().__init__("over budget")
@@ -34,7 +34,11 @@ def hold(*, generation: Generation, amount_micros: int, at: datetime) -> None:
     # fault: hold-entered
     if generation.gateway.is_sandbox:
         return
-    for budget in _counters(generation, month):
+    counters = _counters(generation, month)
+    is_unpriced = not amount_micros and generation.estimate_micros is None
+    if is_unpriced and not budgets.takes_unpriced(generation.team_id, month):
+        raise OverBudget(counters[0])
+    for budget in counters:
         if not budgets.take(budget, amount_micros):
             raise OverBudget(budget)
         budget_levels.grown(budget=budget, by_micros=amount_micros, at=at)

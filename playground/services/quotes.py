@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from playground.domain import money
+from playground.services.budgets import UNPRICED_A_MONTH
 from playground.services.price_checks import QuoteState
 
 
@@ -40,6 +41,8 @@ class Quote:
     lacks_limits: bool = False
     """No admin has accepted or changed the team's limits yet."""
     confirm_above_micros: int | None = None
+    unpriced_left: int | None = None
+    """How many more videos without a known price the month takes; None: any number."""
 
     @property
     def total_micros(self) -> int | None:
@@ -61,7 +64,18 @@ class Quote:
     @property
     def is_over_budget(self) -> bool:
         """Without a price too: of a limit that is used up nothing more is ordered."""
+        if self.is_over_count:
+            return True
         return self.left_micros is not None and (self.set_aside_micros > self.left_micros or not self.left_micros)
+
+    @property
+    def is_over_count(self) -> bool:
+        """More videos without a known price than the month still takes."""
+        return self.unit_micros is None and self.unpriced_left is not None and self.count > self.unpriced_left
+
+    @property
+    def unpriced_a_month(self) -> int:
+        return UNPRICED_A_MONTH
 
     @property
     def one_fits(self) -> bool:
@@ -72,5 +86,15 @@ class Quote:
 
     @property
     def needs_confirmation(self) -> bool:
+        """Above the team's threshold; and without a price always, since no threshold can tell."""
         total, above = self.total_micros, self.confirm_above_micros
-        return total is not None and above is not None and total > above
+        if total is None:
+            return self.may_go_unpriced and not self.is_play_money
+        return above is not None and total > above
+
+    def is_confirmed(self, micros: int | None, unpriced: int | None) -> bool:
+        """Whether `micros`, or without a price so many videos (`unpriced`), cover what is asked about once more."""
+        total = self.total_micros
+        return not self.needs_confirmation or (
+            (unpriced or 0) >= self.count if total is None else (micros or 0) >= total
+        )

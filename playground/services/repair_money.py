@@ -31,6 +31,7 @@ def unclosed(*, now: datetime, dry_run: bool, in_time: "InTime") -> "Iterator[Fi
     for row in takewhile(in_time, rows[:AT_ONCE]):
         costs = row.state in MADE or (row.cost_micros is not None and row.state is not Status.REJECTED)
         micros = cost_of(row) if costs else 0
+        costs = costs and micros is not None  # of one without a price and a cost nothing is known to write down
         if not dry_run and costs:
             ledger.settle(generation=row, cost_micros=micros, at=now)
         elif not dry_run:

@@ -87,14 +87,14 @@ def start(
     quoted_micros: int | None,
     accept_unpriced: bool = False,
     confirmed_micros: int | None = None,
+    confirmed_unpriced: int | None = None,
     parent_video: Video | None = None,
     retry_of: Generation | None = None,
 ) -> Run:
     """Order `wanted`, all of it or nothing. The same token with the same content gives the first run again, unpaid.
 
-    `quoted_micros` is the total that the button showed, `confirmed_micros` the sum that was confirmed once more. Raises
-    NotAllowed, BadToken, AlreadySent, ModelGone, StorageFull, NotPriced, PriceMoved, SpendingClosed, OverBudget,
-    NeedsConfirmation, ImageRefused; in each case nothing was sent and nothing set aside.
+    `quoted_micros` is the total on the button, `confirmed_micros` what was confirmed once more (without a price so many
+    videos: `confirmed_unpriced`). Raises what `run_errors` has, and ImageRefused: nothing was sent, nothing set aside.
     """
     _check_press(by, token)
     body_hash = _hash(wanted, prompt)
@@ -105,7 +105,7 @@ def start(
     quote, pictures = estimates.quote(by=by, wanted=wanted), list[Reference]()
     try:
         _check_price(quote, quoted_micros, accept_unpriced)
-        _check_limits(quote, confirmed_micros)
+        _check_limits(quote, confirmed_micros, confirmed_unpriced)
         pictures += [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
         run = _drawn(
             by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video
@@ -180,12 +180,12 @@ def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool)
         raise PriceMoved(quote, quoted_micros)
 
 
-def _check_limits(quote: Quote, confirmed_micros: int | None) -> None:
+def _check_limits(quote: Quote, confirmed_micros: int | None, confirmed_unpriced: int | None) -> None:
     if quote.is_closed:
         raise SpendingClosed(quote)
     if quote.is_over_budget:
         raise OverBudget(quote)
-    if quote.needs_confirmation and (confirmed_micros or 0) < (quote.total_micros or 0):
+    if not quote.is_confirmed(confirmed_micros, confirmed_unpriced):
         raise NeedsConfirmation(quote)
 
 

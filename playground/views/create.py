@@ -21,6 +21,7 @@ from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
 from playground.views.create_input import (
+    accepted,
     as_pressed,
     draft_of_link,
     errors_of,
@@ -164,8 +165,7 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
             prompt=values["prompt"],
             token=values["token"],
             quoted_micros=values["quoted_micros"],
-            accept_unpriced=values["accept_unpriced"],
-            confirmed_micros=values["confirmed"],
+            **accepted(request.POST, values),
             parent_video=values["parent"],
         )
     except tuple(PROBLEMS) as error:

@@ -1,6 +1,7 @@
 """What arrives at the Create page: the draft of an address or an earlier press, its picture, its parent."""
 
 import dataclasses
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -8,6 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from playground.forms.create import CreateForm, Draft
+from playground.forms.drafts import whole
 from playground.htmx import DRAFT_IN_SESSION
 from playground.models import BudgetRequest, Generation, Membership, Reference, Video, VideoModel
 from playground.services import catalogue, cheaper, uploads
@@ -20,6 +22,15 @@ def as_pressed(data: QueryDict) -> dict[str, str]:
     """The form as its button means it: "Make 1" carries its own price, and counts instead of the chip."""
     values = {name: str(value) for name, value in data.items()}
     return values | {"count": "1", "quoted_micros": values["only_one"]} if values.get("only_one") else values
+
+
+def accepted(data: QueryDict, values: dict[str, Any]) -> dict[str, Any]:
+    """What was accepted about the price: a sum confirmed once more, or so many videos without a known price."""
+    return {
+        "accept_unpriced": values["accept_unpriced"],
+        "confirmed_micros": values["confirmed"],
+        "confirmed_unpriced": whole(data.get("confirmed_unpriced", "")),
+    }
 
 
 def draft_of_link(request: MemberRequest) -> Draft:

@@ -144,6 +144,8 @@ def _context(by: Membership, form: LimitsForm, now: datetime) -> dict[str, objec
         "has_more_requests": len(asked) > SHOWN,
         "gateway": catalogue.default_gateway(),
         "suggested": limits.suggested(by.team),
+        "unpriced_a_month": budgets.UNPRICED_A_MONTH,
+        "unpriced_left": budgets.unpriced_left(by.team, at=now) if by.team.allow_unpriced else None,
     }
 
 

@@ -1,6 +1,7 @@
 """Months and their limits: nothing is promised beyond a cap, and counters are what the ledger adds up to."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from threading import Barrier
 
@@ -299,3 +300,99 @@ def test_price_that_fits_by_itself_but_not_with_what_is_set_aside_is_over_budget
     assert quote.set_aside_micros == set_aside_micros(VIDEO)
     assert quote.is_over_budget
     assert not quote.one_fits
+
+
+UNPRICED = {"quoted_micros": None, "accept_unpriced": True}
+
+
+def unpriced(model, count=1) -> estimates.Wanted:
+    """What a gateway gives no price for, by an answer that stands in the cache."""
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4, count=count)
+    answer = {"state": "unavailable", "no_price": True, "checked_at": timezone.now().timestamp()}
+    cache.set(estimates._key(wanted), answer, 600)
+    return wanted
+
+
+@pytest.fixture
+def bold(member):
+    """Of a team that may order without a known price."""
+    Team.objects.filter(id=member.team_id).update(allow_unpriced=True)
+    member.team.refresh_from_db()
+    return member
+
+
+@pytest.mark.parametrize(("count", "confirmed", "made"), [(1, None, 0), (1, 1, 1), (2, 1, 0), (2, 2, 2), (1, 0, 0)])
+def test_run_without_a_price_is_asked_about_once_more_whatever_the_threshold(model, bold, count, confirmed, made):
+    wanted = unpriced(model, count)
+    with nullcontext() if made else pytest.raises(runs.NeedsConfirmation):
+        press(bold, wanted, **UNPRICED, confirmed_unpriced=confirmed, confirmed_micros=10**9)
+    assert Generation.objects.count() == made
+
+
+def test_play_money_without_a_price_is_not_asked_about_nor_counted(model, bold, monkeypatch):
+    cap(bold.team, 10 * ASIDE)
+    monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 1)
+    model.gateway.is_sandbox = True
+    model.gateway.save()
+    for number in range(2):
+        press(bold, unpriced(model), token=f"press-{number}", **UNPRICED)
+    assert budgets.unpriced_left(bold.team, at=timezone.now()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_hundred_presses_at_once_without_a_price_are_as_many_as_a_month_takes(model, bold):
+    """No more of them, though the cap has room for any number of orders that set nothing aside."""
+    cap(bold.team, 10 * ASIDE)
+    wanted = unpriced(model)
+    together = Barrier(50)
+
+    def presses(number: int) -> list[str]:
+        outcomes = []
+        by = Membership.objects.select_related("team", "user").get(id=bold.id)
+        together.wait(30)
+        for turn in range(2):
+            try:
+                press(by, wanted, token=f"press-{number}-{turn}", **UNPRICED, confirmed_unpriced=1)
+                outcomes.append("made")
+            except runs.OverBudget:
+                outcomes.append("over")
+        connection.close()
+        return outcomes
+
+    with ThreadPoolExecutor(50) as pool:
+        outcomes = [outcome for each in pool.map(presses, range(50)) for outcome in each]
+    assert (outcomes.count("made"), outcomes.count("over")) == (20, 80)
+    assert Generation.objects.count() == LedgerEntry.objects.count() == 20
+
+
+def test_run_that_is_partly_too_many_without_a_price_is_not_made_at_all(model, bold, monkeypatch):
+    """Also where the page had not seen it coming."""
+    cap(bold.team, 10 * ASIDE)
+    monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 3)
+    press(bold, unpriced(model, 2), **UNPRICED, confirmed_unpriced=2)
+    monkeypatch.setattr(budgets, "unpriced_left", lambda team, *, at: None)
+    with pytest.raises(runs.OverBudget):
+        press(bold, unpriced(model, 2), token="second", **UNPRICED, confirmed_unpriced=2)
+    assert Generation.objects.count() == LedgerEntry.objects.count() == 2
+    press(bold, unpriced(model), token="third", **UNPRICED, confirmed_unpriced=1)
+
+
+def test_number_without_a_price_holds_only_with_a_limit_for_a_month_and_while_the_cost_is_unknown(
+    model, bold, monkeypatch
+):
+    monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 1)
+    for number in range(2):
+        press(bold, unpriced(model), token=f"press-{number}", **UNPRICED, confirmed_unpriced=1)
+    assert budgets.unpriced_left(bold.team, at=timezone.now()) is None
+    cap(bold.team, 10 * ASIDE)
+    assert budgets.unpriced_left(bold.team, at=timezone.now()) == 0
+    with pytest.raises(runs.OverBudget) as refused:
+        press(bold, unpriced(model), **UNPRICED, confirmed_unpriced=1)
+    assert refused.value.quote.is_over_count
+    first, second = Generation.objects.select_related("gateway", "team", "run")
+    ledger.settle(generation=first, cost_micros=None, at=timezone.now())
+    assert budgets.unpriced_left(bold.team, at=timezone.now()) == 0
+    for generation in (first, second):
+        ledger.settle(generation=generation, cost_micros=500_000, at=timezone.now())
+    press(bold, unpriced(model), token="again", **UNPRICED, confirmed_unpriced=1)
+    assert Budget.objects.get(user=None).spent_micros == 1_000_000

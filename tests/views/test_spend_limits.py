@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Notice, Role, Run, Team
-from playground.services import budget_requests, estimates, ledger, limits, notices, runs
+from playground.services import budget_requests, budgets, estimates, ledger, limits, notices, runs
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
@@ -592,3 +592,79 @@ def test_viewer_has_no_button_that_asks(member, tight, browser_of):
     page = html(browser_of(viewer).get("/create/?count=4"))
     assert 'name="ask"' not in page
     assert browser_of(viewer).post("/create/", values(4, ask="1")).status_code == 403
+
+
+# --- without a known price
+
+
+@pytest.fixture
+def unpriced(model, member):
+    """A gateway that gives no price, and a team that may order without one."""
+    set_team(member.team, allow_unpriced=True)
+    wanted = estimates.Wanted(model=model, size="1280x720", seconds=4)
+    answer = {"state": "unavailable", "message": "This gateway gives no price for kling-v3.", "no_price": True}
+    cache.set(estimates._key(wanted), answer | {"checked_at": timezone.now().timestamp()}, 60)
+
+
+def without_price(count=1, **more):
+    return values(count, **{"quoted_micros": "", "accept_unpriced": "1"} | more)
+
+
+@pytest.mark.parametrize("htmx", [{}, {"HX-Request": "true"}])
+def test_run_without_a_price_is_asked_about_once_and_the_answer_sends_it(member, unpriced, browser_of, htmx):
+    browser = browser_of(member)
+    first = browser.get("/create/").content.decode()
+    assert "No limit can count it before its cost is known." in first
+    assert "price unknown" in first
+    asked = browser.post("/create/", without_price(2), headers=htmx)
+    page = html(asked)
+    assert asked.status_code == 422
+    assert (
+        "The price of this run is unknown: it may cost any sum, and no limit can count it. Nothing was sent yet."
+        in page
+    )
+    assert 'name="confirmed_unpriced" value="2">Yes, make 2 videos - price unknown<' in page
+    assert '<input type="hidden" name="accept_unpriced" value="1">' in page
+    assert 'type="checkbox" name="accept_unpriced"' not in page
+    assert not Run.objects.exists()
+    token = re.search(r'name="token" value="([^"]+)"', page).group(1)
+    more = browser.post("/create/", without_price(3, token=token, confirmed_unpriced="2"), headers=htmx)
+    assert (more.status_code, Run.objects.exists()) == (422, False)
+    browser.post("/create/", without_price(2, token=token, confirmed_unpriced="2"), headers=htmx)
+    assert Run.objects.get().generations.count() == 2
+
+
+def test_month_that_takes_no_more_without_a_price_says_so_and_what_helps(
+    member, admin, unpriced, browser_of, monkeypatch
+):
+    monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 3)
+    set_team(member.team, monthly_cap_micros=50_000_000)
+    browser = browser_of(member)
+    assert "it before its cost is known; 3 such videos are left this month." in html(browser.get("/create/"))
+    browser.post("/create/", without_price(2, confirmed_unpriced="2"))
+    few = html(browser.post("/create/", without_price(2, token="press-2", confirmed_unpriced="2")))
+    assert "1 is left for" in few
+    assert "Nothing was sent." in few
+    assert "Choose fewer videos, or a model with a price." in few
+    assert "Yes, make" not in few
+    assert "price unknown<" not in few
+    browser.post("/create/", without_price(1, token="press-3", confirmed_unpriced="1"))
+    assert Run.objects.count() == 2
+    none = html(browser.post("/create/", without_price(1, token="press-4", confirmed_unpriced="1")))
+    assert "0 are left for" in none
+    assert "wait for the next month, or ask an admin to change the limits." in none
+    assert 'formaction="/create/price/"' in none[none.index('class="create__bar"') :]
+    assert "wait for the next month, or change the limits." in html(browser_of(admin).get("/create/"))
+    assert Run.objects.count() == 2
+
+
+def test_page_says_what_limits_cannot_count_where_the_team_allows_it_alone(member, admin, browser_of):
+    words = "This team may order without a known price."
+    browser = browser_of(admin)
+    assert words not in html(browser.get(LIMITS))
+    set_team(member.team, allow_unpriced=True)
+    page = html(browser.get(LIMITS))
+    assert f"{words} Such an order counts here only once its cost is known, and never if the gateway names none" in page
+    assert "With a monthly limit for the team, a month would take at most 20 of them." in page
+    set_team(member.team, monthly_cap_micros=50_000_000)
+    assert "a month takes at most 20 videos whose price and cost are unknown; 20 are left." in html(browser.get(LIMITS))
