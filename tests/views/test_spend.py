@@ -57,6 +57,7 @@ def test_cost_that_nobody_knows_is_said_and_is_no_silent_nothing(admin, model, b
     page = text_of(browser_of(admin).get(SPEND))
     assert "without 1 video whose cost is unknown" in page
     assert "1 video is in no bar: it had no price, and the gateway named no cost." in page
+    assert '<span class="spend__total">unknown</span>' in page
     assert page.count("1 cost unknown") == 3  # by day, by model, by person
     assert 'class="chart"' not in page
     order(by=admin, model=model, price=400_000, cost=500_000)
