@@ -31,6 +31,7 @@ def test_video_is_ordered_by_keyboard_alone(visit, up) -> None:
     becomes(page, "document.activeElement.name === 'model'")
     page.keyboard.press("ArrowUp")
     becomes(page, "document.querySelector('[name=model_shown]').value === 'p-video'")
+    becomes(page, "document.activeElement.name === 'model'")
     page.keyboard.press("Enter")
     becomes(page, "!document.querySelector('.picker').open")
     tab_to(page, "[name=seconds]")
