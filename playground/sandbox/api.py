@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from . import answers, files, settings
 from .body import BAD_IMAGE, read_body
-from .faults import FAULTS, REFUSED_TRIES
+from .faults import FAULTS, IN_FLIGHT_TRIES, REFUSED_TRIES
 from .http import ApiError, allow, is_openai, new_id
 from .job import Job
 from .orders import Order, read_order
@@ -67,7 +67,9 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         request.sandbox_route = (order.provider, order.model.slug)  # type: ignore[attr-defined]
         return JsonResponse(order.estimate())
     job, replayed = jobs().replay(_account(request), order.idempotency_key), True
-    if job is None:
+    if job is not None:
+        _refuse_repeat(order, job)
+    else:
         if (refusal := _refuse(order, _account(request))) is not None:
             return refusal
         job, replayed = jobs().accept(order, _account(request), new_id("req_"), trace_of(request))
@@ -83,7 +85,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
 def _refuse(order: Order, account: str) -> HttpResponse | None:
     """The faults that hit before anything is accepted; None when the order may go on."""
     fault = order.fault
-    if not fault or FAULTS[fault].when != "order":
+    if fault not in FAULTS or FAULTS[fault].when != "order":
         return None
     if fault in REFUSED_TRIES:
         identity = order.idempotency_key or hashlib.sha256(order.prompt.encode()).hexdigest()
@@ -103,11 +105,21 @@ def _refuse(order: Order, account: str) -> HttpResponse | None:
     raise ApiError(status, code, message, {"Retry-After": "1"} if fault == "429" else None)
 
 
+def _refuse_repeat(order: Order, job: Job) -> None:
+    """What a key that named `job` before meets: 409 or 422 (ApiError). Without a fault a known key gives its job."""
+    if job.fault == "in-flight" and jobs().store.count_try(f"in-flight:{job.id}") <= IN_FLIGHT_TRIES:
+        message = "A request with this idempotency key is still being worked on"
+        raise ApiError(409, "IDEMPOTENCY_KEY_IN_USE", message, {"Retry-After": "1"})
+    if job.fault == "key-reused" and not job.is_what(order):
+        message = "This idempotency key was used with another request body"
+        raise ApiError(422, "IDEMPOTENCY_KEY_REUSED", message)
+
+
 def _spoil(request: HttpRequest, order: Order, answer: dict[str, Any]) -> HttpResponse | None:
     """The faults that hit the answer to an accepted order; None when it goes out as it is."""
     if order.fault == "slow-answer":
         time.sleep(settings.SANDBOX_SLOW_ANSWER_SECONDS)
-    elif order.fault == "drop":
+    elif order.fault in ("drop", "in-flight"):
         Connection.of(request.META).cut()
         return HttpResponse(status=500)  # goes nowhere: the connection is closed
     elif order.fault == "500-after":

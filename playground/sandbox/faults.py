@@ -1,14 +1,15 @@
 """Faults on order: a token such as `[[sandbox:fail]]` in a prompt makes the sandbox misbehave in a known way.
 
-`FAULTS` is the one list of them. The sandbox's page prints it and a test compares docs/sandbox.md with it. Faults
-belong to real orders; a dry run ignores them.
+`FAULTS` is the one list of them, and `KEY_FAULTS` that of how a gateway may treat an idempotency key that it knows. The
+sandbox's page prints both and a test compares docs/sandbox.md with them. Faults belong to real orders; a dry run
+ignores them.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
-When = Literal["order", "accepted", "job", "file"]
+When = Literal["order", "accepted", "job", "file", "repeat"]
 TOKEN = re.compile(r"\s*\[\[sandbox:([a-z0-9-]+)\]\]\s*", re.IGNORECASE)
 
 
@@ -17,7 +18,7 @@ class Fault:
     name: str
     when: When
     """`order`: refused, nothing accepted or charged. `accepted`: a charged job exists, the answer is at fault.
-    `job`: shows while the job runs. `file`: shows in the result."""
+    `job`: shows while the job runs. `file`: shows in the result. `repeat`: shows when its key comes again."""
     text: str
 
 
@@ -50,6 +51,23 @@ _ALL = (
     Fault("not-video", "file", "An HTML page is served in place of the video."),
 )
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
+KEY_FAULTS: dict[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        Fault(
+            "in-flight",
+            "repeat",
+            "The job is accepted and charged, then the connection is closed without an answer. The first two repeats of"
+            " its key are refused as still under way: 409 with Retry-After: 1.",
+        ),
+        Fault(
+            "key-reused",
+            "repeat",
+            "A repeat of its key with another body is refused: 422. With the same body: its job.",
+        ),
+    )
+}
+"""Tokens too. They make it a gateway that looks closely at keys; otherwise a known key gives its job to any body."""
 
 HOOK_FAULTS = {
     "lost": "No webhook is ever sent.",
@@ -61,14 +79,14 @@ HOOK_FAULTS = {
 """Of all webhooks of a sandbox, by SANDBOX_HOOK_FAULTS; not tokens of a prompt."""
 REFUSED_TRIES = {"429": 2, "429-bare": 2, "502": 1}
 """How many tries of one order a passing fault refuses."""
+IN_FLIGHT_TRIES = 2
+"""How many repeats of a key "in-flight" refuses."""
 
 
 def fault_in(prompt: str) -> str:
     """The name of the first known fault token in `prompt`, or ""."""
-    for match in TOKEN.finditer(prompt):
-        if match[1].lower() in FAULTS:
-            return match[1].lower()
-    return ""
+    names = (match[1].lower() for match in TOKEN.finditer(prompt))
+    return next((name for name in names if name in FAULTS or name in KEY_FAULTS), "")
 
 
 def without_token(prompt: str) -> str:

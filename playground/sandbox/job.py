@@ -4,6 +4,10 @@ import json
 import logging
 import sqlite3
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .orders import Order
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,13 @@ class Job:
     @classmethod
     def of(cls, row: sqlite3.Row) -> "Job":
         return cls(**{key: row[key] for key in row.keys()})  # noqa: SIM118 - iterating a Row gives values
+
+    def is_what(self, order: "Order") -> bool:
+        """Whether `order` asks for this very job; of its pictures only whether there are any."""
+        asked = (self.prompt, self.model, self.seconds, self.size, self.audio, self.count, self.seed, self.webhook_url)
+        wanted = (order.prompt, order.model_name, str(order.seconds), order.size, int(order.audio), order.count)
+        pictures = any(isinstance(data, bytes) for data in order.references)
+        return asked == (*wanted, order.seed, order.webhook_url) and bool(self.reference) == pictures
 
     def status(self, now: float) -> str:
         if self.ended_at is not None:

@@ -10,7 +10,7 @@ from playground.domain.money import dollars, unit_dollars
 
 from . import settings
 from .catalogue import MODELS, SandboxModel
-from .faults import FAULTS, without_token
+from .faults import FAULTS, KEY_FAULTS, without_token
 from .http import allow, is_openai
 from .job import Job
 from .state import jobs
@@ -28,7 +28,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "openai": is_openai(),
         "base": request.build_absolute_uri("/openai/v1"),
         "models": [_model_row(item) for item in MODELS.values()],
-        "faults": FAULTS.values(),
+        "faults": [*FAULTS.values(), *KEY_FAULTS.values()],
         "jobs": [_job_row(job, now=store.now()) for job in store.newest(None, 12)],
     }
     return render(request, "sandbox/index.html", context)

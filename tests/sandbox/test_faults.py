@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from playground.sandbox.faults import FAULTS, fault_in, without_token
+from playground.sandbox.faults import FAULTS, KEY_FAULTS, fault_in, without_token
 from tests.sandbox_server import Answer, SandboxServer, start_sandbox
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -17,9 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def order(server: SandboxServer, fault: str, key: str = "", **fields: Any) -> Answer:
     more = {"idempotency_key": key} if key else {}
-    return server.create(
-        prompt=f"A harbour [[sandbox:{fault}]]", model="p-video", seconds=2, size="1280x720", **more, **fields
-    )
+    shape = {"model": "p-video", "seconds": 2, "size": "1280x720"}
+    return server.create(prompt=f"A harbour [[sandbox:{fault}]]", **shape | more | fields)
 
 
 def paid(server: SandboxServer, key: str) -> list[dict[str, Any]]:
@@ -80,6 +79,28 @@ def test_500_after_accepts_and_the_replay_answers(lumenfall: SandboxServer) -> N
     assert order(lumenfall, "500-after", "after").status == 500
     assert order(lumenfall, "500-after", "after").status == 200
     assert len(paid(lumenfall, "after")) == 1
+
+
+def test_key_of_an_order_that_is_still_being_taken_is_told_to_come_again(lumenfall: SandboxServer) -> None:
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        order(lumenfall, "in-flight", "flying")
+    for _ in range(2):
+        answer = order(lumenfall, "in-flight", "flying")
+        assert (answer.status, answer.headers.get("Retry-After")) == (409, "1")
+        assert answer.json["error"]["code"] == "IDEMPOTENCY_KEY_IN_USE"
+    again = order(lumenfall, "in-flight", "flying")
+    assert again.status == 200
+    assert [charge["job_id"] for charge in paid(lumenfall, "flying")] == [again.json["id"]]
+
+
+@pytest.mark.parametrize("other", [{"seconds": 3}, {"size": "720x1280"}, {"seed": 7}, {"n": 2}])
+def test_key_with_another_body_is_refused_and_costs_nothing(lumenfall: SandboxServer, other: dict[str, Any]) -> None:
+    key = f"reused-{other}"
+    first = order(lumenfall, "key-reused", key)
+    answer = order(lumenfall, "key-reused", key, **other)
+    assert (answer.status, answer.json["error"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert order(lumenfall, "key-reused", key).json["id"] == first.json["id"]
+    assert len(paid(lumenfall, key)) == 1
 
 
 def test_no_id_answers_202_without_one(lumenfall: SandboxServer) -> None:
@@ -220,9 +241,9 @@ def test_token_is_read_anywhere_and_taken_out_of_the_caption() -> None:
 def test_docs_list_exactly_the_faults_there_are() -> None:
     text = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `\[\[sandbox:([a-z0-9-]+)\]\]` \| (.+?) \|$", text, re.MULTILINE))
-    assert rows == {fault.name: fault.text for fault in FAULTS.values()}
+    assert rows == {fault.name: fault.text for fault in [*FAULTS.values(), *KEY_FAULTS.values()]}
 
 
 def test_every_fault_has_a_test_here() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
-    assert {name for name in FAULTS if f'"{name}"' not in source} == set()
+    assert {name for name in [*FAULTS, *KEY_FAULTS] if f'"{name}"' not in source} == set()
