@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.stage import rounds
+from tests.faults.stage.checker import ORPHANS
 from tests.faults.stage.database import Database, Postgres, Sqlite
 from tests.faults.stage.stage import Stage, Verdict, staged
 from tests.support import postgres
@@ -34,10 +35,12 @@ JUDGED_EVERY = 10
 KINDS = {
     "charged twice": ("charged twice", "charge of another order", "charge without an order", "charged and told free"),
     "lost": ("lost", "promised and gone", "file missing", "file damaged"),
+    "bad file shown": ("bad file shown",),
+    "files left over": ("file without a row", "temporary file left"),
     "stuck": ("stuck",),
     "money left set aside": ("money left set aside",),
     "books wrong": ("counter differs", "over the cap", "cost differs", "no money set aside", "money closed too early"),
-    "history broken": ("history broken",),
+    "history broken": ("history broken", "key with another body"),
 }
 _saying = threading.Lock()
 
@@ -126,7 +129,7 @@ def table(options: argparse.Namespace, tallies: list[Tally]) -> str:
 
     counts, figures, problems = total("counts"), total("figures"), total("problems")
     orders, parked = figures["orders"], figures["unknown"]
-    ends = sorted(name for name in figures if name not in ("orders", "charges"))
+    ends = sorted(name for name in figures if name not in ("orders", "charges", ORPHANS))
     lines = {
         "database": options.database,
         "gateway": ("ignores" if options.ignore_keys else "honours") + (" keys, no log" if options.no_log else " keys"),
@@ -137,6 +140,7 @@ def table(options: argparse.Namespace, tallies: list[Tally]) -> str:
         "freezes": counts["freezes"],
         "orders": orders,
         "charges": figures["charges"],
+        ORPHANS: figures[ORPHANS],
         **{kind: sum(problems[name] for name in names) for kind, names in KINDS.items()},
         "parked as unclear": f"{parked} ({100 * parked / max(1, orders):.1f} %)",
         "ends": ", ".join(f"{figures[end]} {end}" for end in ends),

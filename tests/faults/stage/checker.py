@@ -5,6 +5,7 @@ the prompt's hash even where the gateway ignores keys or a broken engine makes t
 """
 
 import hashlib
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +13,13 @@ from typing import Any
 Charge = dict[str, Any]
 FREE_ENDS = ("rejected", "cancelled")
 KEPT_ENDS = ("done", "output_lost")
+"""The gateway made it, so what was charged is settled, whether or not its file could be had."""
 BAD_FILES = ("missing-output", "expired", "truncated", "cut-file", "wrong-size", "not-video")
+
+
+ORPHANS = "files set aside"
+LEFT_WITHIN_S = 5.0
+"""A process that was frozen and woke up may still be about to drop its temporary file."""
 
 
 class Findings:
@@ -46,13 +53,14 @@ def check(*, charges: Sequence[Charge], acks: Iterable[str]) -> dict[str, Any]:
     for own in by_prompt.values():
         found.add("charge without an order", own)
     _check_files(found)
+    orphans = _check_leftovers(found)
     _check_counters(found)
     _check_promises(found, acks)
     figures = Counter(generation.status for generation in generations)
     return {
         "problems": dict(found.counts),
         "examples": dict(found.seen),
-        "figures": {"orders": len(generations), "charges": len(charges), **figures},
+        "figures": {"orders": len(generations), "charges": len(charges), ORPHANS: orphans, **figures},
     }
 
 
@@ -86,9 +94,7 @@ def _check_end(found: Findings, generation: Any, own: list[Charge], money: dict[
         found.add("stuck", _say(generation, next_check_at=generation.next_check_at))
     elif status in FREE_ENDS and own:
         found.add("charged and told free", _say(generation))
-    elif status in ("lost", "expired") or (
-        status == "output_lost" and not any(f":{fault}]]" in generation.run.prompt for fault in BAD_FILES)
-    ):
+    elif status in ("lost", "expired") or (status == "output_lost" and not _has_bad_file(generation)):
         found.add("lost", _say(generation))
     elif status == "failed" and own and own[0]["state"] != "released":
         found.add("lost", _say(generation, charge=own[0]["state"]))
@@ -99,12 +105,20 @@ def _check_end(found: Findings, generation: Any, own: list[Charge], money: dict[
         found.add("money left set aside", _say(generation, money=money))
     if not is_ended and not is_open:
         found.add("money closed too early", _say(generation, money=money))
-    if status == "done" and own and money.get("settle") != own[0]["micros"]:
+    if status in KEPT_ENDS and own and money.get("settle") != own[0]["micros"]:
         found.add("cost differs", _say(generation, money=money, charged=own[0]["micros"]))
+    if status == "done" and _has_bad_file(generation):
+        found.add("bad file shown", _say(generation))
+
+
+def _has_bad_file(generation: Any) -> bool:
+    return any(f":{fault}]]" in generation.run.prompt for fault in BAD_FILES)
 
 
 def _check_events(found: Findings, generation: Any) -> None:
-    """The history is a chain from the order to the present status."""
+    """The history is a chain from the order to the present status; no key was sent with another body."""
+    if any(event.data.get("http_status") == 422 for event in generation.events.all()):
+        found.add("key with another body", _say(generation))
     at = ""
     for event in generation.events.order_by("id"):
         if event.to_status:
@@ -132,6 +146,29 @@ def _check_files(found: Findings) -> None:
                     found.add("file damaged", video.key)
     for generation in Generation.objects.filter(status="done", video=None):
         found.add("file missing", _say(generation))
+
+
+def _check_leftovers(found: Findings) -> int:
+    """After the cleaning of a worker's start and the hourly search for files without a row nothing is left over.
+
+    Returns how many files the search has set aside: those of processes that died between storing one and its row.
+    """
+    from django.utils import timezone
+
+    from playground.media import storage
+    from playground.services import housekeeping, orphan_files
+
+    housekeeping.at_start()
+    ends_at = time.monotonic() + LEFT_WITHIN_S
+    while (left := list(storage.temporary_folder().iterdir())) and time.monotonic() < ends_at:
+        time.sleep(0.1)
+    for path in left:
+        found.add("temporary file left", path.name)
+    orphans = orphan_files.set_aside(now=timezone.now())
+    stored = {key for folder in storage.FOLDERS for key, _ in storage.entries(folder)}
+    for key in sorted(stored - orphan_files.named(stored)):
+        found.add("file without a row", key)
+    return len(orphans)
 
 
 def _check_counters(found: Findings) -> None:

@@ -63,11 +63,14 @@ def place(*, orders: list[dict[str, str]], acks: str, at: float = 0.0) -> None:
 def engine(*, seed: str, clock_s: float = 0.0, seconds: float = 0.0, lock_s: float = 0.0) -> None:
     """One process of the cluster: takes tasks and runs them; seeds the sweep as the watcher would. Never returns.
 
+    It begins with what a worker does when it starts, while the others work.
     `clock_s` sets its clock wrong by so many seconds. With `seconds` it ends by itself. `lock_s` is how long it waits
     for a locked SQLite database.
     """
     from django.db import DatabaseError, connection
     from django.utils import timezone
+
+    from playground.services import housekeeping
 
     chance = random.Random(seed)
     if clock_s:
@@ -75,9 +78,12 @@ def engine(*, seed: str, clock_s: float = 0.0, seconds: float = 0.0, lock_s: flo
         timezone.now = lambda: real_now() + timedelta(seconds=clock_s)
     if lock_s:
         connection.settings_dict["OPTIONS"]["timeout"] = lock_s
-    ends_at = time.monotonic() + (seconds or 1e9)
+    ends_at, is_started = time.monotonic() + (seconds or 1e9), False
     while time.monotonic() < ends_at:
         try:
+            if not is_started:
+                housekeeping.at_start()
+                is_started = True
             if not _step(chance):
                 time.sleep(0.02)
         except DatabaseError as error:
@@ -109,14 +115,13 @@ def _step(chance: random.Random) -> bool:
     return True
 
 
-def hurry() -> None:
-    """As if the clock had gone on: every row that waits for a moment far away is due."""
+def set_right() -> None:
+    """What a worker's watcher does once a minute: bring back what a clock that was ahead has put off."""
     from django.utils import timezone
 
-    from playground.models import Generation
+    from playground.services import clocks
 
-    now = timezone.now()
-    Generation.objects.filter(next_check_at__gt=now + timedelta(minutes=10)).update(next_check_at=now)
+    clocks.set_right(now=timezone.now())
 
 
 def hook() -> None:
@@ -149,4 +154,4 @@ def judge(*, charges: str, acks: str, answer: str) -> None:
     part.rename(answer)
 
 
-ROLES = {role.__name__: role for role in (setup, place, engine, hurry, hook, judge)}
+ROLES = {role.__name__: role for role in (setup, place, engine, set_right, hook, judge)}

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 CLAIM_S = 2.0
+LONGEST_S = 60.0
 TIMES: dict[str, Any] = {
     "services.engine.CLAIM_FOR": timedelta(seconds=CLAIM_S),
     "services.engine.RENEW_EVERY_S": 0.4,
@@ -25,6 +26,8 @@ TIMES: dict[str, Any] = {
     "services.sweep.HANDED_OVER": timedelta(seconds=1.5),
     "services.saving.HANDED_OVER": timedelta(seconds=1.5),
     "services.saving.RETRY_S": (0.1, 0.1, 0.2, 0.3, 0.5),
+    "services.saving.PATIENCE": timedelta(seconds=1),
+    "services.orphan_files.OLD_ENOUGH": timedelta(0),
     "services.asking.TAKEN_FOR": timedelta(seconds=2),
     "services.pace.HELD_LEAST_S": 0.1,
     "services.pace.LOWERED_FOR": timedelta(seconds=1),
@@ -46,7 +49,16 @@ def apply() -> None:
         others = [other for other in list(sys.modules.values()) if getattr(other, name, None) is old]
         for place in [found, *(other for other in others if other.__name__.startswith("playground."))]:
             setattr(place, name, value)
+    _shorten_longest()
     _shorten_calls()
+
+
+def _shorten_longest() -> None:
+    """What no wait exceeds, beyond which only a wrong clock can have meant it."""
+    from playground.services import clocks
+
+    clocks.LONGEST.update(dict.fromkeys(clocks.LONGEST, timedelta(seconds=LONGEST_S)))
+    clocks.CLAIM_MOST = timedelta(seconds=LONGEST_S)
 
 
 def _shorten_calls() -> None:
