@@ -13,7 +13,7 @@ from playground.domain.money import set_aside_micros
 from playground.domain.status import Status
 from playground.gateway.types import Job
 from playground.models import Generation
-from playground.sandbox.faults import FAULTS
+from playground.sandbox.faults import FAULTS, KEY_FAULTS
 from playground.services import collect, runs, saving
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 from tests.support.card import read_card
@@ -94,6 +94,8 @@ EXPECTED = {
         (AGAIN, EDIT),
     ),
     "429": READY,
+    "in-flight": READY,
+    "key-reused": READY,
     "429-bare": READY,
     "500": UNCLEAR,
     "502": READY,
@@ -136,7 +138,7 @@ def link_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_fault_token_is_tested() -> None:
-    assert set(EXPECTED) | STILL_RUNNING == set(FAULTS)
+    assert set(EXPECTED) | STILL_RUNNING == set(FAULTS) | set(KEY_FAULTS)
 
 
 @pytest.mark.parametrize("token", sorted(EXPECTED))
