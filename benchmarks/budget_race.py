@@ -45,13 +45,15 @@ Outcome = tuple[str, float]
 
 
 def presser(pipe: Connection, together: Barrier) -> None:
-    """A process: for each team that it is told of, draw the form once, then press EACH times with all others."""
+    """A process: draw the form once; then, for each team that it is told of, press EACH times with all others."""
     from django.test import Client
 
+    is_warm = False
     while told := pipe.recv():
         browser = Client(raise_request_exception=False, SERVER_NAME="localhost")
         browser.cookies["session"] = told["session"]
-        browser.get("/create/")
+        if not is_warm:
+            is_warm = browser.get("/create/").status_code == 200
         together.wait(300)
         pipe.send([press(browser, told["team"], f"{told['name']}-{turn}") for turn in range(EACH)])
 
