@@ -31,6 +31,26 @@ installed_state() {
     "$PY" -V 2>&1 && cat "$@"
 }
 
+# Each module is compiled when it is first imported: most never are, and all of them take half a minute.
+by_pip() {
+    # shellcheck disable=SC2086 # the names of our own files hold no spaces
+    "$PY" -m pip install --quiet --no-input --disable-pip-version-check --no-compile --require-hashes $1
+}
+
+# A tenth of pip's time. What pip was told of its server and certificates holds for uv; where that is not enough, pip it is.
+by_uv() {
+    by_pip "-r requirements-uv.txt" || return 1
+    if ! (
+        [ -z "${PIP_INDEX_URL-}" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}"
+        [ -z "${PIP_CERT-}" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$PIP_CERT}"
+        # shellcheck disable=SC2086
+        exec "$PY" -m uv pip install --quiet --no-cache --no-config --python "$PY" --require-hashes $1
+    ); then
+        echo "uv could not install them, for the reason above. Trying with pip ..." >&2
+        return 1
+    fi
+}
+
 # ensure_venv STAMP FILE...: .venv with exactly the locked packages of the files. Nothing is done when the stamp still fits.
 # .venv/.installing marks a run that was cut off; what it left is thrown away.
 ensure_venv() {
@@ -54,9 +74,7 @@ ensure_venv() {
     echo "Installing $* ..." >&2
     files=""
     for file in "$@"; do files="$files -r $file"; done
-    # Each module is compiled when it is first imported: most never are, and all of them take half a minute.
-    # shellcheck disable=SC2086 # the names of our own files hold no spaces
-    if ! "$PY" -m pip install --quiet --no-input --disable-pip-version-check --no-compile --require-hashes $files; then
+    if ! by_uv "$files" && ! by_pip "$files"; then
         rm -f "$VENV/.installing"
         fail "installing the packages failed; the reason is above"
     fi

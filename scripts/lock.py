@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("requirements", "requirements-s3", "requirements-dev")
+FILES = ("requirements-uv", "requirements", "requirements-s3", "requirements-dev")
 UV = ("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes")
 # Names of package servers belong to the machine that resolves, not to the lock.
 TIDY = ("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "./scripts/lock")

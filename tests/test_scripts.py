@@ -20,6 +20,7 @@ echo "$@" >>"$CALLS"
 case "$1 $2" in
     "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     "-m pip") if [ "$3" = install ]; then exit "${PIP_EXIT:-0}"; fi ;;
+    "-m uv") exit "${UV_EXIT:-0}" ;;
     "-m playground.supervisor") echo started ;;
     "-V ") echo "Python ${VERSION:-3.11.0}" ;;
     "-c import sys; sys.exit"*) exit "${TOO_OLD:-0}" ;;
@@ -37,6 +38,7 @@ class Checkout:
         (self.root / "scripts").mkdir(parents=True)
         for name in ("up", "_lib.sh"):
             shutil.copy(ROOT / "scripts" / name, self.root / "scripts")
+        (self.root / "requirements-uv.txt").write_text("uv==1\n")
         (self.root / "requirements.txt").write_text("one==1\n")
         (self.root / "requirements-s3.txt").write_text("two==1\n")
         self.bin = folder / "bin"
@@ -51,7 +53,8 @@ class Checkout:
         return subprocess.run(command, cwd="/", env=environment | variables, capture_output=True, text=True)
 
     def installs(self) -> int:
-        return self.calls.read_text().count("-m pip install")
+        """How often the packages were installed, by uv."""
+        return self.calls.read_text().count("-m uv pip install")
 
 
 @pytest.fixture
@@ -129,6 +132,15 @@ def test_a_failing_installation_starts_nothing_and_is_tried_again(checkout: Chec
     assert failed.stderr.endswith("up: installing the packages failed; the reason is above\n")
     assert "started" not in failed.stdout
     assert checkout.up().stdout == "started\n"
+
+
+def test_what_uv_cannot_install_is_installed_by_pip_which_is_said(checkout: Checkout) -> None:
+    done = checkout.up(UV_EXIT="1")
+    assert done.stdout == "started\n"
+    assert "Trying with pip" in done.stderr
+    assert "--no-compile --require-hashes -r requirements.txt" in checkout.calls.read_text()
+    checkout.up()
+    assert checkout.installs() == 0
 
 
 def test_an_old_python_is_one_clear_line(checkout: Checkout) -> None:
