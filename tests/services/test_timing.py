@@ -14,7 +14,7 @@ from playground.models import Generation, VideoModel
 from playground.services import catalogue, history, pace, timing
 from tests.factories import make_generation, make_member, make_model, make_run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 NOW = timezone.now()
 
 

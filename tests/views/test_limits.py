@@ -8,6 +8,7 @@ from django.test import Client
 from playground.services import people
 from tests import factories
 
+pytestmark = pytest.mark.pure
 RIGHT = factories.PASSWORD
 WAIT = "or ask an admin for a sign-in link."
 
