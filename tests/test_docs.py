@@ -29,7 +29,7 @@ DECISION_PAGES = sorted(DECISIONS.glob("[0-9]*.md"))
 # Read by our code, but not settings of ours: Django's, the shell's.
 NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PATH"}
 # Read by scripts before .env is; a line in .env would do nothing.
-SHELL_ONLY = {"PYTHON"}
+SHELL_ONLY = {"PYTHON", "SSL_CERT_FILE", "UV_DEFAULT_INDEX"}
 # Set by the lanes for pytest, never by a person.
 INTERNAL = {
     "PLAYGROUND_TEST_DATA",
