@@ -1,5 +1,7 @@
 """People for the tests of pages: a member, an admin of the same team, a member of another one; and their browsers."""
 
+import threading
+
 import pytest
 from django.test import Client
 
@@ -71,7 +73,14 @@ def page(chromium, live_server, admin, browser_of):
     yield page
     complaints = page.complaints
     context.close()
+    # A question of the page that is answered after the test would write rows into the next one's tables.
+    wait_until(lambda: not asked(), within=20, what="requests of a closed page")
     assert complaints == []
+
+
+def asked() -> bool:
+    """Whether the live server is answering; it has a thread for each connection."""
+    return any("process_request_thread" in thread.name for thread in threading.enumerate())
 
 
 def becomes_true(page, expression: str) -> None:
