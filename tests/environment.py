@@ -10,6 +10,7 @@ CLOSED = {
     "GATEWAY_API_KEY": "",
     "GATEWAY_DIALECT": "",
     "GATEWAY_HONOURS": "",
+    "GATEWAY_KEY_TRUSTED_S": "3600",
     "SANDBOX_HOOK_LOOPBACK": "false",
     "MEDIA_STORAGE_URL": "",
     "DEBUG": "false",

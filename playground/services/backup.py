@@ -30,6 +30,7 @@ SECRETS = (
     "GATEWAY_API_KEY",
     "GATEWAY_DIALECT",
     "GATEWAY_HONOURS",
+    "GATEWAY_KEY_TRUSTED_S",
 )
 """What `keys.env` holds of the settings, as far as it is set."""
 

@@ -111,7 +111,7 @@ def _waiting(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
     for row in _late(now, (Status.QUEUED, Status.SUBMITTING), in_time):
         if row.deadline_at is None or row.deadline_at >= now - OVERDUE:
             continue
-        if row.state is Status.QUEUED or submit.is_unsent(row):
+        if row.state is Status.QUEUED or submit.never_began(row):
             done = "it was never sent; ended, its money is free again"
             if not dry_run:
                 end = submit.give_up_waiting if row.state is Status.QUEUED else submit.end_unsent

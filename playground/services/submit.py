@@ -127,7 +127,7 @@ def _has_begun(generation: Generation) -> bool:
     return events.values_list("kind", flat=True).first() not in NOT_BEGUN
 
 
-def is_unsent(generation: Generation) -> bool:
+def never_began(generation: Generation) -> bool:
     """Handed to a sender that never began: nothing of it can have reached the gateway."""
     return generation.unclear_at is None and not _has_begun(generation)
 
