@@ -21,7 +21,7 @@ from playground.services import doubts, engine, pauses
 from playground.services.batches import Batch, write
 from playground.services.doubts import Answer
 from playground.services.engine import Move
-from playground.services.timing import interval_s
+from playground.services.timing import LATE_LEAST_S, interval_s
 
 __all__ = ["FIELDS", "Answer", "record"]
 
@@ -126,7 +126,7 @@ def _job(batch: Batch, generation: Generation, job: Job, *, now: datetime) -> No
         case _ if generation.state in LATE_SUCCESS:
             _late_or_forget(batch, generation, now=now)
         case _ if generation.deadline_at and now >= generation.deadline_at:
-            fields = known | {"ended_at": now, "next_check_at": now + timedelta(minutes=1)}
+            fields = known | {"ended_at": now, "next_check_at": now + timedelta(seconds=LATE_LEAST_S)}
             batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         case JobState.RUNNING if generation.state is Status.SUBMITTED:
             fields = known | {"started_at": now, "progress": job.progress}
@@ -204,7 +204,7 @@ def _ended(batch: Batch, generation: Generation, job: Job, known: dict[str, Any]
     if is_final:
         batch.settled[generation.id] = job.cost_micros
     else:
-        fields["next_check_at"] = now + timedelta(seconds=30)
+        fields["next_check_at"] = now + timedelta(seconds=LATE_LEAST_S)
     data = {"kind": fields.get("error_kind", ""), "code": fields.get("error_code", "")}
     batch.moves.append(Move(generation.id, generation.state, target, event, data=data, fields=fields))
 
@@ -247,7 +247,7 @@ def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: da
     is no longer in the environment nobody will ever hear, so that is closed after GONE_FOR.
     """
     if _is_over(generation, now=now):
-        fields = {"ended_at": now, "next_check_at": now + timedelta(minutes=1), "error_code": error.code[:100]}
+        fields = {"ended_at": now, "next_check_at": now + timedelta(seconds=LATE_LEAST_S), "error_code": error.code[:100]}
         batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         return
     if generation.state in LATE_SUCCESS:

@@ -12,7 +12,7 @@ from playground.services import history, pace
 WATCHED_FOR = timedelta(seconds=20)
 WATCHED_S, WATCHED_CEILING_S = 1.0, 5.0
 FLOOR_S, CEILING_S = 5.0, 20.0
-LATE_MOST_S = 3600.0
+LATE_LEAST_S, LATE_MOST_S = 30.0, 3600.0
 """Between two questions about an order that was stopped or given up."""
 
 
@@ -26,7 +26,7 @@ def interval_s(generation: Generation, *, now: datetime, progress: int | None = 
     """
     if generation.state in LATE_SUCCESS:
         age = (now - (generation.ended_at or now)).total_seconds()
-        return min(max(30.0, age / 4), LATE_MOST_S)
+        return min(max(LATE_LEAST_S, age / 4), LATE_MOST_S)
     watched = _is_watched(generation, now=now)
     least, most = (WATCHED_S, WATCHED_CEILING_S) if watched else (FLOOR_S, CEILING_S)
     own = min(most, max(least, _wanted_s(generation, watched=watched, progress=progress, now=now)))

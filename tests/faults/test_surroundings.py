@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.stage.database import Postgres, Sqlite
+from tests.faults.stage.points import Plan
 from tests.faults.stage.stage import ACTIVE, Stage, staged
 from tests.support import postgres
 
@@ -106,34 +107,65 @@ def put_off(stage: Stage) -> int:
     return int(stage.database.rows(sql)[0][0])
 
 
-@pytest.mark.parametrize("clock_s", [3600, -3600])
-def test_process_whose_clock_is_an_hour_wrong_makes_nobody_pay_twice(stage: Stage, clock_s: int) -> None:
-    """One dies while it saves a video: for the others it holds that for an hour, or has done so for an hour.
+def until_saver_dies(stage: Stage, engines: list[int], plan: Plan) -> list[str]:
+    """Order, so that two at least are on their way, until `plan` strikes; the ids. All processes are dead then.
 
-    Another works beside them. It may give up what still waits for free, and put off what it has looked at by as much as
-    its clock is wrong. What a worker's watcher does about that once a minute is done here, and nothing else helps.
+    A clock that was set back makes everything wait, until the watcher of that machine has looked.
     """
-    stage.kill_engines()
-    stage.keep_engines(count=1)
-    dying = stage.spawn("engine", seed="dying", plans=[stage.plan("save-claimed")], clock_s=clock_s)
     ids, deadline = order(stage, 4), time.monotonic() + 60
-    while not stage.host.has_ended(dying):
-        assert time.monotonic() < deadline, "it never saved anything"
+    while not stage.struck(plan):
+        assert time.monotonic() < deadline, f"it never saved anything\n{stage.log()}"
+        if stage.clock_s:
+            stage.run("set_right")
         if stage.active() < 2:
             ids += order(stage, 2)
-        time.sleep(0.05)
-    wrong = stage.spawn("engine", seed="wrong", clock_s=clock_s, seconds=2)
+    stage.kill_engines()
+    stage.wait(lambda: all([stage.host.has_ended(pid) for pid in engines]), within=10, what="the death of the saver")
+    return ids
+
+
+def assert_all_are_done_by_right_clocks(stage: Stage, ids: list[str]) -> None:
+    """What a worker's watcher does once a minute is done here; what waited for free may have been given up."""
     stage.keep_engines(count=2)
-    stage.wait(lambda: stage.host.has_ended(wrong), within=60, what="the end of the wrong clock")
-    assert (put_off(stage) > 0) == (clock_s > 0)
     deadline = time.monotonic() + 30
     while statuses(stage, ids) - {"done", "cancelled"} and time.monotonic() < deadline:
         stage.run("set_right")
-        stage.keep_engines()
+        stage.keep_engines(count=2)
         time.sleep(0.2)
 
     stage.assert_sound()
     assert statuses(stage, ids) <= {"done", "cancelled"}
+
+
+@pytest.mark.parametrize("clock_s", [3600, -3600])
+def test_clock_moved_an_hour_and_back_makes_nobody_pay_twice(stage: Stage, clock_s: int) -> None:
+    """The whole machine's, while orders are on their way; it is set right while a video is being saved."""
+    stage.kill_engines()
+    ids = order(stage, 3)
+    plan = stage.plan("save-claimed")
+    try:
+        stage.clock_s = clock_s
+        stage.keep_engines([plan], count=2)
+        ids += until_saver_dies(stage, [], plan)
+    finally:
+        stage.clock_s = 0
+    assert (put_off(stage) > 0) == (clock_s > 0)
+
+    assert_all_are_done_by_right_clocks(stage, ids)
+
+
+def test_process_whose_clock_is_an_hour_ahead_of_the_others_makes_nobody_pay_twice(stage: Stage) -> None:
+    """One dies while it saves a video, which it then holds for an hour for the one that works beside it."""
+    stage.kill_engines()
+    stage.keep_engines(count=1)
+    plan = stage.plan("save-claimed")
+    stage.clock_s = 3600
+    ahead = stage.spawn("engine", seed="ahead", plans=[plan])
+    stage.clock_s = 0
+    ids = until_saver_dies(stage, [ahead], plan)
+    assert put_off(stage)
+
+    assert_all_are_done_by_right_clocks(stage, ids)
 
 
 def test_restarted_postgres_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,12 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
+
+import time_machine
 
 from tests.faults.stage import points
 
@@ -53,7 +56,10 @@ def _reap(ended: dict[int, int]) -> None:
 
 
 def _spawn(command: dict[str, Any]) -> dict[str, int]:
-    """Fork a process for a role. `group` 0: it leads a process group of its own; else it joins that one."""
+    """Fork a process for a role. `group` 0: it leads a process group of its own; else it joins that one.
+
+    Every clock that it reads is wrong by `clock_s`.
+    """
     pid = os.fork()
     if pid:
         _own_group(pid, command["group"])
@@ -82,6 +88,8 @@ def _child(command: dict[str, Any]) -> int:
     from tests.faults.stage import roles
 
     die_with_parent()
+    if command["clock_s"]:
+        time_machine.travel(time.time() + command["clock_s"], tick=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)

@@ -60,26 +60,21 @@ def place(*, orders: list[dict[str, str]], acks: str, at: float = 0.0) -> None:
             os.write(out, f"{order['token']} {run.id}\n".encode())
 
 
-def engine(*, seed: str, clock_s: float = 0.0, seconds: float = 0.0, lock_s: float = 0.0) -> None:
+def engine(*, seed: str, lock_s: float = 0.0) -> None:
     """One process of the cluster: takes tasks and runs them; seeds the sweep as the watcher would. Never returns.
 
     It begins with what a worker does when it starts, while the others work.
-    `clock_s` sets its clock wrong by so many seconds. With `seconds` it ends by itself. `lock_s` is how long it waits
-    for a locked SQLite database.
+    `lock_s` is how long it waits for a locked SQLite database.
     """
     from django.db import DatabaseError, connection
-    from django.utils import timezone
 
     from playground.services import housekeeping
 
     chance = random.Random(seed)
-    if clock_s:
-        real_now = timezone.now
-        timezone.now = lambda: real_now() + timedelta(seconds=clock_s)
     if lock_s:
         connection.settings_dict["OPTIONS"]["timeout"] = lock_s
-    ends_at, is_started = time.monotonic() + (seconds or 1e9), False
-    while time.monotonic() < ends_at:
+    is_started = False
+    while True:
         try:
             if not is_started:
                 housekeeping.at_start()

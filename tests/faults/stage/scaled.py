@@ -36,6 +36,7 @@ TIMES: dict[str, Any] = {
     "services.timing.FLOOR_S": 0.3,
     "services.timing.WATCHED_CEILING_S": 0.5,
     "services.timing.CEILING_S": 1.0,
+    "services.timing.LATE_LEAST_S": 0.5,
     "gateway.calls.BACKOFF_S": (0.05, 0.1),
 }
 

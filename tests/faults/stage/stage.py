@@ -81,6 +81,8 @@ class Stage:
         self.group = 0
         self.kills = self.freezes = self.rounds = 0
         self.number = 0
+        self.clock_s = 0.0
+        """By how much the clock of every process that is spawned from now on is wrong."""
 
     # Processes
 
@@ -91,6 +93,7 @@ class Stage:
             "group": group,
             "plans": [asdict(plan) for plan in plans],
             "hits": str(self.hits_file),
+            "clock_s": self.clock_s,
             "arguments": arguments,
         }
         return int(self.host.ask(command)["pid"])
