@@ -247,7 +247,8 @@ def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: da
     is no longer in the environment nobody will ever hear, so that is closed after GONE_FOR.
     """
     if _is_over(generation, now=now):
-        fields = {"ended_at": now, "next_check_at": now + timedelta(seconds=LATE_LEAST_S), "error_code": error.code[:100]}
+        next_check_at = now + timedelta(seconds=LATE_LEAST_S)
+        fields = {"ended_at": now, "next_check_at": next_check_at, "error_code": error.code[:100]}
         batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         return
     if generation.state in LATE_SUCCESS:

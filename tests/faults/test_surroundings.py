@@ -120,7 +120,7 @@ def until_saver_dies(stage: Stage, engines: list[int], plan: Plan) -> list[str]:
         if stage.active() < 2:
             ids += order(stage, 2)
     stage.kill_engines()
-    stage.wait(lambda: all([stage.host.has_ended(pid) for pid in engines]), within=10, what="the death of the saver")
+    stage.wait(lambda: all(stage.host.has_ended(pid) for pid in engines), within=10, what="the death of the saver")
     return ids
 
 

@@ -9,7 +9,6 @@ import os
 import random
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 
 EMAIL, TEAM = "bench@example.com", "bench"
