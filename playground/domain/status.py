@@ -65,6 +65,9 @@ ACTIVE = frozenset(Status) - ENDED - PARKED
 STOPPABLE = frozenset({S.SUBMITTED, S.RUNNING})
 """Can be asked to stop; it may still cost."""
 
+STOP_FAILED = "stop_not_delivered"
+"""Error code of one that goes on since the gateway could not be told to stop it."""
+
 LATE_SUCCESS = frozenset({S.CANCELLED, S.EXPIRED})
 """Looked at for another 24 hours: a result that arrives late is kept and marked."""
 

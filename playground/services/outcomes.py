@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
+from playground.domain.status import LATE_SUCCESS, STOP_FAILED, STOPPABLE, Status
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation
@@ -151,6 +151,8 @@ def _known(generation: Generation, job: Job, *, now: datetime) -> dict[str, Any]
         fields["provider"] = job.provider[:100]
     if job.executed_model:
         fields["executed_model"] = job.executed_model[:200]
+    if job.state in ENDS and generation.error_code == STOP_FAILED:
+        fields["error_code"] = ""
     if job.state in ENDS and (job.cost_micros is not None or generation.state in STOPPABLE):
         fields["cost_micros"] = job.cost_micros
     return fields

@@ -287,7 +287,7 @@ def _ask_to_stop(generation_id: UUID, *, by: Membership, now: datetime) -> bool:
     rows = Generation.objects.filter(id=generation_id, status__in=STOPPABLE, stop_requested_at=None)
     if not rows.filter(gateway__has_cancel=True).exists():
         return False
-    if not rows.update(stop_requested_at=now, version=F("version") + 1):
+    if not rows.update(stop_requested_at=now, error_code="", version=F("version") + 1):
         return False
     Event.objects.create(generation_id=generation_id, kind="stop_requested", by=by.user, at=now)
     queue.enqueue("cancel", str(generation_id), timeout_s=CANCEL_TIMEOUT_S)

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
-from playground.domain.status import STOPPABLE, Status
+from playground.domain.status import STOP_FAILED, STOPPABLE, Status
 from playground.gateway.errors import GatewayError, NotSent
 from playground.models import Generation
 from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, sent_with, slots
@@ -269,7 +269,10 @@ def _why_unsent(generation: Generation) -> str:
 
 
 def ask_to_stop(generation_id: UUID) -> None:
-    """Ask the gateway to stop a sent order. Its own next answer decides what became of it."""
+    """Ask the gateway to stop a sent order. Its own next answer decides what became of it.
+
+    One that did not get through is said on the card (STOP_FAILED) until the order ends or is asked to stop again.
+    """
     generation = Generation.objects.select_related("gateway").filter(id=generation_id).first()
     if generation is None or generation.state not in STOPPABLE or not generation.upstream_id:
         return
@@ -279,10 +282,10 @@ def ask_to_stop(generation_id: UUID) -> None:
             client.cancel(generation.upstream_id)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         with transaction.atomic():
-            engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
+            engine.note(generation.id, STOP_FAILED, now=now, data={"why": str(error)[:300]})
             # The button comes back: the request may be made again.
             still = Generation.objects.filter(id=generation.id, status__in=STOPPABLE)
-            still.update(stop_requested_at=None, version=F("version") + 1)
+            still.update(stop_requested_at=None, error_code=STOP_FAILED, version=F("version") + 1)
         return
     engine.note(generation.id, "stop_delivered", now=now)
     Generation.objects.filter(id=generation.id, status__in=STOPPABLE).update(next_check_at=now)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
 
 from playground.domain.capabilities import parse_size, quality_of, shape_of
-from playground.domain.status import ACTIVE, STOPPABLE, Status, Step
+from playground.domain.status import ACTIVE, STOP_FAILED, STOPPABLE, Status, Step
 from playground.models import Generation, Membership, Reference, Video, Visibility
 from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
@@ -268,6 +268,8 @@ def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) 
         if estimate is None:
             return _("Stopping. It may still cost something.")
         return _("Stopping. It may still cost %(amount)s.") % {"amount": amount(estimate)}
+    if generation.error_code == STOP_FAILED:
+        return _("The gateway could not be told to stop. It goes on and may still cost something; stop it again.")
     if generation.gateway.paused_reason in UNASKED:
         words = _("It cannot be asked after just now, since the gateway has trouble: %(reason)s. What is made is kept.")
         return words % {"reason": why(generation.gateway.paused_reason)}

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities
-from playground.domain.status import Status
+from playground.domain.status import STOP_FAILED, Status
 from playground.models import Gateway, Generation, Membership, Run, Team, Video, VideoModel
 from playground.services.catalogue import Record
 from playground.services.cheaper import Cheaper
@@ -66,6 +66,7 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
         ("generating, late", _generation(S.RUNNING, now, **sent, **due)),
         ("generating, with progress", _generation(S.RUNNING, now, progress=42, **sent, **due)),
         ("stopping", _generation(S.RUNNING, now, stop_requested_at=now, **sent, **due)),
+        ("stop did not get through", _generation(S.RUNNING, now, error_code=STOP_FAILED, **sent, **due)),
         ("saving", _generation(S.STORING, now, **sent, **due)),
         ("ready", _video(_generation(S.DONE, now, cost_micros=840_000, **ended))),
         (

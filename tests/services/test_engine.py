@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.money import set_aside_micros
-from playground.domain.status import IllegalMove, Status
+from playground.domain.status import STOP_FAILED, IllegalMove, Status
 from playground.gateway.errors import AccountRefused, NotFound, NotSent, Refused
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation, Video
@@ -28,6 +28,7 @@ from playground.services import (
     sweep,
 )
 from playground.services.engine import Move
+from playground.views.cards import card_of
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 
 
@@ -442,7 +443,23 @@ def test_stop_that_did_not_get_through_may_be_asked_again(bench: Bench, settings
     submit.ask_to_stop(generation.id)
     settings.SANDBOX_PORT = port  # type: ignore[attr-defined]
 
+    generation.refresh_from_db()
+    assert "could not be told to stop" in card_of(generation, by=bench.membership).sentence
     assert runs.cancel(by=bench.membership, generation=generation)
+    generation.refresh_from_db()
+    assert card_of(generation, by=bench.membership).sentence.startswith("Stopping.")
+
+
+def test_stop_that_did_not_get_through_leaves_no_mark_on_what_is_made(bench: Bench) -> None:  # noqa: F811
+    generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
+    Generation.objects.filter(id=generation.id).update(error_code=STOP_FAILED)
+    generation.refresh_from_db()
+    job = Job(id=str(generation.upstream_id), state=JobState.FAILED)
+
+    outcomes.record(gateway=generation.gateway, answers=[(generation, job)], now=timezone.now())
+
+    generation.refresh_from_db()
+    assert (generation.state, generation.error_code) == (Status.FAILED, "")
 
 
 def test_no_more_than_five_long_tasks_run_at_once() -> None:
