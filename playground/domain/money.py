@@ -34,12 +34,18 @@ def micros_from_text(text: str) -> int | None:
     return int(Decimal(found[1]) * MICROS_PER_DOLLAR) if found and found[1].isascii() else None
 
 
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+
+
 def micros_from_dollars(value: object) -> int | None:
     """Micros from a gateway's dollar figure (a JSON number or numeric string), or None if it is not an amount of money.
 
-    Negative, infinite, boolean and absurdly large values are not amounts.
+    Negative, infinite, boolean and absurdly large values are not amounts, nor is text that JSON would not take for a
+    number (Decimal takes "1_0" and the digits of all scripts).
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return None
     try:
         dollars = Decimal(str(value))

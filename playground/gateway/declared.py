@@ -20,23 +20,17 @@ class Honours:
 
 
 KEY_TRUSTED_S = 3600
-"""Where a gateway honours keys and does not say how long it remembers them: our own cautious guess."""
-_LUMENFALL = Honours(
-    honours_idempotency_key=True,
-    key_trusted_s=KEY_TRUSTED_S,  # its documentation names no time
-    dry_run=True,
-    cancel=True,
-    request_log=True,
-    webhooks=True,
-)
-
-
+"""Where a gateway honours keys and does not say how long it remembers them, as Lumenfall: our own cautious guess."""
 WORDS = ("idempotency-key", "dry-run", "cancel", "request-log", "webhooks")
 NOTHING = "nothing"
 
 
+def dialect_words(dialect: Dialect) -> str:
+    return ",".join(WORDS) if dialect is Dialect.LUMENFALL else NOTHING
+
+
 def dialect_defaults(dialect: Dialect) -> Honours:
-    return _LUMENFALL if dialect is Dialect.LUMENFALL else Honours()
+    return declared(dialect_words(dialect))
 
 
 def checked_words(name: str, words: str) -> str:

@@ -21,7 +21,10 @@ MAX_HOPS = 3
 HEARTBEAT_S = 2.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)
-_UNTOLD = ("", "application/octet-stream", "binary/octet-stream")
+CRAWL_S, LEAST_BYTES = 60.0, 1024 * 1024
+"""A download that brings less than this in a minute is given up for now, and tried again later."""
+_UNTOLD = ("", "application/octet-stream", "binary/octet-stream", "application/mp4", "application/x-mp4", "text/plain")
+"""Types of a host that does not look into its files, and older names: what is in the file decides."""
 
 
 def download(
@@ -100,12 +103,22 @@ def promised_length(head: Answer) -> int | None:
 
 
 def _ticking(pieces: Iterator[bytes], heartbeat: Callable[[], None] | None) -> Iterator[bytes]:
-    """The pieces, calling `heartbeat` at most every two seconds: a long download keeps its claim that way."""
-    last = time.monotonic()
+    """The pieces, calling `heartbeat` at most every two seconds: a long download keeps its claim that way.
+
+    Raises Unclear for one that crawls: it would keep a place from others for as long as a large file may take.
+    """
+    last = minute = time.monotonic()
+    size = 0
     for piece in pieces:
-        if heartbeat is not None and time.monotonic() - last >= HEARTBEAT_S:
+        now = time.monotonic()
+        if heartbeat is not None and now - last >= HEARTBEAT_S:
             heartbeat()
-            last = time.monotonic()
+            last = now
+        size += len(piece)
+        if now - minute >= CRAWL_S:
+            if size < LEAST_BYTES:
+                raise Unclear("The download is too slow.", code="download_slow")
+            minute, size = now, 0
         yield piece
 
 

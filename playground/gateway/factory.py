@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from playground.gateway.client import GatewayClient
-from playground.gateway.declared import KEY_TRUSTED_S, Honours, declared, dialect_defaults
+from playground.gateway.declared import KEY_TRUSTED_S, Honours, declared, dialect_defaults, dialect_words
 from playground.gateway.types import (
     ConfigError,
     Dialect,
@@ -51,14 +51,17 @@ def config_from(values: Mapping[str, object], *, version: str = "0", limits: Lim
 
 def honours_from(values: Mapping[str, object], dialect: Dialect) -> Honours:
     """What the gateway that these values name honours. `GATEWAY_HONOURS` speaks of that in `GATEWAY_BASE_URL` alone."""
-    words = _text(values, "GATEWAY_HONOURS")
-    if not words or not _text(values, "GATEWAY_BASE_URL"):
+    if not _text(values, "GATEWAY_BASE_URL"):
         return dialect_defaults(dialect)
-    trusted = _text(values, "GATEWAY_KEY_TRUSTED_S") or str(KEY_TRUSTED_S)
+    words, trusted = _text(values, "GATEWAY_HONOURS"), _text(values, "GATEWAY_KEY_TRUSTED_S")
     try:
-        return declared(words, key_trusted_s=int(trusted))
+        trusted_s = int(trusted or KEY_TRUSTED_S)
+        honours = declared(words or dialect_words(dialect), key_trusted_s=trusted_s)
+        if honours.request_log and dialect is not Dialect.LUMENFALL:
+            raise ValueError("request-log can only be read in the lumenfall dialect")
     except ValueError as wrong:
         raise ConfigError(f"GATEWAY_HONOURS: {wrong}.") from None
+    return honours
 
 
 def sandbox_config(values: Mapping[str, object], *, version: str = "0", limits: Limits | None = None) -> GatewayConfig:

@@ -6,11 +6,12 @@ that was given back by then is not set aside anew: what it costs is settled when
 """
 
 import hashlib
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from playground.domain.status import LATE_SUCCESS, Status
@@ -23,6 +24,8 @@ from playground.services.parking import park
 log = structlog.get_logger(__name__)
 
 POLL_AFTER = timedelta(seconds=1)
+AGAIN_S = (0.2, 0.5, 1, 2, 5, 10)
+"""Pauses while the database is away: as long as one that is restarted takes."""
 ANSWERED_LATE = (Status.UNKNOWN, Status.QUEUED, Status.REJECTED, Status.CANCELLED)
 """Where an order may have gone whose answer comes after all: from a sender that was frozen."""
 
@@ -31,7 +34,7 @@ def keep(generation: Generation, job: Job) -> None:
     """Store the id of an order that the gateway has just taken."""
     now = timezone.now()
     try:
-        is_kept = _store(generation, job, now=now)
+        is_kept = _stored_at_last(generation, job, now=now)
     except IntegrityError:
         log.error("upstream_id_taken", generation=str(generation.id), upstream_id=job.id)
         park(generation, code="id_taken", message="", now=now)
@@ -40,6 +43,23 @@ def keep(generation: Generation, job: Job) -> None:
         # fault: id-committed
         return
     _answered_otherwise(generation, job, now=now)
+
+
+def _stored_at_last(generation: Generation, job: Job, *, now: datetime) -> bool:
+    """`_store`, once more after each pause while the database is away: nobody else knows the id.
+
+    The log holds it from the first failure on. Who takes the order over meanwhile changes nothing: the id counts all
+    the same. Raises what `_store` raises when the database stays away.
+    """
+    for pause_s in AGAIN_S:
+        try:
+            return _store(generation, job, now=now)
+        except (OperationalError, InterfaceError) as error:
+            why = type(error).__name__
+            log.error("order_not_stored_yet", generation=str(generation.id), upstream_id=job.id, why=why)
+            connection.close()
+            time.sleep(pause_s)
+    return _store(generation, job, now=now)
 
 
 def _store(generation: Generation, job: Job, *, now: datetime) -> bool:

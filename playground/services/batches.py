@@ -13,24 +13,19 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Case, F, Value, When
 
 from playground.domain.status import LATE_SUCCESS, STOPPABLE
-from playground.models import Event, Generation
+from playground.models import Generation
 from playground.services import engine, ledger, notices
 from playground.services.engine import Move
+from playground.services.refused import REFUSED, REFUSED_S, set_back
 from playground.services.timing import coarse
 
 log = structlog.get_logger(__name__)
 
 STILL_ASKED = STOPPABLE | LATE_SUCCESS
-REFUSED = (IntegrityError, DataError, OverflowError)
-"""The database says no to a value, and would again; SQLite's driver overflows before it asks. A lost connection or a
-lock is none of these and is raised."""
-REFUSED_S = 300.0
-"""Until an order is asked for again whose answer could not be written: as long as the longest wait of one under way
-(services/clocks.py takes more for a wrong clock)."""
 Number = TypeVar("Number", int, float)
 
 
@@ -82,21 +77,7 @@ def write(batch: Batch, *, now: datetime) -> None:
             try:
                 _write(part, now=now)
             except REFUSED as refused:
-                _set_back(part, generation_id, refused, now=now)
-
-
-def _set_back(part: Batch, generation_id: UUID, error: Exception, *, now: datetime) -> None:
-    """Its answer could not be written: it is asked for again later, and an admin finds it by the log and its history.
-
-    It counts as a failed question, so that nobody who watches brings the time forward.
-    """
-    why = str(error).partition("\n")[0][:200]
-    log.error("answer_not_written", generation=str(generation_id), why=why)
-    with transaction.atomic():
-        rows = Generation.objects.filter(id=generation_id, status__in=STILL_ASKED, next_check_at__isnull=False)
-        rows.update(next_check_at=part.unless_set(now, REFUSED_S), poll_failures=F("poll_failures") + 1)
-        if not Event.objects.filter(generation_id=generation_id, kind="not_written").exists():
-            engine.note(generation_id, "not_written", now=now, data={"why": why})
+                set_back(generation_id, refused, until=part.unless_set(now, REFUSED_S), now=now)
 
 
 def _write(batch: Batch, *, now: datetime) -> None:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from playground.domain import months
 from playground.models import Budget, EntryKind, Generation, LedgerEntry, Membership, Team, User
@@ -67,28 +67,38 @@ def take(budget: Budget, amount_micros: int) -> bool:
     return bool(rows.update(held_micros=F("held_micros") + amount_micros))
 
 
-def unpriced_left(team: Team, *, at: datetime) -> int | None:
-    """How many more videos without a known price the month of `at` takes; None: any number, as there is no limit."""
-    if team.monthly_cap_micros is None:
-        return None
-    return max(0, UNPRICED_A_MONTH - _unpriced(team.id, month_of(team, at)))
+def unpriced_left(team: Team, *, at: datetime, user_id: UUID | None = None) -> int | None:
+    """How many more videos without a known price the month of `at` takes; None: any number, as there is no limit.
+
+    With `user_id` of that member, whose own limit counts too.
+    """
+    rooms = [UNPRICED_A_MONTH - used for used in _unpriced_under_limits(team, user_id, month_of(team, at))]
+    return max(0, min(rooms)) if rooms else None
 
 
-def takes_unpriced(team_id: UUID, month: date) -> bool:
+def takes_unpriced(team_id: UUID, user_id: UUID | None, month: date) -> bool:
     """Whether the month takes the orders without a known price that this transaction has entered, besides all others.
 
     Holds the team's row to the end of the transaction, so whoever comes next counts them too.
     """
-    return lock(team_id).monthly_cap_micros is None or _unpriced(team_id, month) <= UNPRICED_A_MONTH
+    return all(used <= UNPRICED_A_MONTH for used in _unpriced_under_limits(lock(team_id), user_id, month))
 
 
-def _unpriced(team_id: UUID, month: date) -> int:
+def _unpriced_under_limits(team: Team, user_id: UUID | None, month: date) -> list[int]:
+    """What `_unpriced` counts for the team if it has a limit, and for the member if they have."""
+    used = [_unpriced(team.id, month).count()] if team.monthly_cap_micros is not None else []
+    if user_id is not None and member_cap(team, _membership(team.id, user_id)) is not None:
+        used.append(_unpriced(team.id, month).filter(user_id=user_id).count())
+    return used
+
+
+def _unpriced(team_id: UUID, month: date) -> QuerySet[LedgerEntry]:
     """Entries of the month that set nothing aside for want of a price and have no cost by now, failed ones included."""
     settled = LedgerEntry.objects.filter(generation=OuterRef("generation"), kind=EntryKind.SETTLE)
     holds = LedgerEntry.objects.filter(
         ~Exists(settled), team_id=team_id, month=month, kind=EntryKind.HOLD, gateway__is_sandbox=False, amount_micros=0
     )
-    return holds.filter(generation__estimate_micros=None).count()
+    return holds.filter(generation__estimate_micros=None)
 
 
 def left_of(by: Membership, *, at: datetime) -> Left:

@@ -9,7 +9,7 @@ What a failed try means is in services/saving.py.
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -147,11 +147,23 @@ def _downloaded(
             if fresh.state is JobState.COMPLETED:
                 _keep_link(generation, fresh)
                 job = fresh
+    job = _believed(generation, job, most=client.config.limits.max_download_bytes)
     check_room(job.output.size_bytes if job.output else None)
     try:
         return client.download(job, sink, heartbeat=heartbeat)
     except GatewayError as error:
         raise silent or error from None
+
+
+def _believed(generation: Generation, job: Job, *, most: int) -> Job:
+    """Without a length that cannot be, or that the file has not had for a while: its own bytes decide then."""
+    told = job.output.size_bytes if job.output else None
+    if job.output is None or told is None:
+        return job
+    if told <= most and not saving.is_length_refuted(generation, now=timezone.now()):
+        return job
+    log.warning("told_length_not_believed", generation=str(generation.id), told=told)
+    return replace(job, output=replace(job.output, size_bytes=None))
 
 
 def _keep_link(generation: Generation, job: Job) -> None:

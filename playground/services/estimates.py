@@ -203,6 +203,8 @@ def _kept(wanted: Wanted, answer: dict[str, Any]) -> dict[str, Any]:
         misses = (cache.get(key) or {}).get("misses", 0)
         stands_s = PAUSES_S[min(misses, len(PAUSES_S) - 1)]
         answer = answer | {"misses": misses + 1}
+    elif answer.get("of_gateway"):
+        stands_s = KEPT_S
     answer = answer | {"checked_at": now, "stands_until": now + stands_s}
     cache.set(keys[0] if answer.get("of_picture") else key, answer, KEPT_S)
     return answer
@@ -220,7 +222,7 @@ class _Team:
 
     @cached_property
     def unpriced_left(self) -> int | None:
-        return budgets.unpriced_left(self.by.team, at=timezone.now())
+        return budgets.unpriced_left(self.by.team, at=timezone.now(), user_id=self.by.user_id)
 
     @cached_property
     def limits(self) -> dict[str, Any]:

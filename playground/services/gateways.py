@@ -4,6 +4,7 @@ The installation's gateway comes from the environment; its row is made here, its
 keep their rows, and what was ordered there is still asked there as long as its key is in the environment.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -42,19 +43,32 @@ def environment() -> dict[str, object]:
     return {name: getattr(settings, name) for name in VARIABLES}
 
 
-def default_slug() -> str:
-    """The slug of the gateway that the environment names. One named by address never gets a slug with a meaning."""
+def default_slug(config: GatewayConfig) -> str:
+    """The slug of the gateway that the environment names. One named by address never gets a slug with a meaning.
+
+    It ends with a hash of the whole address: two gateways may well differ in nothing but the end of a long path.
+    """
     if settings.GATEWAY_BASE_URL:
-        parts = urlsplit(settings.GATEWAY_BASE_URL)
-        return "custom-" + slugify(f"{parts.netloc}{parts.path}".replace(".", "-").replace("/", "-"))[:53]
+        parts = urlsplit(config.base_url)
+        words = slugify(f"{parts.netloc}{parts.path}".replace(".", "-").replace("/", "-"))[:40].strip("-")
+        return f"custom-{words}-{hashlib.sha256(config.base_url.encode()).hexdigest()[:10]}"
     return LUMENFALL if settings.LUMENFALL_API_KEY else SANDBOX
+
+
+def _default_row(config: GatewayConfig) -> tuple[str, Gateway | None]:
+    """The slug of the gateway in use, and its row. One named by address is known by that address alone."""
+    slug, rows = default_slug(config), Gateway.objects.filter(team=None)
+    if not settings.GATEWAY_BASE_URL:
+        return slug, rows.filter(slug=slug).first()
+    known = rows.filter(base_url=config.base_url).exclude(slug__in=(LUMENFALL, SANDBOX)).first()
+    return (known.slug, known) if known else (slug, None)
 
 
 def ensure_default() -> Gateway:
     """The row of the gateway that the environment names, made or brought up to date, and marked as default."""
     config = factory.config_from(environment(), version=settings.VERSION)
-    slug, declared = default_slug(), factory.honours_from(environment(), config.dialect)
-    current = Gateway.objects.filter(team=None, slug=slug).first()
+    declared = factory.honours_from(environment(), config.dialect)
+    slug, current = _default_row(config)
     wanted = {
         "name": {LUMENFALL: "Lumenfall", SANDBOX: "Sandbox"}.get(slug, urlsplit(config.base_url).netloc),
         "base_url": config.base_url,
@@ -111,8 +125,10 @@ def _from_environment(gateway: Gateway) -> GatewayConfig:
     if gateway.slug == LUMENFALL and settings.LUMENFALL_API_KEY:
         own = {"LUMENFALL_API_KEY": settings.LUMENFALL_API_KEY}
         return factory.config_from(own, version=settings.VERSION)
-    if gateway.slug == default_slug():
-        return factory.config_from(values, version=settings.VERSION)
+    if settings.GATEWAY_BASE_URL and gateway.slug != LUMENFALL:
+        config = factory.config_from(values, version=settings.VERSION)
+        if config.base_url == gateway.base_url:
+            return config
     raise GatewayNotConfigured(gateway.name)
 
 
@@ -137,7 +153,11 @@ def check(gateway: Gateway) -> CheckResult:
     except GatewayNotConfigured:
         return CheckResult(ok=False, words=_("Its key is not in the environment."))
     except AccountRefused as error:
-        return CheckResult(ok=False, words=_("It answered, but refused the key: %(why)s") % {"why": error.message})
+        return CheckResult(
+            ok=False,
+            words=_("It answered, but refused the key: %(why)s Put a valid one into the environment and start again.")
+            % {"why": f"{error.message.rstrip('.')}."},
+        )
     except NotSent:
         asked = _("No answer from %(address)s. Is the address right, and is the gateway running?")
         return CheckResult(ok=False, words=asked % {"address": gateway.base_url})

@@ -36,7 +36,7 @@ def hold(*, generation: Generation, amount_micros: int, at: datetime) -> None:
         return
     counters = _counters(generation, month)
     is_unpriced = not amount_micros and generation.estimate_micros is None
-    if is_unpriced and not budgets.takes_unpriced(generation.team_id, month):
+    if is_unpriced and not budgets.takes_unpriced(generation.team_id, generation.run.created_by_id, month):
         raise OverBudget(counters[0])
     for budget in counters:
         if not budgets.take(budget, amount_micros):

@@ -97,12 +97,32 @@ def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
     since = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER
     try:
         with gateways.client_for(generation.gateway) as client:
-            logged = _in_time(client.requests(created_after=since, max_pages=MAX_PAGES), time.monotonic() + ASKED_S)
+            ends_at = time.monotonic() + ASKED_S
+            logged = list(_in_time(client.requests(created_after=since, max_pages=MAX_PAGES), ends_at))
             traces = {entry.trace_id for entry in logged if entry.id in ids and entry.trace_id}
+            traces = traces or _of_unclear(generation, client, logged, ids, ends_at)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         log.warning("log_not_read", generation=str(generation.id), why=str(error)[:200])
         return False
     return bool(traces) and trace_id_of(str(generation.id)) not in traces
+
+
+def _of_unclear(
+    generation: Generation, client: GatewayClient, logged: list[LoggedRequest], ids: Sequence[str], ends_at: float
+) -> set[str]:
+    """The traces of unclear orders whose entries lead to this video: a log may name them by ids of its own."""
+    unanswered = (Status.UNKNOWN, Status.SUBMITTING)
+    unclear = Generation.objects.filter(gateway_id=generation.gateway_id, status__in=unanswered)
+    ours = {trace_id_of(str(id)) for id in unclear.values_list("id", flat=True)}
+    found = set()
+    for entry in _in_time((entry for entry in logged if entry.trace_id in ours), ends_at):
+        try:
+            job = client.retrieve(entry.id)
+        except NotFound:
+            continue
+        if {job.id, job.told_id} & set(ids):
+            found.add(entry.trace_id)
+    return found
 
 
 def _find(generation: Generation, client: GatewayClient) -> Found:

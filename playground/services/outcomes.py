@@ -17,7 +17,7 @@ from playground.domain.status import LATE_SUCCESS, STOP_FAILED, STOPPABLE, Statu
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation
-from playground.services import doubts, engine, pauses
+from playground.services import doubts, engine, pauses, sent_with
 from playground.services.batches import Batch, write
 from playground.services.doubts import Answer
 from playground.services.engine import Move
@@ -211,8 +211,16 @@ def _ended(batch: Batch, generation: Generation, job: Job, known: dict[str, Any]
     batch.moves.append(Move(generation.id, generation.state, target, event, data=data, fields=fields))
 
 
-def _late_or_forget(batch: Batch, generation: Generation, *, now: datetime) -> None:
-    if generation.ended_at and now - generation.ended_at > engine.LATE_FOR:
+def _late_or_forget(
+    batch: Batch,
+    generation: Generation,
+    *,
+    now: datetime,
+    is_strange: Callable[[Generation], bool] = lambda _generation: False,
+) -> None:
+    """Looked for during a day. Who is asked may be another account, which knows nothing of it: then for GONE_FOR."""
+    age = now - (generation.ended_at or now)
+    if age > GONE_FOR or (age > engine.LATE_FOR and not is_strange(generation)):
         batch.settled[generation.id] = None
         batch.closed[generation.id] = {}
     else:
@@ -221,7 +229,7 @@ def _late_or_forget(batch: Batch, generation: Generation, *, now: datetime) -> N
 
 def _not_found(batch: Batch, generation: Generation, *, is_lost: Callable[[Generation], bool], now: datetime) -> None:
     if generation.state in LATE_SUCCESS:
-        _late_or_forget(batch, generation, now=now)
+        _late_or_forget(batch, generation, now=now, is_strange=sent_with.is_another)
     elif doubts.is_new(generation, now=now):
         batch.failed[generation.id] = LEAST_BACKOFF_S
     elif is_lost(generation):

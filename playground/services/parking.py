@@ -66,6 +66,7 @@ def park(
         told = {
             "generation": str(generation.id),
             "estimate_micros": generation.estimate_micros,
+            "is_sandbox": generation.gateway.is_sandbox,
             "held_micros": ledger.held_micros(generation),
         }
         key = f"unclear_order:{generation.id}:{now.timestamp():.0f}"

@@ -5,11 +5,12 @@ stored, nothing is sent. With a refused key, or answers that cannot be true, it 
 order changes. It goes on by itself once a small question that costs nothing is answered well, or by an admin's button.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Min
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,6 +32,7 @@ PROBE_FIRST, PROBE_MOST = timedelta(seconds=60), timedelta(minutes=5)
 PROBE_TIMEOUT_S = 60
 KNOWS_US_S, KNOWS_US_KEPT = 3.0, timedelta(seconds=30)
 """How long the question whether it takes our key may last, and how long its answer holds."""
+TRIES = 3
 RESUME_OVER_S = 20
 """Questions about orders begin again spread over so long."""
 
@@ -72,7 +74,26 @@ def why(reason: str) -> str:
 
 
 def pause(gateway: Gateway, *, reason: str, now: datetime) -> bool:
-    """Stop sending to it. False when it was paused already, for this or a stronger reason."""
+    """Stop sending to it. False when it was paused already, for this or a stronger reason.
+
+    Call it after the answer that tells it is written down: it changes many rows, and so may wait for the sweep.
+    """
+    return _unless_deadlocked(lambda: _pause(gateway, reason=reason, now=now))
+
+
+def _unless_deadlocked(change: Callable[[], bool]) -> bool:
+    """Make a change to all rows of a gateway once more when PostgreSQL ended it in favour of one to some of them."""
+    for _attempt in range(TRIES - 1):
+        try:
+            return change()
+        except OperationalError as error:
+            if connection.in_atomic_block or connection.vendor != "postgresql":
+                raise
+            log.warning("pause_tried_again", why=str(error).partition("\n")[0][:200])
+    return change()
+
+
+def _pause(gateway: Gateway, *, reason: str, now: datetime) -> bool:
     weaker = ["", *(name for name, strength in STRENGTH.items() if strength < STRENGTH[reason])]
     with transaction.atomic():
         rows = Gateway.objects.filter(id=gateway.id, paused_reason__in=weaker)
@@ -123,6 +144,10 @@ def probe_due(*, now: datetime | None = None) -> None:
 
 def resume(gateway: Gateway, *, by: User | None, now: datetime) -> bool:
     """Send again, and ask again. False when it was not paused, or paused anew for another reason meanwhile."""
+    return _unless_deadlocked(lambda: _resume(gateway, by=by, now=now))
+
+
+def _resume(gateway: Gateway, *, by: User | None, now: datetime) -> bool:
     with transaction.atomic():
         rows = Gateway.objects.filter(id=gateway.id, paused_at=gateway.paused_at, paused_at__isnull=False)
         if not rows.update(paused_at=None, paused_reason="", resume_check_at=None):
@@ -140,8 +165,9 @@ def _ask_again(gateway: Gateway, *, now: datetime) -> None:
     rows = Generation.objects.filter(gateway=gateway, status__in=STOPPABLE, next_check_at__gt=now)
     ids = list(rows.order_by("next_check_at").values_list("id", flat=True))
     for second in range(min(RESUME_OVER_S, len(ids))):
-        due = now + timedelta(seconds=second)
-        Generation.objects.filter(id__in=ids[second::RESUME_OVER_S]).update(next_check_at=due, poll_failures=0)
+        due, share = now + timedelta(seconds=second), ids[second::RESUME_OVER_S]
+        # Its status once more: what ends at this very moment must not get a due time again.
+        Generation.objects.filter(id__in=share, status__in=STOPPABLE).update(next_check_at=due, poll_failures=0)
 
 
 def _answers_well(gateway: Gateway) -> bool:

@@ -72,7 +72,7 @@ def ask(*, model: VideoModel, body: dict[str, Any], pictures: Pictures, ends_at:
     except EstimateUnavailable as error:
         if error.job_id:
             _made_an_order(gateway, error.job_id, ends_at=ends_at)
-        return no_price(model)
+        return no_price(model) if cache.get(_proof(gateway)) else _no_price_yet()
     except AccountRefused as error:
         if error.reason == "balance":
             return {"state": QuoteState.ACCOUNT_EMPTY, "message": _("The gateway account is out of credit.")}
@@ -92,6 +92,11 @@ def ask(*, model: VideoModel, body: dict[str, Any], pictures: Pictures, ends_at:
 
 def no_price(model: VideoModel) -> dict[str, Any]:
     return unavailable(_("This gateway gives no price for %(model)s.") % {"model": model.slug}) | {"no_price": True}
+
+
+def _no_price_yet() -> dict[str, Any]:
+    """What came may have been an order's answer, worded in a way that we do not read: it is asked less often."""
+    return unavailable(_("This gateway gives no price.")) | {"no_price": True, "of_gateway": True}
 
 
 def unavailable(message: str) -> dict[str, Any]:

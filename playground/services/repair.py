@@ -13,14 +13,14 @@ from itertools import takewhile
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from playground import queue
 from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
 from playground.gateway.errors import GatewayError
 from playground.gateway.types import Job, JobState
 from playground.media import storage
-from playground.models import Generation, Team
+from playground.models import Event, Generation, Team
 from playground.models.generation import LOOK_FOR
 from playground.services import (
     audit,
@@ -159,6 +159,9 @@ def _closed(*, now: datetime, dry_run: bool, periodic: bool, in_time: InTime) ->
     since = now - (MISSED_FOR if periodic else LOOK_FOR)
     rows = Generation.objects.filter(status__in=ends, next_check_at=None, ended_at__gt=since)
     rows = rows.exclude(upstream_id=None).exclude(upstream_id="").select_related("gateway", "team", "run")
+    # One that was saved in vain again has ended anew: what counts is its first end.
+    lost = Event.objects.filter(generation=OuterRef("id"), kind__in=("lost", "output_lost"), at__lte=since)
+    rows = rows.exclude(Exists(lost))
     for row in takewhile(in_time, rows.order_by("id")[:AT_ONCE]):
         yield from _asked(row, now=now, dry_run=dry_run)
 

@@ -36,31 +36,32 @@ LONGEST_WAIT_S = 300.0
 
 def refused_or_unclear(generation: Generation, claim_id: UUID, error: GatewayError) -> None:
     """Write down what `error` means. Of a claim that was lost only what it says of the account counts."""
-    now = timezone.now()
+    now, reason = timezone.now(), _account_trouble(error)
+    with transaction.atomic():
+        if engine.holds(generation.id, claim_id):
+            _write_down(generation, claim_id, error, reason, now=now)
+    if reason:
+        pauses.pause(generation.gateway, reason=reason, now=now)
+
+
+def _write_down(generation: Generation, claim_id: UUID, error: GatewayError, reason: str, *, now: datetime) -> None:
     was_unclear = generation.unclear_at is not None
     is_clear = error.outcome is not Outcome.UNCLEAR
-    may_pass = isinstance(error, NotSent | Throttled | InFlight)
-    with transaction.atomic():
-        reason = _account_trouble(error)
-        if reason:
-            pauses.pause(generation.gateway, reason=reason, now=now)
-        if not engine.holds(generation.id, claim_id):
-            return
-        if was_unclear and is_clear and not may_pass:
-            _noted(generation, error, now=now)
-            parking.give_up_sending(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
-        elif was_unclear or not is_clear:
-            _unclear(generation, claim_id, error, now=now)
-        elif isinstance(error, NotSent):
-            pause = _pause_s(backlog.WAIT_S, generation.attempts, error.retry_after_s)
-            _put_back(generation, claim_id, error, pause_s=pause, now=now)
-        elif reason == pauses.KEY:
-            due = now + pauses.PROBE_FIRST  # or when the gateway goes on, which makes all that waits due
-            put_back(generation, claim_id, due=due, now=now, told=told_of(error, attempt=generation.attempts))
-        elif isinstance(error, Throttled):
-            _wait_or_reject(generation, claim_id, error, now=now)
-        else:
-            _reject(generation, claim_id, error, now=now)
+    if was_unclear and is_clear and not isinstance(error, NotSent | Throttled | InFlight):
+        _noted(generation, error, now=now)
+        parking.give_up_sending(generation, code=error.code, message=error.message, now=now, claim_id=claim_id)
+    elif was_unclear or not is_clear:
+        _unclear(generation, claim_id, error, now=now)
+    elif isinstance(error, NotSent):
+        pause = _pause_s(backlog.WAIT_S, generation.attempts, error.retry_after_s)
+        _put_back(generation, claim_id, error, pause_s=pause, now=now)
+    elif reason == pauses.KEY:
+        due = now + pauses.PROBE_FIRST  # or when the gateway goes on, which makes all that waits due
+        put_back(generation, claim_id, due=due, now=now, told=told_of(error, attempt=generation.attempts))
+    elif isinstance(error, Throttled):
+        _wait_or_reject(generation, claim_id, error, now=now)
+    else:
+        _reject(generation, claim_id, error, now=now)
 
 
 def _account_trouble(error: GatewayError) -> str:

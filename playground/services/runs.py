@@ -31,6 +31,7 @@ from playground.services import (
     hooks,
     ledger,
     room,
+    sent_with,
     uploads,
 )
 from playground.services.engine import Move
@@ -222,13 +223,16 @@ def _write(
             # fault: inserted
             ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
             # fault: held
-            Event.objects.create(
-                generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=run.created_by_id, at=now
-            )
+            _note_order(generation, now=now)
             if at_once:
                 queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
             # fault: enqueued
     # fault: ordered
+
+
+def _note_order(generation: Generation, *, now: datetime) -> None:
+    data, by_id = {"key": sent_with.mark(generation.gateway)}, generation.run.created_by_id
+    Event.objects.create(generation=generation, kind="ordered", to_status=Status.QUEUED, by_id=by_id, at=now, data=data)
 
 
 def _attach(generation: Generation, pictures: list[Reference]) -> None:

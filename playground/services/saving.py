@@ -1,12 +1,13 @@
 """Which finished videos are fetched next, and what becomes of a try that failed.
 
 What is wrong decides how long it is tried. A link that answers "gone" is asked for anew at least three times, and until
-its time is over where the gateway says when that is. No link at all, a file that is no video, and one that never ends,
-get a few tries over some minutes, since a host under repair serves a page in its place; one that breaks off at the very
-same byte again and again, a few tries. Trouble on the way lasts as long as the link does. What lies on this side
-(a full disk, a missing key, a store that is away) is waited for until a day after the link has ended. Whoever dies
-while saving has used up a try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so
-that an hour of full disk does not use up the tries of a link.
+its time is over where the gateway says when that is, a day at most. An order that the gateway no longer knows is asked
+for during an hour, and for a week where the gateway, or whose account it is, is in doubt. No link at all, a file that
+is no video, and one that never ends, get a few tries over some minutes, since a host under repair serves a page in its
+place; one that breaks off at the very same byte again and again, a few tries. Trouble on the way lasts as long as the
+link does, a week at most. What lies on this side (a full disk, a missing key, a store that is away) is waited for until
+a day after the link has ended. Whoever dies while saving has used up a try, lest a file that kills its saver is tried
+for ever. Each cause is counted by itself, so that an hour of full disk does not use up the tries of a link.
 """
 
 import errno
@@ -34,8 +35,8 @@ from playground.gateway.errors import (
     Unclear,
 )
 from playground.media.boxes import BadVideo
-from playground.models import Event, Generation
-from playground.services import engine, gateways, ledger, notices, orphan_files
+from playground.models import Event, Gateway, Generation
+from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with
 from playground.services.engine import Move
 
 log = structlog.get_logger(__name__)
@@ -45,7 +46,12 @@ TIMEOUT_S = 900
 HANDED_OVER = timedelta(seconds=10)
 """A row given to a task comes up again after this, should the task be lost."""
 KEEP_TRYING = timedelta(hours=24)
-"""After the link has ended, for faults on this side: then nothing is there to be fetched any more."""
+"""After the link has ended, for faults on this side: then nothing is there to be fetched any more. And from the first
+time that a link was gone whose end is told."""
+LINK_MOST = timedelta(days=7)
+"""A link that lasts longer, or that the gateway makes anew at each answer, is waited for no longer than this."""
+UNKNOWN_FOR = timedelta(hours=1)
+"""From the first time that the gateway did not know a finished order: it said itself that it made it."""
 LINK_LASTS = timedelta(hours=1)
 """Where the gateway does not say it."""
 PATIENCE = timedelta(minutes=2)
@@ -57,7 +63,9 @@ LONG_RETRY_AFTER, LONG_RETRY_S = 20, 240
 
 class Why(StrEnum):
     GONE = "gone"
-    """The link answers 403, 404 or 410, there is none, or the gateway no longer knows the order."""
+    """The link answers 403, 404 or 410, or there is none."""
+    UNKNOWN = "unknown"
+    """The gateway no longer knows the order: for a while it may say so of all."""
     BAD = "bad"
     """What is served is not the video, does not end, or always breaks off at the same byte."""
     WAY = "way"
@@ -67,7 +75,7 @@ class Why(StrEnum):
     """Whoever was saving died or froze."""
 
 
-MAX_TRIES = {Why.GONE: 4, Why.BAD: 5, Why.SAVER: 12}
+MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.SAVER: 12}
 """Of one cause; the first GONE is that of the link we had, so the order is read again three times. A worker that is
 restarted over and over must not cost a video, hence the larger number for the last."""
 
@@ -110,8 +118,10 @@ def abandoned(generation: Generation, *, now: datetime) -> None:
 
 def why_of(error: Exception) -> Why:
     match error:
-        case OutputGone() | NotFound():
+        case OutputGone():
             return Why.GONE
+        case NotFound():
+            return Why.UNKNOWN
         case Deadline():
             return Why.BAD
         case Unclear() | Throttled() | InFlight():
@@ -177,6 +187,11 @@ def _failures(generation: Generation) -> QuerySet[Event]:
     return events.filter(kind="saving_failed", id__gt=made)
 
 
+def is_length_refuted(generation: Generation, *, now: datetime) -> bool:
+    """Whether its file has had another length than the gateway tells for so long that it will not change any more."""
+    return _failures(generation).filter(data__code="output_length", at__lte=now - PATIENCE).exists()
+
+
 def _earlier(generation: Generation, why: Why) -> int:
     """How many tries of this file have failed for the same cause."""
     return _failures(generation).filter(data__why=why.value).count()
@@ -201,13 +216,24 @@ def _is_over(generation: Generation, why: Why, code: str, tries: int, *, now: da
         return True
     if why in MAX_TRIES:
         first = _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
+        begun_at = first or now
+        if why is Why.UNKNOWN:
+            return now >= begun_at + (UNKNOWN_FOR if _is_believed(generation, now=now) else LINK_MOST)
         told = generation.output_expires_at if code == OutputGone.default_code else None
-        return now >= (told or (first or now) + PATIENCE)
+        return now >= (min(told, begun_at + KEEP_TRYING) if told else begun_at + PATIENCE)
     begun_at = generation.completed_at or now
-    ends_at = generation.output_expires_at or begun_at + LINK_LASTS
+    ends_at = min(generation.output_expires_at or begun_at + LINK_LASTS, begun_at + LINK_MOST)
     if why is Why.OURS:
         return now >= ends_at + KEEP_TRYING
     return tries >= MAX_TRIES[Why.BAD] and now >= ends_at
+
+
+def _is_believed(generation: Generation, *, now: datetime) -> bool:
+    """Whether it is the account of the order that does not know it, at a gateway that is not in trouble."""
+    gateway = Gateway.objects.get(id=generation.gateway_id)
+    if gateway.paused_at or sent_with.is_another(generation):
+        return False
+    return pauses.knows_us(gateway, now=now) is True
 
 
 def _pause_s(tries: int) -> int:

@@ -1,8 +1,9 @@
 """Which key of a gateway an order went out with: with another one its account, and so its answers, may be another's.
 
-The event of each try holds a mark of the key, and of whether an idempotency key went along. An order is not sent again
-with a key whose account cannot know its idempotency key (that would be a second order, and a second charge), nor looked
-for in another account's log, nor believed to be lost because another account does not know it.
+The event of an order and of each of its tries holds a mark of the key, and of whether an idempotency key went along. An
+order is not sent again with a key whose account cannot know its idempotency key (that would be a second order, and a
+second charge), nor looked for in another account's log, nor believed to be lost because another account does not know
+it.
 """
 
 from django.utils.crypto import salted_hmac
@@ -11,6 +12,8 @@ from playground.models import Event, Gateway, Generation
 from playground.services import gateways
 
 BEGUN = ("sending", "sent_again")
+MARKED = ("ordered", *BEGUN)
+"""The order itself holds one too: a restored backup does not know of tries that came after it."""
 _LENGTH = 16
 
 
@@ -27,11 +30,15 @@ def mark(gateway: Gateway) -> str:
 def is_another(generation: Generation) -> bool:
     """Whether the latest try of this order went out with another key than the one in the environment.
 
-    With none there it is not: nothing is sent or asked then anyway.
+    With none there it is not: nothing is sent or asked then anyway. Of a restored order without any mark nobody knows
+    what became of it since, so it is.
     """
-    tries = Event.objects.filter(generation_id=generation.id, kind__in=BEGUN).order_by("-id")
-    data = tries.values_list("data", flat=True).first() or {}
-    return differs(data.get("key", ""), generation.gateway)
+    events = Event.objects.filter(generation_id=generation.id, kind__in=(*MARKED, "restored")).order_by("-id")
+    told = list(events.values_list("kind", "data"))
+    known = [data["key"] for _, data in told if data.get("key")]
+    if not known:
+        return any(kind == "restored" for kind, _ in told)
+    return differs(known[0], generation.gateway)
 
 
 def differs(then: str, gateway: Gateway) -> bool:

@@ -282,7 +282,7 @@ def ask_to_stop(generation_id: UUID) -> None:
             client.cancel(generation.upstream_id)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         with transaction.atomic():
-            engine.note(generation.id, STOP_FAILED, now=now, data={"why": str(error)[:300]})
+            engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
             # The button comes back: the request may be made again.
             still = Generation.objects.filter(id=generation.id, status__in=STOPPABLE)
             still.update(stop_requested_at=None, error_code=STOP_FAILED, version=F("version") + 1)

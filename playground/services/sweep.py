@@ -20,6 +20,7 @@ from playground.domain.status import Status
 from playground.models import Gateway, Generation
 from playground.services import asking, backlog, engine, leases, pace, saving, submit
 from playground.services.asking import Asker
+from playground.services.refused import set_back_if_refused
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,8 @@ def _send(due: set[tuple[Status, UUID]], by_id: dict[UUID, Gateway], *, now: dat
         allowed = backlog.room_at(gateway_id, now=now)
         ready = backlog.next_to_send(by_id[gateway_id], min(allowed, room - count), now=now) if room > count else []
         for generation in ready:
-            _hand_to_submit(generation, claimed=allowed < backlog.FREELY, now=now)
+            with set_back_if_refused(generation.id, now=now):
+                _hand_to_submit(generation, claimed=allowed < backlog.FREELY, now=now)
         count += len(ready)
     return count
 
@@ -142,4 +144,5 @@ def _hand_to_submit(generation: Generation, *, claimed: bool, now: datetime) -> 
 def _abandoned(rows: Sequence[Generation], *, now: datetime) -> None:
     """Whoever was saving it is gone."""
     for generation in rows:
-        saving.abandoned(generation, now=now)
+        with set_back_if_refused(generation.id, now=now):
+            saving.abandoned(generation, now=now)

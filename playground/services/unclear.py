@@ -5,6 +5,7 @@ A decision is about what its page showed: `generation.version` is that of the or
 again meanwhile and got unclear anew is not decided by a press on the old page.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +29,7 @@ NEVER_RAN = "never_ran"
 CLOCKS_DIFFER = timedelta(minutes=10)
 MAX_ID = 255
 DECISIONS = ("sent_anew", "closed_by_admin", "adopted")
-TRIES = ("sending", "sent_again", "put_back", "answer_unclear", "sender_lost", "answer_lost", *DECISIONS)
+TRIES = (*sent_with.MARKED, "restored", "put_back", "answer_unclear", "sender_lost", "answer_lost", *DECISIONS)
 
 
 class NotAdmin(Exception):
@@ -57,8 +58,6 @@ class Try:
     message: str = ""
     http_status: int | None = None
     request_id: str = ""
-    key: str = ""
-    """The mark of the gateway's key that it went out with (services/sent_with.py)."""
 
 
 @dataclass(slots=True)
@@ -68,6 +67,9 @@ class Evidence:
     tries: list[Try] = field(default_factory=list)
     log: list[dict[str, Any]] | None = None
     log_error: str = ""
+    key: str = ""
+    """The mark of the gateway's key that it was ordered, or last went out, with (services/sent_with.py)."""
+    is_restored: bool = False
 
 
 def evidence_of(generations: list[Generation]) -> dict[Any, Evidence]:
@@ -80,8 +82,11 @@ def evidence_of(generations: list[Generation]) -> dict[Any, Evidence]:
 
 def _add(evidence: Evidence, event: Event) -> None:
     data = event.data
-    if event.kind in ("sending", "sent_again"):
-        evidence.tries.append(Try(event.at, len(evidence.tries) + 1, key=str(data.get("key", ""))))
+    if event.kind in sent_with.MARKED:
+        evidence.key = str(data.get("key", ""))
+    evidence.is_restored = evidence.is_restored or event.kind == "restored"
+    if event.kind in sent_with.BEGUN:
+        evidence.tries.append(Try(event.at, len(evidence.tries) + 1))
     elif event.kind in ("put_back", "answer_unclear", "sender_lost") and evidence.tries:
         evidence.tries[-1] = replace(
             evidence.tries[-1],
@@ -113,7 +118,7 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
     fields = _clean() | {
         "error_kind": NEVER_RAN,
         "attempts": 0,
-        "sent_at": None,
+        "sent_at": _still_trusted_since(generation, now=now),
         "next_check_at": now,
         "deadline_at": now + engine.DEADLINE,
     }
@@ -123,12 +128,18 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
         queue.enqueue("submit", str(generation.id), timeout_s=TIMEOUT_S)
 
 
+def _still_trusted_since(generation: Generation, *, now: datetime) -> datetime | None:
+    """When its key was first used, where the gateway may still remember that: a repetition does not renew it."""
+    evidence = evidence_of([generation])[generation.id]
+    return generation.sent_at if is_key_known(generation, evidence, now=now) else None
+
+
 def is_key_known(generation: Generation, evidence: Evidence, *, now: datetime) -> bool:
     """Whether the gateway would take a second sending for the first: it remembers the key, of the same account."""
     gateway, sent_at = generation.gateway, generation.sent_at
     if not gateway.honours_idempotency_key or sent_at is None:
         return False
-    if evidence.tries and sent_with.differs(evidence.tries[-1].key, gateway):
+    if sent_with.differs(evidence.key, gateway) or (evidence.is_restored and not evidence.key):
         return False
     return now < sent_at + timedelta(seconds=gateway.key_trusted_seconds)
 
@@ -195,8 +206,20 @@ def _differs(generation: Generation, job: Job) -> bool:
     make another size or length than was asked for.
     """
     ordered = {} if generation.gateway.has_request_log else generation.body
-    told = {"size": job.size, "seconds": job.seconds}
-    return any(said and ordered.get(name) and str(ordered[name]) != said for name, said in told.items())
+    told = ((_pixels, job.size, ordered.get("size")), (_seconds, job.seconds, ordered.get("seconds")))
+    return any(None not in (read(said), read(asked)) and read(said) != read(asked) for read, said, asked in told)
+
+
+def _pixels(size: Any) -> tuple[int, ...] | None:
+    """1280x720, 1280X720, 1280*720; None for what says it in another way."""
+    found = re.fullmatch(r"\s*(\d{1,5})\s*[x*×]\s*(\d{1,5})\s*", str(size or "").lower())
+    return tuple(map(int, found.groups())) if found else None
+
+
+def _seconds(length: Any) -> int | None:
+    """5, 5.0, 5.04 and 5s are the same length: that of a file is never quite what was asked for."""
+    found = re.fullmatch(r"\s*(\d{1,5}(?:\.\d+)?)\s*s?\s*", str(length or "").lower())
+    return round(float(found[1])) if found else None
 
 
 def _clean() -> dict[str, Any]:

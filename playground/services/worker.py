@@ -122,7 +122,12 @@ class Watcher:
     def _every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
         if time.monotonic() >= self.due.get(name, 0.0):
             self.due[name] = time.monotonic() + seconds
-            action()
+            try:
+                action()
+            except DatabaseError:
+                raise
+            except Exception:  # whatever one errand cannot cope with, the others and the cluster go on
+                log.exception("worker_errand_failed", errand=name)
 
     def _clocks(self) -> None:
         clocks.set_right(now=timezone.now())

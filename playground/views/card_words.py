@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
 from django.utils.translation import ngettext
@@ -18,6 +19,8 @@ S = Status
 LONG_PAUSE = timedelta(seconds=30)
 SAME_LENGTH = timedelta(milliseconds=500)
 """Encoders round to whole frames and audio packets: a smaller difference is none."""
+MESSAGE_CHARS = 80
+"""Of a gateway's own words on a card: what it cost stands behind them. History has them whole."""
 ANSWER_COMES_WITHIN = timedelta(seconds=5)
 """A gateway that takes longer to take an order is waited for in words."""
 
@@ -91,9 +94,11 @@ def _unreported(generation: Generation) -> str:
         case S.CANCELLED | S.EXPIRED if generation.next_check_at is not None:
             return _("No charge reported yet. Its money stays set aside while it is looked for.")
         case S.FAILED | S.LOST | S.CANCELLED | S.EXPIRED if known:
-            return _("No charge reported yet. The money set aside is free again.")
+            return _("The gateway reported no charge; the money set aside is free again.")
         case S.DONE:
             return _("No cost reported.")
+        case S.FAILED | S.LOST | S.OUTPUT_LOST:
+            return _("The gateway reported no charge.")
         case _:
             return _("No charge reported yet.")
 
@@ -110,7 +115,7 @@ def may_have_cost(generation: Generation) -> str:
 
 def unclear(generation: Generation) -> str:
     """Of an order that waits for an admin."""
-    what = f"{_('It was sent, but the answer got lost.')} {may_have_cost(generation)}"
+    what = f"{_('It was sent, but no clear answer came.')} {may_have_cost(generation)}"
     return f"{what} {_('It is not sent again by itself: an admin decides.')}"
 
 
@@ -154,7 +159,7 @@ def _in_the_way(generation: Generation) -> str:
         case "bad_request" | "reference_unreadable":
             return _("It could not be put together, trying again.")
         case "looked_for":
-            return _("The answer got lost. We look for it in the gateway's log.")
+            return _("No clear answer came. We look for it in the gateway's log.")
         case "":
             return _("No answer came, trying again.")
         case _:
@@ -204,6 +209,8 @@ def failure(generation: Generation) -> tuple[str, str]:
             what = _("The model could not read the reference image.")
         case "balance":
             what = _("The gateway account is out of credit. An admin can top it up; your prompt is kept.")
+            if generation.gateway.is_sandbox:
+                what = _("The sandbox plays an empty account. It goes on by itself in a minute; your prompt is kept.")
         case "key":
             what = _("The gateway did not accept the key. An admin can put it right; your prompt is kept.")
         case "busy":
@@ -231,7 +238,7 @@ def _broke_off(generation: Generation) -> str:
 
 
 def _reported(generation: Generation) -> str:
-    message = generation.error_message.strip().rstrip(".")
+    message = Truncator(generation.error_message.strip().rstrip(".")).chars(MESSAGE_CHARS)
     if generation.state is S.REJECTED:
         return _("The gateway refused it: %(message)s.") % {"message": message} if message else _("It was refused.")
     return _("The provider gave up: %(message)s.") % {"message": message} if message else _broke_off(generation)

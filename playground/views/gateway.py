@@ -41,7 +41,8 @@ def resume(request: MemberRequest) -> HttpResponse:
     """Send to a paused gateway again. Pressed twice, or after it went on by itself, it changes nothing."""
     gateway = catalogue.default_gateway()
     if pauses.resume(gateway, by=request.membership.user, now=timezone.now()):
-        messages.success(request, _("The gateway is in use again. Orders that waited are sent now."))
+        words = _("It is tried again now, and orders that waited are sent. If it still refuses, it pauses again.")
+        messages.success(request, words)
     else:
         messages.info(request, _("The gateway is in use already."))
     return redirect("gateway.connect")

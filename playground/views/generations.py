@@ -144,6 +144,9 @@ def _why_not(error: Exception) -> str:
             return _("It does not fit into the limit. Nothing was sent.")
         case runs.ModelGone():
             return ""
+        case runs.NotPriced() if error.quote.message:
+            nothing = _("Nothing was sent.")
+            return error.quote.message if nothing in error.quote.message else f"{error.quote.message} {nothing}"
         case _:
             return _("Nothing was sent. Look at the price and press again.")
 

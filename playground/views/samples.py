@@ -56,7 +56,6 @@ def _video(generation: Generation, **fields: Any) -> Generation:
 def _rows(now: datetime) -> list[tuple[str, Generation]]:
     sent: dict[str, Any] = {"sent_at": now - timedelta(seconds=250), "submitted_at": now - timedelta(seconds=250)}
     due: dict[str, Any] = {"deadline_at": now + timedelta(minutes=26)}
-    ended: dict[str, Any] = sent | {"ended_at": now - timedelta(seconds=210)}
     return [
         ("waiting", _generation(S.QUEUED, now)),
         ("waiting, busy", _generation(S.QUEUED, now, attempts=2, error_code="throttled")),
@@ -68,6 +67,12 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
         ("stopping", _generation(S.RUNNING, now, stop_requested_at=now, **sent, **due)),
         ("stop did not get through", _generation(S.RUNNING, now, error_code=STOP_FAILED, **sent, **due)),
         ("saving", _generation(S.STORING, now, **sent, **due)),
+        *_ended(now, sent | {"ended_at": now - timedelta(seconds=210)}),
+    ]
+
+
+def _ended(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
+    return [
         ("ready", _video(_generation(S.DONE, now, cost_micros=840_000, **ended))),
         (
             "ready, not as asked",
@@ -89,7 +94,7 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
         ("failed: other, free", _generation(S.FAILED, now, error_kind="other", cost_micros=0, **ended)),
         ("cancelled, never sent", _generation(S.CANCELLED, now)),
         ("stopped", _generation(S.CANCELLED, now, **ended)),
-        ("late", _generation(S.EXPIRED, now, **ended, **due)),
+        ("late", _generation(S.EXPIRED, now, deadline_at=now - timedelta(seconds=210), **ended)),
         ("lost", _generation(S.LOST, now, **ended)),
         *_lost_files(now, ended),
         ("unclear", _generation(S.UNKNOWN, now, sent_at=now)),

@@ -21,7 +21,9 @@ def test_dollars_become_micros(value: object, micros: int) -> None:
     assert micros_from_dollars(value) == micros
 
 
-@pytest.mark.parametrize("value", [None, True, -0.01, "", "free", "NaN", float("inf"), 1e12, [], {}])
+@pytest.mark.parametrize(
+    "value", [None, True, -0.01, "", "free", "NaN", float("inf"), 1e12, [], {}, "1_0", "\u0663", " 1", "+1"]
+)
 def test_nonsense_is_not_money(value: object) -> None:
     assert micros_from_dollars(value) is None
 

@@ -21,7 +21,7 @@ from tests.support.card import read_card
 pytestmark = pytest.mark.pure
 
 FREE = "Not charged."
-NOTHING_REPORTED = "No charge reported yet. The money set aside is free again."
+NOTHING_REPORTED = "The gateway reported no charge; the money set aside is free again."
 PAID = "Cost $0.04 in play money."
 PRICE = 40_000
 AGAIN, EDIT = "Try again - about $0.04", "Edit prompt"
@@ -51,7 +51,7 @@ UNCLEAR = Outcome(
     (),
     "",
     "Unclear",
-    "It was sent, but the answer got lost. It may have cost $0.04 in play money."
+    "It was sent, but no clear answer came. It may have cost $0.04 in play money."
     " It is not sent again by itself: an admin decides.",
     ("What happens next",),
     (),
@@ -90,7 +90,7 @@ EXPECTED = {
     "bad-image": refused("image", "The model could not read the reference image.", ("Change image", EDIT)),
     "402": refused(
         "balance",
-        "The gateway account is out of credit. An admin can top it up; your prompt is kept.",
+        "The sandbox plays an empty account. It goes on by itself in a minute; your prompt is kept.",
         (AGAIN, EDIT),
     ),
     "429": READY,
@@ -111,7 +111,7 @@ EXPECTED = {
     "expired": lost("the link to its file ended before we could save it"),
     "truncated": lost("its file broke off on the way, every time"),
     "cut-file": lost("its file is damaged"),
-    "wrong-size": lost("its file never had the length that the gateway told"),
+    "wrong-size": READY,
     "smaller": replace(READY, sentence=f"Asked for 720p, 2 s. Got 360p, 1.0 s. {PAID}"),
     "not-video": lost("what its link led to was no video"),
 }

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from playground.gateway import download
 from playground.gateway.client import GatewayClient
 from playground.gateway.errors import Deadline, GatewayError, NotSent, OutputBad, OutputGone, Unclear
 from playground.gateway.types import Dialect, Job, JobState, Limits, Output
@@ -117,6 +118,21 @@ def test_a_dripping_media_host_is_ended_by_the_deadline() -> None:
     with fake(drips) as server, pytest.raises(Deadline):
         client(server).download(film(server), io.BytesIO(), progress=beats.append)
     assert beats
+
+
+def test_download_that_crawls_is_given_up_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would keep a place from others for as long as a large file may take."""
+
+    def crawls(_heard: Heard, sock: socket.socket) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n")
+        while not server.closed.wait(0.02):
+            sock.sendall(b"x" * 100)
+
+    monkeypatch.setattr(download, "CRAWL_S", 0.1)
+    monkeypatch.setattr(download, "LEAST_BYTES", 10_000)
+    with fake(crawls) as server, pytest.raises(Unclear) as caught:
+        client(server).download(film(server), io.BytesIO())
+    assert caught.value.code == "download_broken"
 
 
 def test_an_exception_of_the_heartbeat_or_the_sink_ends_the_download() -> None:

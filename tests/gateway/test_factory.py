@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from playground.gateway.declared import dialect_defaults
-from playground.gateway.factory import build, config_from, is_sandbox
+from playground.gateway.factory import build, config_from, honours_from, is_sandbox
 from playground.gateway.types import ConfigError, Dialect, GatewayConfig
 from tests.gateway.fake import KEY
 
@@ -70,6 +70,12 @@ def test_an_unknown_gateway_is_declared_to_honour_nothing() -> None:
     assert all(asdict(dialect_defaults(Dialect.LUMENFALL)).values())
 
 
+@pytest.mark.parametrize(("dialect", "trusted_s"), [("lumenfall", 60), ("openai", 0)])
+def test_how_long_a_key_is_trusted_can_be_told_alone(dialect: str, trusted_s: int) -> None:
+    values = {"GATEWAY_BASE_URL": "https://v.example/v1", "GATEWAY_KEY_TRUSTED_S": 60}
+    assert honours_from(values, Dialect(dialect)).key_trusted_s == trusted_s
+
+
 def test_a_named_gateway_wins_and_never_gets_the_lumenfall_key() -> None:
     with pytest.raises(ConfigError, match="GATEWAY_API_KEY"):
         config_from({"GATEWAY_BASE_URL": "https://videos.example/v1", "LUMENFALL_API_KEY": KEY})
@@ -90,6 +96,10 @@ def test_a_gateway_on_this_network_may_be_plain_http() -> None:
         ({"GATEWAY_BASE_URL": "https://videos.example:99999", "GATEWAY_API_KEY": KEY}, "web address"),
         ({"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_DIALECT": "x"}, "GATEWAY_DIALECT"),
         ({"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_HONOURS": "keys"}, "'keys' is not"),
+        (
+            {"GATEWAY_BASE_URL": "https://v.example", "GATEWAY_API_KEY": KEY, "GATEWAY_HONOURS": "request-log"},
+            "dialect",
+        ),
         ({"SANDBOX_PORT": "http"}, "SANDBOX_PORT"),
     ],
 )

@@ -370,11 +370,31 @@ def test_run_that_is_partly_too_many_without_a_price_is_not_made_at_all(model, b
     cap(bold.team, 10 * ASIDE)
     monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 3)
     press(bold, unpriced(model, 2), **UNPRICED, confirmed_unpriced=2)
-    monkeypatch.setattr(budgets, "unpriced_left", lambda team, *, at: None)
+    monkeypatch.setattr(budgets, "unpriced_left", lambda team, *, at, user_id=None: None)
     with pytest.raises(runs.OverBudget):
         press(bold, unpriced(model, 2), token="second", **UNPRICED, confirmed_unpriced=2)
     assert Generation.objects.count() == LedgerEntry.objects.count() == 2
     press(bold, unpriced(model), token="third", **UNPRICED, confirmed_unpriced=1)
+
+
+@pytest.mark.parametrize("whose", ["own", "each member's"])
+def test_members_limit_alone_bounds_what_they_order_without_a_price(model, bold, monkeypatch, whose):
+    """The member's, and nobody else's."""
+    monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 1)
+    if whose == "own":
+        Membership.objects.filter(id=bold.id).update(monthly_cap_micros=10 * ASIDE)
+    else:
+        Team.objects.filter(id=bold.team_id).update(member_cap_micros=10 * ASIDE)
+    bold = Membership.objects.select_related("team", "user").get(id=bold.id)
+    other = factories.make_member(team=bold.team)
+    press(bold, unpriced(model), **UNPRICED, confirmed_unpriced=1)
+
+    left = [budgets.unpriced_left(by.team, at=timezone.now(), user_id=by.user_id) for by in (bold, other)]
+    assert left == [0, None if whose == "own" else 1]
+    with pytest.raises(runs.OverBudget) as refused:
+        press(bold, unpriced(model), token="second", **UNPRICED, confirmed_unpriced=1)
+    assert refused.value.quote.is_over_count
+    press(other, unpriced(model), token="other", **UNPRICED, confirmed_unpriced=1)
 
 
 def test_number_without_a_price_holds_only_with_a_limit_for_a_month_and_while_the_cost_is_unknown(

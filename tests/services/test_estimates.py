@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
@@ -191,6 +192,23 @@ def test_price_check_that_makes_an_order_is_stopped_and_was_the_last_one(bench: 
     assert not Gateway.objects.get(is_default=True).has_dry_run
 
 
+@pytest.mark.parametrize("answer", [{"task_id": "t-1", "status": "queued"}, {"data": {"id": "video_7"}}, {}])
+def test_answer_without_a_mark_counts_for_all_of_a_gateway_that_never_gave_a_price(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    answer: dict[str, Any],
+) -> None:
+    """It may be an order's, under a name that nobody here reads."""
+    odd.answer = answer
+    quotes = [estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=seconds)) for seconds in range(1, 6)]
+
+    assert len(odd.asked) == 1
+    assert all(quote.gives_no_price for quote in quotes)
+    odd.answer = PRICE
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        assert estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=5)).unit_micros
+
+
 def test_switched_off_price_checks_stay_off_at_a_restart_but_not_for_another_address(
     bench: Bench,  # noqa: F811
     odd: Odd,
@@ -314,7 +332,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         (400, NO, QuoteState.UNAVAILABLE),
         (401, NO, QuoteState.UNAVAILABLE),
         (402, NO, QuoteState.ACCOUNT_EMPTY),
-        (200, {"estimated": False}, QuoteState.UNAVAILABLE),
         (200, PRICE, QuoteState.ESTIMATED),
     ],
 )
@@ -554,3 +571,18 @@ def test_address_named_like_the_sandbox_is_a_gateway_that_bills(bench: Bench, se
 
         assert gateway.slug.startswith("custom-")
         assert not gateway.is_sandbox
+
+
+def test_addresses_that_differ_at_their_end_alone_are_two_gateways(bench: Bench, settings: Any) -> None:  # noqa: F811
+    """Else what was ordered at the first would be asked after, and sent again, at the second."""
+    settings.GATEWAY_API_KEY, path = "key", f"http://localhost:9/v1/{'0' * 32}"
+    made = {}
+    for end in ("test/v1", "prod/v1", "prod-v1", "test/v1"):
+        settings.GATEWAY_BASE_URL = f"{path}/{end}"
+        made.setdefault(end, gateways.ensure_default())
+        assert gateways.ensure_default() == made[end]
+        assert gateways.config_of(made[end]).base_url == settings.GATEWAY_BASE_URL
+
+    assert len({(gateway.id, gateway.slug) for gateway in made.values()}) == 3
+    with pytest.raises(gateways.GatewayNotConfigured):
+        gateways.config_of(made["prod/v1"])

@@ -82,7 +82,7 @@ def test_cost_that_is_told_before_the_end_is_not_that_of_an_order_that_failed(or
     row = told(order, job(JobState.FAILED))
 
     assert (row.state, row.cost_micros, money(row)) == (Status.FAILED, None, {"hold": 400_000, "release": 400_000})
-    assert card_of(row, by=None).sentence.endswith("No charge reported yet. The money set aside is free again.")
+    assert card_of(row, by=None).sentence.endswith("The gateway reported no charge; the money set aside is free again.")
     assert spent(row) == 0
 
 
@@ -139,7 +139,7 @@ def test_order_whose_answer_cannot_be_written_keeps_no_other_from_ending(order: 
     assert (culprit.state, money(culprit)) == (Status.RUNNING, {"hold": 400_000})
     assert culprit.next_check_at is not None
     assert 250 < (culprit.next_check_at - timezone.now()).total_seconds() <= batches.REFUSED_S
-    errors = [entry for entry in logs if entry["event"] == "answer_not_written"]
+    errors = [entry for entry in logs if entry["event"] == "order_not_written"]
     assert [entry["generation"] for entry in errors] == [str(order.id)] * 2
     assert all("budget_not_negative" in entry["why"] for entry in errors)
     assert culprit.events.filter(kind="not_written").count() == 1

@@ -60,8 +60,9 @@ def server(listed):
 def gateway(server: Fake, settings) -> Gateway:
     settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = f"{server.origin}/openai/v1", "a-key-of-this-test"
     settings.GATEWAY_DIALECT = "lumenfall"
-    slug = reconcile.gateways.default_slug()
-    return factories.make_gateway(slug=slug, is_sandbox=False, base_url=settings.GATEWAY_BASE_URL, has_request_log=True)
+    return factories.make_gateway(
+        slug="custom", is_sandbox=False, base_url=settings.GATEWAY_BASE_URL, has_request_log=True
+    )
 
 
 @pytest.fixture

@@ -295,8 +295,15 @@ def test_sandbox_money_is_in_the_ledger_but_not_in_a_budget(bench: Bench) -> Non
     assert not Budget.objects.exists()
 
 
-def test_real_money_moves_the_months_counters(bench: Bench) -> None:  # noqa: F811
-    bench.model().gateway.__class__.objects.update(is_sandbox=False)
+def bill(settings: Any) -> None:
+    """The sandbox, named as a gateway that takes real money."""
+    settings.GATEWAY_BASE_URL = f"http://127.0.0.1:{settings.SANDBOX_PORT}/openai/v1"
+    settings.GATEWAY_API_KEY, settings.GATEWAY_DIALECT = "key", "lumenfall"
+    Gateway.objects.update(is_sandbox=False)
+
+
+def test_real_money_moves_the_months_counters(bench: Bench, settings: Any) -> None:  # noqa: F811
+    bill(settings)
     generation = bench.start("A boat").generations.select_related("gateway", "team", "run").get()
     held = {(b.user_id, b.held_micros, b.spent_micros) for b in Budget.objects.all()}
 
@@ -308,8 +315,8 @@ def test_real_money_moves_the_months_counters(bench: Bench) -> None:  # noqa: F8
     assert {(b.held_micros, b.spent_micros) for b in Budget.objects.all()} == {(0, 77)}
 
 
-def test_month_without_room_sends_nothing_and_sets_nothing_aside(bench: Bench) -> None:  # noqa: F811
-    bench.model().gateway.__class__.objects.update(is_sandbox=False)
+def test_month_without_room_sends_nothing_and_sets_nothing_aside(bench: Bench, settings: Any) -> None:  # noqa: F811
+    bill(settings)
     month = ledger.month_of(bench.team, bench.team.created_at)
     Budget.objects.create(team=bench.team, month=month, cap_micros=1)
 

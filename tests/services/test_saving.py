@@ -480,7 +480,7 @@ def test_video_costs_what_the_gateway_told_else_its_price_else_nobody_knows(
     ("error", "why"),
     [
         (OutputGone("gone"), Why.GONE),
-        (NotFound("gone"), Why.GONE),
+        (NotFound("gone"), Why.UNKNOWN),
         (Deadline("slow"), Why.BAD),
         (OutputBad("bad"), Why.BAD),
         (Unclear("broken"), Why.WAY),

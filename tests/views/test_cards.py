@@ -36,13 +36,13 @@ def said(status, *, usual=None, **fields):
             S.FAILED,
             {"error_kind": "moderation", **ENDED},
             "Failed",
-            "The provider refused this prompt. No charge reported yet. The money set aside is free again.",
+            "The provider refused this prompt. The gateway reported no charge; the money set aside is free again.",
         ),
         (
             S.FAILED,
             {"error_kind": "provider", **ENDED},
             "Failed",
-            "The provider broke off after 40 s. No charge reported yet. The money set aside is free again.",
+            "The provider broke off after 40 s. The gateway reported no charge; the money set aside is free again.",
         ),
         (
             S.REJECTED,
@@ -68,14 +68,14 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"error_code": "output_gone", "estimate_micros": None, **ENDED},
             "Lost",
-            "It was made, but the link to its file ended before we could save it. No charge reported yet."
+            "It was made, but the link to its file ended before we could save it. The gateway reported no charge."
             " An admin has been told.",
         ),
         (
             S.UNKNOWN,
             {"sent_at": NOW},
             "Unclear",
-            "It was sent, but the answer got lost. It may have cost $0.84."
+            "It was sent, but no clear answer came. It may have cost $0.84."
             " It is not sent again by itself: an admin decides.",
         ),
     ],
@@ -107,8 +107,15 @@ def test_video_without_a_reported_cost_says_that_its_price_is_counted():
 
 @pytest.mark.parametrize("status", [S.FAILED, S.CANCELLED, S.EXPIRED, S.LOST])
 def test_a_sent_order_without_a_cost_is_never_called_free(status):
-    assert "Not charged" not in said(status, error_kind="provider", **ENDED).sentence
-    assert "No charge reported yet." in said(status, error_kind="provider", **ENDED).sentence
+    sentence = said(status, error_kind="provider", **ENDED).sentence
+    assert "Not charged" not in sentence
+    assert "The gateway reported no charge; the money set aside is free again." in sentence
+
+
+def test_long_words_of_a_gateway_leave_room_for_what_it_cost():
+    sentence = said(S.REJECTED, error_kind="other", error_message="Invalid value. " * 30, **ENDED).sentence
+    assert sentence.endswith("Not charged.")
+    assert len(sentence) < 130
 
 
 def test_a_reported_cost_of_zero_is_called_free():
@@ -204,7 +211,7 @@ def test_an_order_that_the_deadline_ended_before_it_was_taken_is_called_not_sent
         (
             S.SUBMITTING,
             {"attempts": 1, "error_code": "looked_for", "unclear_at": NOW},
-            "The answer got lost. We look for it in the gateway's log. It may have cost $0.84.",
+            "No clear answer came. We look for it in the gateway's log. It may have cost $0.84.",
         ),
         (S.SUBMITTING, {"attempts": 2, "unclear_at": NOW}, "No answer came, trying again. It may have cost $0.84."),
         (

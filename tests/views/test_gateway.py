@@ -54,6 +54,7 @@ def test_unknown_gateway_is_trusted_with_nothing_and_the_page_says_so(admin, bro
 def test_gateway_is_trusted_with_what_it_is_declared_to_honour(admin, browser_of, settings):
     settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = "http://127.0.0.1:9/v1", KEY
     settings.GATEWAY_HONOURS, settings.GATEWAY_KEY_TRUSTED_S = "idempotency-key,request-log", 7200
+    settings.GATEWAY_DIALECT = "lumenfall"
     gateway = gateways.ensure_default()
     assert (gateway.honours_idempotency_key, gateway.key_trusted_seconds) == (True, 7200)
     price, stops, key, log, hooks = declared_on(browser_of(admin).get(reverse("gateway.connect")).content.decode())[:5]
@@ -97,7 +98,7 @@ def test_paused_gateway_says_why_and_an_admin_may_use_it_again(admin, member, br
     assert "The gateway is paused: its account is out of credit." in card.content.decode()
     assert browser_of(member).post(reverse("gateway.resume")).status_code == 403
 
-    for said in ("is in use again", "is in use already"):
+    for said in ("It is tried again now", "is in use already"):
         answer = browser_of(admin).post(reverse("gateway.resume"), follow=True)
         assert said in answer.content.decode()
     assert AuditEntry.objects.get(kind="gateway_resumed").by == admin.user

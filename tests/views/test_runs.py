@@ -138,7 +138,7 @@ def test_only_an_unclear_order_has_the_section_that_its_card_leads_to(member, br
     generation = factories.make_generation(by=member, status=status, sent_at=timezone.now())
     page = browser_of(member).get(reverse("runs.detail", args=[generation.run_id])).content.decode()
     assert ('id="unclear"' in page) is shown
-    assert ("what is set aside for it stays so. The admins were told" in page) is shown
+    assert ("money that is set aside for it stays so. The admins were told" in page) is shown
 
 
 def written_kinds(tree):
@@ -215,7 +215,7 @@ def test_admin_is_told_of_unclear_orders_and_lost_videos(admin, stranger, browse
     factories.make_generation(run=factories.make_run(by=stranger, prompt="newt"), status=Status.UNKNOWN)
     told = looks_in(text_of(browser_of(admin).get(RUNS)))
     assert "whale" in told
-    assert "It was sent, but the answer got lost." in told
+    assert "It was sent, but no clear answer came." in told
     assert "heron" in told
     assert "An admin has been told." in told
     assert "otter" not in told

@@ -665,6 +665,6 @@ def test_page_says_what_limits_cannot_count_where_the_team_allows_it_alone(membe
     set_team(member.team, allow_unpriced=True)
     page = html(browser.get(LIMITS))
     assert f"{words} Such an order counts here only once its cost is known, and never if the gateway names none" in page
-    assert "With a monthly limit for the team, a month would take at most 20 of them." in page
+    assert "With a monthly limit, of the team or of a member, a month takes at most 20 of them under it." in page
     set_team(member.team, monthly_cap_micros=50_000_000)
     assert "a month takes at most 20 videos whose price and cost are unknown; 20 are left." in html(browser.get(LIMITS))

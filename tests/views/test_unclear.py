@@ -252,9 +252,30 @@ def test_id_that_the_log_has_for_another_order_is_refused(admin, browser_of, set
     assert state_of(generation) is Status.UNKNOWN
 
 
-@pytest.mark.parametrize(("seconds", "status"), [("4", 302), ("12", 422)])
-def test_without_a_log_the_length_tells_another_order(admin, browser_of, settings, seconds, status):
-    told = {"id": "video_1", "status": "queued", "seconds": seconds, "size": "1280x720"}
+def test_video_of_another_unclear_order_is_refused_where_the_log_has_ids_of_its_own(admin, browser_of, settings):
+    """As at Lumenfall, whose log names the request and whose answer the video."""
+    log = {"data": []}
+    with upstream(settings, poll=lambda _id: (200, {"id": "video_1", "status": "queued"}), log=(200, log)):
+        model = model_of_gateway()
+        generation, other = unclear(admin, model=model), unclear(admin, model=model)
+        now = timezone.now().isoformat()
+        log["data"].append({"id": "req_1", "trace_id": other.id.hex, "status": "processing", "created_at": now})
+        pages = [press(browser_of(admin), "adopt", one, upstream_id="video_1") for one in (generation, other)]
+    assert [page.status_code for page in pages] == [422, 302]
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"seconds": "4", "size": "1280x720"}, 302),
+        ({"seconds": 4.04, "size": "1280X720"}, 302),
+        ({"seconds": "4s", "size": "720p"}, 302),
+        ({"seconds": "12"}, 422),
+        ({"size": "720*1280"}, 422),
+    ],
+)
+def test_without_a_log_length_and_size_tell_another_order(admin, browser_of, settings, told, status):
+    told = {"id": "video_1", "status": "queued"} | told
     with upstream(settings, poll=lambda _id: (200, told)):
         body = {"seconds": 4, "size": "1280x720"}
         generation = unclear(admin, model=model_of_gateway(has_request_log=False))

@@ -14,7 +14,7 @@ Charge = dict[str, Any]
 FREE_ENDS = ("rejected", "cancelled")
 KEPT_ENDS = ("done", "output_lost")
 """The gateway made it, so what was charged is settled, whether or not its file could be had."""
-BAD_FILES = ("missing-output", "expired", "truncated", "cut-file", "wrong-size", "not-video")
+BAD_FILES = ("missing-output", "expired", "truncated", "cut-file", "not-video")
 
 
 ORPHANS = "files set aside"

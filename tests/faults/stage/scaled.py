@@ -27,6 +27,7 @@ TIMES: dict[str, Any] = {
     "services.saving.HANDED_OVER": timedelta(seconds=1.5),
     "services.saving.RETRY_S": (0.1, 0.1, 0.2, 0.3, 0.5),
     "services.saving.PATIENCE": timedelta(seconds=1),
+    "services.saving.UNKNOWN_FOR": timedelta(seconds=2),
     "services.orphan_files.OLD_ENOUGH": timedelta(0),
     "services.asking.TAKEN_FOR": timedelta(seconds=2),
     "services.pace.HELD_LEAST_S": 0.1,

@@ -176,6 +176,7 @@ class Stage:
             left = [order for order in orders if order["token"] not in done]
             if not left:
                 return
+            time.sleep(min(2.0, 0.2 * attempt))  # a price that could not be had is not asked for again at once
             code = self.run("place", orders=left, acks=str(self.acks_file), plans=plans if not attempt else ())
             self.kills += code == -signal.SIGKILL
         raise AssertionError(f"could not be ordered: {self.acks_file.read_text()[-500:]}\n{self.log()}")

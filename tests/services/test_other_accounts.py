@@ -1,0 +1,89 @@
+"""A key that was replaced may be another account's: nothing is paid there again, and nothing believed that it says."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.models import Generation, LedgerEntry, Membership, Role
+from playground.services import engine, replies, restored, submit, sweep, unclear
+from playground.services.sent_with import mark
+from tests import factories
+from tests.services.upstream import model_of_gateway, queued, upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def member() -> Membership:
+    return factories.make_member(role=Role.ADMIN)
+
+
+def fresh(row: Generation) -> Generation:
+    return Generation.objects.select_related("gateway", "team", "run", "model").get(id=row.id)
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+@pytest.mark.parametrize("key", ["same", "another"])
+def test_restored_order_is_not_sent_with_another_accounts_key(
+    settings: Any, member: Membership, key: str, is_marked: bool
+) -> None:
+    """It waited when the backup was made, so no try tells which key was there; an older order does not either."""
+    with upstream(settings) as gateway:
+        row = queued(by=member, model=model_of_gateway())
+        if is_marked:
+            engine.note(row.id, "ordered", now=timezone.now(), data={"key": mark(row.gateway)})
+        restored.mark(at=timezone.now() - timedelta(minutes=10))
+        settings.GATEWAY_API_KEY += "-of-another-account" if key == "another" else ""
+        restored.settle(now=timezone.now())
+        claim_id = submit.take_over(fresh(row), now=timezone.now())
+        if claim_id is not None:
+            submit.submit_claimed(row.id, claim_id)
+        is_known = unclear.is_key_known(fresh(row), unclear.evidence_of([row])[row.id], now=timezone.now())
+
+    assert bool(gateway.posts) == (key == "same" and is_marked)
+    assert is_known == (key == "same" and is_marked)
+
+
+def test_money_of_an_earlier_accounts_order_stays_set_aside_when_the_new_one_does_not_know_it(
+    settings: Any, member: Membership
+) -> None:
+    with upstream(settings, poll=lambda _id: (404, {"error": {"code": "NOT_FOUND", "message": "unknown"}})):
+        row, now = queued(by=member, model=model_of_gateway()), timezone.now()
+        engine.note(row.id, "sending", now=now, data={"try": 1, "key": mark(row.gateway)})
+        settings.GATEWAY_API_KEY += "-of-another-account"
+        held = []
+        for days in (2, 15):
+            ended_at = now - timedelta(days=days)
+            Generation.objects.filter(id=row.id).update(
+                status=Status.EXPIRED,
+                upstream_id="video_a",
+                submitted_at=ended_at,
+                ended_at=ended_at,
+                next_check_at=now,
+            )
+            sweep.sweep_once(now=timezone.now())
+            held.append(not LedgerEntry.objects.filter(generation=row).exclude(kind="hold").exists())
+
+    assert held == [True, False]
+
+
+def test_gateways_memory_of_a_key_counts_from_its_first_use_also_after_an_admin_sent_again(
+    settings: Any, member: Membership
+) -> None:
+    """What is sent again while the key is known may be a repetition, which renews nothing."""
+    with upstream(settings):
+        row, now = queued(by=member, model=model_of_gateway()), timezone.now()
+        first = now - timedelta(minutes=55)
+        engine.note(row.id, "sending", now=first, data={"try": 1})
+        Generation.objects.filter(id=row.id).update(
+            status=Status.UNKNOWN, sent_at=first, unclear_at=first, next_check_at=None
+        )
+        unclear.send_again(by=member, generation=fresh(row), now=now)
+        submit.claim_queued(fresh(row), now=now)
+        Generation.objects.filter(id=row.id).update(unclear_at=now)
+        may = [replies.may_send_again(fresh(row), now=first + timedelta(minutes=m), uncounted="") for m in (59, 65)]
+
+    assert may == [True, False]
