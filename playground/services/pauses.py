@@ -51,6 +51,8 @@ def words(gateway: Gateway) -> str:
     match gateway.paused_reason:
         case "":
             return ""
+        case "balance" if gateway.is_sandbox:
+            return _("The sandbox plays an empty account. Nothing was sent. It goes on by itself in a minute.")
         case "balance":
             return _(
                 "The gateway account is out of credit. Nothing was sent. An admin can top it up; your prompt is kept."

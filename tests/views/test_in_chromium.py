@@ -65,6 +65,35 @@ def test_long_ids_do_not_widen_the_page_of_a_run_on_a_phone(page, admin):
     assert page.evaluate("document.scrollingElement.scrollWidth") == 360
 
 
+CUT = """[...document.querySelectorAll(".job")].filter((job) => {
+  const state = job.querySelector(".job__state"), told = state.getBoundingClientRect();
+  const seen = [...job.querySelectorAll(".job__actions :is(a, button)")].filter((one) => one.checkVisibility());
+  const places = seen.map((one) => one.getBoundingClientRect()), card = job.getBoundingClientRect();
+  return state.scrollHeight > state.clientHeight + 1 || told.bottom > card.bottom ||
+    places.some((place) => place.top < told.bottom || place.bottom > card.bottom || place.right > card.right);
+}).map((job) => job.innerText)"""
+"""Cards of which words are cut off, or lie under a button, or reach out of their frame."""
+
+
+def test_no_card_cuts_off_what_happened_and_what_it_cost(page, admin):
+    """At each width, with larger text, and with a gateway's own long words."""
+    message = "Invalid value: '9'. The length of this model must be one of the values in its reference. " * 3
+    ended = {"sent_at": timezone.now(), "ended_at": timezone.now()}
+    gateway = factories.make_gateway(is_sandbox=False, is_default=True, has_dry_run=False)
+    given = {"by": admin, "model": factories.make_model(gateway=gateway)}
+    refused = {"error_kind": "other", "error_message": message}
+    factories.make_generation(**given, status=Status.REJECTED, **refused, **ended)
+    factories.make_generation(**given, status=Status.UNKNOWN, estimate_micros=840_000, sent_at=timezone.now())
+    factories.make_generation(**given, status=Status.OUTPUT_LOST, error_code="BadVideo", **ended)
+    page.goto("/create/")
+    assert page.locator(".job").count() == 3
+    for width, text in ((1280, 100), (1280, 130), (1024, 100), (900, 100), (768, 100), (360, 130), (320, 100)):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("(size) => { document.documentElement.style.fontSize = size }", f"{text}%")
+        assert page.evaluate(CUT) == [], (width, text)
+        assert page.evaluate("document.scrollingElement.scrollWidth") == width
+
+
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_poster_of_the_tile_opened_last_grows_into_the_player_unless_motion_is_reduced(page, admin, motion):
     videos = [factories.make_video(by=admin) for _ in range(3)][::-1]
