@@ -53,6 +53,7 @@ class Host:
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.ended.pop(answer.get("pid", 0), None)  # numbers of processes come again
         self.ended |= {int(pid): code for pid, code in answer.pop("ended").items()}
         return answer
 
