@@ -67,12 +67,13 @@ def _off_by(now: datetime) -> timedelta:
 
 
 def _orders(*, now: datetime) -> int:
-    due = Generation.objects.filter(next_check_at__isnull=False)
-    due.exclude(status__in=LONGEST).update(next_check_at=None)  # it has ended, so there is nothing to look at
-    rows = due.filter(status__in=LONGEST).order_by().values_list("status", "gateway_id")
+    rows = Generation.objects.filter(next_check_at__isnull=False).order_by().values_list("status", "gateway_id")
     count = 0
     for status, gateway_id, last_at in rows.annotate(Max("next_check_at")):
         here = Generation.objects.filter(status=status, gateway_id=gateway_id)
+        if status not in LONGEST:  # it has ended, so there is nothing to look at
+            here.update(next_check_at=None)
+            continue
         latest, latest_claim = now + LONGEST[Status(status)] + SLACK, now + CLAIM_MOST + SLACK
         if status in CLAIMED and last_at > latest_claim:
             held = here.filter(claim_id__isnull=False, next_check_at__gt=latest_claim)

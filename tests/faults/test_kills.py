@@ -76,10 +76,10 @@ def test_death_at_every_point_loses_nothing_and_pays_once(kind: str, tmp_path: P
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_random_deaths_lose_nothing_and_pay_once(kind: str, tmp_path: Path) -> None:
     with on(kind, tmp_path) as stage:
-        for number in range(3):
+        for number in range(2):
             rounds.play(stage, seed="quick", number=number)
         stage.assert_sound()
-        assert stage.kills >= 3
+        assert stage.kills >= 2
         stage.kill_engines()
 
 

@@ -29,7 +29,7 @@ def kill(pid: int) -> None:
 
 
 def order_and_wait(up: Running) -> None:
-    up.manage("seed", "--count", "1")
+    up.command("seed", "--count", "1")
     wait_until(up.all_done, within=WITHIN_S, what=f"done, not {up.statuses()}")
 
 
@@ -50,7 +50,7 @@ def test_idle_worker_processes_may_die_one_after_another(install: Callable[..., 
 def test_worker_killed_while_busy_is_succeeded(install: Callable[..., Running]) -> None:
     up = install(SANDBOX_JOB_SECONDS="1-2").ready_to_order()
     for _ in range(2):
-        up.manage("seed", "--count", "2")
+        up.command("seed", "--count", "2")
         for pid in up.cluster()[2:]:
             kill(pid)
         wait_until(up.all_done, within=WITHIN_S, what=f"done, not {up.statuses()}")

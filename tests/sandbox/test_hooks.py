@@ -241,7 +241,7 @@ def test_duplicate_switch_sends_each_hook_twice_under_one_id(failing: Callable[.
 
 
 def test_reordered_switch_lets_later_hooks_overtake(failing: Callable[..., Failing]) -> None:
-    box = failing(scale=0.02, faults=frozenset({"reordered"}))
+    box = failing(scale=0.1, faults=frozenset({"reordered"}))
     with receiver() as hooks:
         for number in range(2):
             box.end_one(hooks.url(f"/{number}"))
