@@ -16,6 +16,7 @@ from typing import Any
 
 PIECE = 256 * 1024
 LINK_LASTS_S = 3600
+PRICE = {"estimated": True, "model": "sora-2", "provider": "here", "total_cost_micros": 800_000, "currency": "USD"}
 
 
 class Upstream:
@@ -37,6 +38,8 @@ class Upstream:
 
     def answer(self, method: str, path: str) -> tuple[int, Any]:
         name = path.rpartition("/")[2]
+        if method == "DRY":
+            return 200, PRICE
         if method == "POST" and name == "videos":
             return self.order()
         if path.startswith("/bench/"):
@@ -98,7 +101,8 @@ class Answering(asyncio.Protocol):
                 return
             self.data = rest[length:]
             method, path, _ = head.split(b" ", 2)
-            self.answer(method.decode(), path.decode().partition("?")[0])
+            address, _, query = path.decode().partition("?")
+            self.answer("DRY" if query == "dryRun=true" else method.decode(), address)
 
     def answer(self, method: str, path: str) -> None:
         if path.startswith("/media/"):

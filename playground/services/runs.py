@@ -30,12 +30,14 @@ from playground.services import (
     estimates,
     hooks,
     ledger,
+    line,
     room,
     sent_with,
     uploads,
 )
 from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
+from playground.services.line import LineFull
 from playground.services.run_errors import (
     AlreadySent,
     BadToken,
@@ -54,6 +56,7 @@ from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
 __all__ = [
     "AlreadySent",
     "BadToken",
+    "LineFull",
     "ModelGone",
     "NeedsConfirmation",
     "NotAllowed",
@@ -95,7 +98,8 @@ def start(
     """Order `wanted`, all of it or nothing. The same token with the same content gives the first run again, unpaid.
 
     `quoted_micros` is the total on the button, `confirmed_micros` what was confirmed once more (without a price so many
-    videos: `confirmed_unpriced`). Raises what `run_errors` has, and ImageRefused: nothing was sent, nothing set aside.
+    videos: `confirmed_unpriced`). Raises what `run_errors` has, LineFull and ImageRefused: nothing was sent, nothing
+    set aside.
     """
     _check_press(by, token)
     body_hash = _hash(wanted, prompt)
@@ -103,16 +107,19 @@ def start(
         return earlier
     _check_offered(by, wanted.model)
     room.check(by=by)
-    quote, pictures = estimates.quote(by=by, wanted=wanted), list[Reference]()
+    quote: Quote | None = None
+    pictures = list[Reference]()
     try:
+        line.check(by=by, count=wanted.count)
+        quote = estimates.quote(by=by, wanted=wanted)
         _check_price(quote, quoted_micros, accept_unpriced)
         _check_limits(quote, confirmed_micros, confirmed_unpriced)
         pictures += [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
         run = _drawn(
             by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video
         )
-        _write(run, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
-    except (OfPrice, ledger.OverBudget, IntegrityError) as error:
+        _write(run, by=by, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
+    except (OfPrice, LineFull, ledger.OverBudget, IntegrityError) as error:
         # The same press may have come twice, and the other one ordered while this one waited for its price.
         if earlier := _earlier(by, token, body_hash):
             return earlier
@@ -121,11 +128,11 @@ def start(
     return run
 
 
-def _say_why(error: Exception, *, by: Membership, quote: Quote, pictures: list[Reference]) -> None:
+def _say_why(error: Exception, *, by: Membership, quote: Quote | None, pictures: list[Reference]) -> None:
     """Raises what the page can show, where that is not `error` itself."""
     if isinstance(error, IntegrityError):
         uploads.check_kept(pictures)
-    elif isinstance(error, OverBudget | ledger.OverBudget):
+    elif quote is not None and isinstance(error, OverBudget | ledger.OverBudget):
         aside = money.set_aside_micros(quote.unit_micros or 0)
         budget_levels.no_room(by=by, video_micros=aside, at=timezone.now())
         raise OverBudget(quote) from error
@@ -193,6 +200,7 @@ def _check_limits(quote: Quote, confirmed_micros: int | None, confirmed_unpriced
 def _write(
     run: Run,
     *,
+    by: Membership,
     wanted: Wanted,
     pictures: list[Reference],
     quote: Quote,
@@ -203,6 +211,7 @@ def _write(
     with transaction.atomic():
         if not wanted.model.gateway.is_sandbox and not budgets.is_open(run.team_id):
             raise SpendingClosed(quote)
+        line.join(by=by, count=wanted.count)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):

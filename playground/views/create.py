@@ -41,8 +41,9 @@ from playground.views.create_page import (
     takes_route,
     wanted_for,
 )
+from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
-from playground.views.generations import repeated_words
+from playground.views.generations import line_words, repeated_words
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
 """What the strict form decides; the rest is read off the draft."""
@@ -55,9 +56,12 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     runs.StorageFull: (503, "storage_full"),
 }
 """Status, and the name by which the price panel says what is in the way."""
+LINE_MOVES_S = 30
+"""Retry-After of a press that found no room in the line: how often an order that a pause holds is looked at."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@few_at_once
 @for_members
 def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
@@ -172,6 +176,10 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
         status, problem = PROBLEMS[type(error)]
         request.membership.team.refresh_from_db()  # what refused it may be younger than this request
         return _refused(request, draft, status=status, problem=problem)
+    except runs.LineFull as error:
+        response = _refused(request, draft, status=429, problem="line_full", why=line_words(error.line))
+        response.headers["Retry-After"] = str(LINE_MOVES_S)
+        return response
     except runs.PriceMoved as error:
         return _refused(request, draft, status=422, problem="price_moved", was_micros=error.was_micros)
     except ImageRefused as error:
@@ -211,6 +219,7 @@ def _refused(
     errors: dict[str, str] | None = None,
     problem: str = "",
     was_micros: int | None = None,
+    why: str = "",
 ) -> HttpResponse:
     """The form again, with everything typed, what is wrong, and the price as it is now. Nothing was sent."""
     page = _drawn(request.membership, draft, name_changes=not errors and not problem)
@@ -222,6 +231,7 @@ def _refused(
         "fieldless": fieldless(errors, page.model),
         "problem": problem,
         "was_micros": was_micros,
+        "why": why,
         "accepted_unpriced": "accept_unpriced" in request.POST,
         "refused": True,
     }

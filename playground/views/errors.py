@@ -18,6 +18,9 @@ from playground.htmx import is_htmx
 RETRY_AFTER = 60
 """Seconds: every limit that has no wait of its own is one by the minute."""
 
+AT_ONCE_AGAIN = 2
+"""Seconds: what a crowd takes to be served, mostly."""
+
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
@@ -50,6 +53,18 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
     """Asked for by allauth, for its limits that belong to no form; they are all by the minute."""
     response = _answer(request, "429", 429, _("Too many tries. Wait a minute."))
     response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def too_many_at_once(request: HttpRequest) -> HttpResponse:
+    """A press that found no place among those that are answered now. Its form stays as it is."""
+    words = _("The server is busy with other people's orders. Nothing was sent. Press again in a moment.")
+    if is_htmx(request):
+        response = with_toast(request, HttpResponse('<div id="nothing" hidden></div>', status=429), words)
+        response.headers["HX-Retarget"] = "#nothing"
+    else:
+        response = render(request, "errors/429_busy.html", status=429)
+    response.headers["Retry-After"] = str(AT_ONCE_AGAIN)
     return response
 
 

@@ -16,10 +16,12 @@ from playground.forms.create import whole
 from playground.htmx import is_htmx
 from playground.models import Generation, Run
 from playground.services import engine, runs
+from playground.services.line import Line
 from playground.services.uploads import ImageRefused
 from playground.templatetags.playground import amount
 from playground.views.access import MemberRequest, for_creators, for_members, use_team
 from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
+from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 
 AT_MOST = 60
@@ -33,6 +35,7 @@ REFUSED = (
     runs.AlreadySent,
     runs.BadToken,
     runs.StorageFull,
+    runs.LineFull,
     runs.ModelGone,
     ImageRefused,
 )
@@ -107,6 +110,7 @@ def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
 
 
 @require_POST
+@few_at_once
 @for_creators
 def again(request: MemberRequest, id: UUID) -> HttpResponse:
     """Order the same once more. When the price has gone up, or is not known, nothing is sent and Create says so."""
@@ -136,6 +140,8 @@ def _why_not(error: Exception) -> str:
             return f"{error.message} {_('Nothing was sent.')}"
         case runs.StorageFull():
             return _("The server has too little disk space. Nothing was sent. The admins have been told.")
+        case runs.LineFull():
+            return line_words(error.line)
         case runs.SpendingClosed() if error.quote.lacks_limits and not error.quote.is_paused:
             return _("An admin must first set limits. Nothing was sent.")
         case runs.SpendingClosed():
@@ -149,6 +155,17 @@ def _why_not(error: Exception) -> str:
             return error.quote.message if nothing in error.quote.message else f"{error.quote.message} {nothing}"
         case _:
             return _("Nothing was sent. Look at the price and press again.")
+
+
+def line_words(line: Line) -> str:
+    """Why a press has no room in the line, and what to do."""
+    words = (
+        _("%(waiting)s of your videos wait to be sent; at most %(limit)s may.")
+        if line.is_own
+        else _("%(waiting)s of the team's videos wait to be sent; at most %(limit)s may.")
+    )
+    rest = _("Nothing was sent. Press again when some have gone, or cancel some that wait.")
+    return f"{words % {'waiting': line.waiting, 'limit': line.limit}} {rest}"
 
 
 def repeated_words(run: Run, pressed_at: datetime) -> str:
