@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import dj_email_url
 from environs import Env, validate
 
-from playground.gateway.declared import KEY_TRUSTED_S, checked_words
+from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
 from playground.version import read_version
@@ -44,6 +44,8 @@ SANDBOX_PORT = env.int("SANDBOX_PORT", 8001, validate=validate.Range(1, 65535))
 # For the Procfile's web line; checked here, so that a broken value is said before anything starts.
 WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(1, 128))
 WEB_THREADS = env.int("WEB_THREADS", 64, validate=validate.Range(1, 512))
+WAITING_PER_MEMBER = env.int("WAITING_PER_MEMBER", 50, validate=validate.Range(min=1))
+WAITING_PER_TEAM = env.int("WAITING_PER_TEAM", 500, validate=validate.Range(min=1))
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
@@ -217,6 +219,8 @@ if GATEWAY_BASE_URL:
 GATEWAY_API_KEY = env.str("GATEWAY_API_KEY", "")
 GATEWAY_DIALECT = env.str("GATEWAY_DIALECT", "", validate=validate.OneOf(["", "lumenfall", "openai"]))
 GATEWAY_HONOURS = checked_words("GATEWAY_HONOURS", env.str("GATEWAY_HONOURS", ""))
+if GATEWAY_BASE_URL:
+    check_pair("GATEWAY_HONOURS", GATEWAY_HONOURS, dialect_of(GATEWAY_DIALECT, GATEWAY_BASE_URL))
 GATEWAY_KEY_TRUSTED_S = env.int("GATEWAY_KEY_TRUSTED_S", KEY_TRUSTED_S, validate=validate.Range(min=1, max=31_536_000))
 # The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.
 SANDBOX_HOOK_LOOPBACK = env.bool("SANDBOX_HOOK_LOOPBACK", False)

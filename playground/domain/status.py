@@ -62,8 +62,14 @@ PARKED = frozenset({S.UNKNOWN})
 ACTIVE = frozenset(Status) - ENDED - PARKED
 """Has a due time: the engine must look at it again."""
 
+UNTAKEN = frozenset({S.QUEUED, S.SUBMITTING})
+"""Stands in line: no gateway has taken it yet, as far as is known."""
+
 STOPPABLE = frozenset({S.SUBMITTED, S.RUNNING})
 """Can be asked to stop; it may still cost."""
+
+NEVER_RAN = "never_ran"
+"""Error kind of an order of which an admin said so; what is known of its money is that word alone."""
 
 STOP_FAILED = "stop_not_delivered"
 """Error code of one that goes on since the gateway could not be told to stop it."""

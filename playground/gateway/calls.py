@@ -66,18 +66,20 @@ class Calls:
         if references and order.references:
             return self._post_multipart(url, order, fields, timing)
         body = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
-        headers = {**default_headers(self.config), **headers_of(order.order_id), "Content-Type": "application/json"}
+        headers = self._headers_of(order, fields) | {"Content-Type": "application/json"}
         return self._exchange(httpx.Request("POST", url, headers=headers, content=body), timing)
 
     def _post_multipart(self, url: str, order: Order, fields: Mapping[str, ExtraValue], timing: Timing) -> Answer:
         with Multipart(order.order_id, fields, order.references) as body:
-            headers = {
-                **default_headers(self.config),
-                **headers_of(order.order_id),
-                "Content-Type": body.content_type,
-                "Content-Length": str(body.length),
-            }
+            headers = self._headers_of(order, fields)
+            headers |= {"Content-Type": body.content_type, "Content-Length": str(body.length)}
             return self._exchange(httpx.Request("POST", url, headers=headers, content=body), timing)
+
+    def _headers_of(self, order: Order, fields: Mapping[str, ExtraValue]) -> dict[str, str]:
+        """With the key beside the field of the body: some gateways take it here, as most payment interfaces do."""
+        headers = {**default_headers(self.config), **headers_of(order.order_id)}
+        key = fields.get("idempotency_key")
+        return headers | ({"Idempotency-Key": str(key)} if key is not None else {})
 
     def with_tries(self, attempt: Callable[[Timing], Answer], limits: Timing, ends_at: float) -> Answer:
         """Repeat on network errors, 408, 425, 429 and 5xx while time is left; the last answer or error stands.
@@ -120,11 +122,13 @@ class Calls:
         return refusal(answer, self._scrubber)
 
     def read_error(self, answer: Answer) -> GatewayError:
-        """As `refusal`, for a call that asks for something known: a 404 is NotFound."""
+        """As `refusal`, for a call that asks for something known: a 404 is NotFound, and so is a 410."""
         error = self.refusal(answer)
-        if answer.status != 404:
+        if answer.status not in (404, 410):
             return error
-        return NotFound(error.message, status=404, gateway_code=error.gateway_code, request_id=error.request_id)
+        return NotFound(
+            error.message, status=answer.status, gateway_code=error.gateway_code, request_id=error.request_id
+        )
 
     def _exchange(self, request: httpx.Request, timing: Timing) -> Answer:
         self.authorise(request)

@@ -2,6 +2,7 @@
 unknown is a no, since a wrong yes costs money."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from playground.gateway.types import Dialect
 
@@ -40,6 +41,20 @@ def checked_words(name: str, words: str) -> str:
     except ValueError as wrong:
         raise ValueError(f"{name}: {wrong}") from None
     return words
+
+
+def dialect_of(word: str, base_url: str) -> Dialect:
+    """The named dialect; without a word Lumenfall's at its own host, else that of OpenAI."""
+    if word:
+        return Dialect(word)
+    host = urlsplit(base_url).hostname or ""
+    return Dialect.LUMENFALL if host == "lumenfall.ai" or host.endswith(".lumenfall.ai") else Dialect.OPENAI
+
+
+def check_pair(name: str, words: str, dialect: Dialect) -> None:
+    """Raises ValueError that names the variable when these words need another dialect: only one has a log to read."""
+    if declared(words or dialect_words(dialect)).request_log and dialect is not Dialect.LUMENFALL:
+        raise ValueError(f"{name}: request-log can only be read in the lumenfall dialect")
 
 
 def declared(words: str, *, key_trusted_s: int = KEY_TRUSTED_S) -> Honours:

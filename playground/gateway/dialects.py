@@ -25,7 +25,7 @@ from playground.gateway.types import Balance, Component, Dialect, Estimate, Job,
 _STATES = {
     JobState.QUEUED: ("queued", "pending", "created", "submitted", "accepted", "in_queue", "waiting", "scheduled"),
     JobState.RUNNING: ("in_progress", "processing", "running", "generating", "started", "rendering"),
-    JobState.COMPLETED: ("completed", "succeeded", "success", "complete", "done", "finished"),
+    JobState.COMPLETED: ("completed", "succeeded", "succeed", "success", "complete", "done", "finished", "ready"),
     JobState.FAILED: ("failed", "error", "failure", "rejected", "upstream_failure", "moderated"),
     JobState.CANCELLED: ("cancelled", "canceled", "aborted"),
     JobState.EXPIRED: ("expired", "timeout", "timed_out"),
@@ -42,8 +42,8 @@ def state_of(word: str) -> JobState:
 def created_job(data: object, dialect: Dialect, request_id: str, status: int) -> Job:
     """The job of a 2xx answer to an order. Raises Unclear when it names none: money may be spent all the same."""
     found = mapping(data)
-    job_id = text(found.get("id"), MAX_ID + 1)
-    if 0 < len(job_id) <= MAX_ID and job_id == found.get("id"):
+    job_id = _id(found)
+    if 0 < len(job_id) <= MAX_ID and job_id == str(found.get("id")):
         return job(found, job_id, dialect, request_id, missing=JobState.QUEUED)
     if found.get("error"):
         raise _strange("The gateway answered with an error inside a success.", "error_in_success", status, request_id)
@@ -76,13 +76,20 @@ def job(data: Mapping[str, Any], job_id: str, dialect: Dialect, request_id: str,
         cost_estimate_micros=micros_from_dollars(meta.get("cost_estimate")) if paid_in_dollars else None,
         provider=text(meta.get("provider_name"), 100) or text(meta.get("provider"), 100),
         executed_model=text(meta.get("executed_model"), 200),
+        model=text(data.get("model"), 200),
         size=text(data.get("size"), 32),
         seconds=seconds_text(data.get("seconds")),
         created_at=moment(data.get("created_at")),
         expires_at=moment(data.get("expires_at")),
         request_id=request_id,
-        told_id=text(data.get("id"), MAX_ID),
+        told_id=_id(data),
     )
+
+
+def _id(data: Mapping[str, Any]) -> str:
+    """As text, for some gateways count."""
+    told = data.get("id")
+    return str(told) if isinstance(told, int) and not isinstance(told, bool) else text(told, MAX_ID + 1)
 
 
 def progress(value: object) -> int | None:

@@ -5,7 +5,15 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from playground.gateway.client import GatewayClient
-from playground.gateway.declared import KEY_TRUSTED_S, Honours, declared, dialect_defaults, dialect_words
+from playground.gateway.declared import (
+    KEY_TRUSTED_S,
+    Honours,
+    check_pair,
+    declared,
+    dialect_defaults,
+    dialect_of,
+    dialect_words,
+)
 from playground.gateway.types import (
     ConfigError,
     Dialect,
@@ -50,17 +58,20 @@ def config_from(values: Mapping[str, object], *, version: str = "0", limits: Lim
 
 
 def honours_from(values: Mapping[str, object], dialect: Dialect) -> Honours:
-    """What the gateway that these values name honours. `GATEWAY_HONOURS` speaks of that in `GATEWAY_BASE_URL` alone."""
-    if not _text(values, "GATEWAY_BASE_URL"):
-        return dialect_defaults(dialect)
-    words, trusted = _text(values, "GATEWAY_HONOURS"), _text(values, "GATEWAY_KEY_TRUSTED_S")
+    """What the gateway that these values name honours. `GATEWAY_HONOURS` speaks of that in `GATEWAY_BASE_URL` alone,
+    `GATEWAY_KEY_TRUSTED_S` of Lumenfall too.
+    """
+    words = _text(values, "GATEWAY_HONOURS") if _text(values, "GATEWAY_BASE_URL") else ""
+    trusted = _text(values, "GATEWAY_KEY_TRUSTED_S")
     try:
         trusted_s = int(trusted or KEY_TRUSTED_S)
         honours = declared(words or dialect_words(dialect), key_trusted_s=trusted_s)
-        if honours.request_log and dialect is not Dialect.LUMENFALL:
-            raise ValueError("request-log can only be read in the lumenfall dialect")
     except ValueError as wrong:
         raise ConfigError(f"GATEWAY_HONOURS: {wrong}.") from None
+    try:
+        check_pair("GATEWAY_HONOURS", words, dialect)
+    except ValueError as wrong:
+        raise ConfigError(f"{wrong}.") from None
     return honours
 
 
@@ -84,14 +95,12 @@ def _any_gateway(base_url: str, key: str, word: str, version: str, limits: Limit
         host = urlsplit(checked_base_url(base_url, allow_http=True)).hostname or ""
     except ConfigError as wrong:
         raise ConfigError(f"GATEWAY_BASE_URL: {wrong}") from None
-    if not word:
-        word = "lumenfall" if host == "lumenfall.ai" or host.endswith(".lumenfall.ai") else "openai"
-    if word not in list(Dialect):
+    if word and word not in list(Dialect):
         raise ConfigError(f"GATEWAY_DIALECT must be one of {', '.join(Dialect)}.")
     is_http = base_url.strip().lower().startswith("http://")
     if is_http and not is_local_name(host):
         raise ConfigError("GATEWAY_BASE_URL must begin with https://: plain http would show the key to everyone.")
-    return _config(base_url, key, Dialect(word), version, limits, local=is_local_name(host))
+    return _config(base_url, key, dialect_of(word, base_url), version, limits, local=is_local_name(host))
 
 
 def _honouring(config: GatewayConfig, honours: Honours) -> GatewayConfig:

@@ -92,7 +92,7 @@ class GatewayConfig:
 
 
 def checked_base_url(url: str, *, allow_http: bool) -> str:
-    """The address without trailing slashes, or ConfigError."""
+    """The address as `plain_address` has it, or ConfigError."""
     cleaned = url.strip().rstrip("/")
     try:
         parts = urlsplit(cleaned)
@@ -105,7 +105,14 @@ def checked_base_url(url: str, *, allow_http: bool) -> str:
         raise ConfigError("The gateway address must begin with https://.")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError("The gateway address must not hold a user name, a query or a fragment.")
-    return cleaned
+    return plain_address(cleaned)
+
+
+def plain_address(url: str) -> str:
+    """Scheme and host in small letters, no default port, no slash at the end: one address, one way to write it."""
+    parts = urlsplit(url.strip().rstrip("/"))
+    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ":"))
+    return parts._replace(netloc=host).geturl()
 
 
 def is_local_name(host: str) -> bool:
@@ -219,6 +226,8 @@ class Job:
     cost_estimate_micros: int | None = None
     provider: str = ""
     executed_model: str = ""
+    model: str = ""
+    """As it was ordered, in the gateway's words."""
     size: str = ""
     seconds: str = ""
     created_at: datetime | None = None

@@ -17,29 +17,46 @@ from django.db.models.functions import Least
 from playground import queue
 from playground.domain.status import Status
 from playground.models import Gateway, Generation
-from playground.services import backlog, engine, outcomes, pace, parking, pauses, replies, saving, submit, timing
+from playground.services import (
+    backlog,
+    engine,
+    outcomes,
+    pace,
+    parking,
+    pauses,
+    refused,
+    replies,
+    saving,
+    submit,
+    timing,
+)
 
 log = structlog.get_logger(__name__)
 
 SLACK = timedelta(minutes=1)
 """The clocks of two machines may differ by so much without being wrong."""
-_UNSENT_S = max(replies.LONGEST_WAIT_S, *backlog.WAIT_S, submit.PAUSED_LOOK.total_seconds())
+_UNSENT_S = max(refused.REFUSED_S, replies.LONGEST_WAIT_S, *backlog.WAIT_S, submit.PAUSED_LOOK.total_seconds())
 _ASKED_S = max(
-    pace.SLOWEST_S, outcomes.RETRY_AFTER_MOST_S, 1.2 * outcomes.MOST_BACKOFF_S, pauses.PROBE_MOST.total_seconds()
+    refused.REFUSED_S,
+    pace.SLOWEST_S,
+    outcomes.RETRY_AFTER_MOST_S,
+    1.2 * outcomes.MOST_BACKOFF_S,
+    pauses.PROBE_MOST.total_seconds(),
 )
 LONGEST: dict[Status, timedelta] = {
     Status.QUEUED: timedelta(seconds=_UNSENT_S),
     Status.SUBMITTING: timedelta(seconds=max(_UNSENT_S, *replies.UNCLEAR_S, parking.QUIET.total_seconds())),
     Status.SUBMITTED: timedelta(seconds=_ASKED_S),
     Status.RUNNING: timedelta(seconds=_ASKED_S),
-    Status.COMPLETED: timedelta(seconds=max(saving.LONG_RETRY_S, *saving.RETRY_S)),
-    Status.STORING: engine.CLAIM_FOR,
+    Status.COMPLETED: timedelta(seconds=max(refused.REFUSED_S, saving.LONG_RETRY_S, *saving.RETRY_S)),
+    Status.STORING: timedelta(seconds=refused.REFUSED_S),
     Status.CANCELLED: timedelta(seconds=timing.LATE_MOST_S),
     Status.EXPIRED: timedelta(seconds=timing.LATE_MOST_S),
 }
 """The longest wait of each state; an hour where a late result is looked for, minutes elsewhere."""
 CLAIMED = (Status.SUBMITTING, Status.STORING)
-CLAIM_MOST = max(engine.CLAIM_FOR, submit.PAUSED_LOOK)
+CLAIM_MOST = max(engine.CLAIM_FOR, submit.PAUSED_LOOK, timedelta(seconds=refused.REFUSED_S))
+"""A row that the database refuses keeps its claim while it is set back."""
 
 
 def set_right(*, now: datetime) -> int:
@@ -72,7 +89,7 @@ def _orders(*, now: datetime) -> int:
     for status, gateway_id, last_at in rows.annotate(Max("next_check_at")):
         here = Generation.objects.filter(status=status, gateway_id=gateway_id)
         if status not in LONGEST:  # it has ended, so there is nothing to look at
-            here.update(next_check_at=None)
+            here.filter(next_check_at__isnull=False).update(next_check_at=None)
             continue
         latest, latest_claim = now + LONGEST[Status(status)] + SLACK, now + CLAIM_MOST + SLACK
         if status in CLAIMED and last_at > latest_claim:

@@ -195,6 +195,9 @@ def _kept(wanted: Wanted, answer: dict[str, Any]) -> dict[str, Any]:
     """Remember the answer with the time until which it stands."""
     *_of_picture, key = keys = _keys(wanted)
     now, stands_s = timezone.now().timestamp(), FRESH_S
+    if of_all_else := answer.pop("else_of_gateway", None):
+        _kept(wanted, of_all_else)
+        stands_s = KEPT_S
     if answer.get("of_gateway"):
         key = _gateway_key(wanted)
     elif answer["state"] == QuoteState.ESTIMATED:

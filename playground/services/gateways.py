@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from playground.gateway import factory
 from playground.gateway.client import GatewayClient
 from playground.gateway.errors import AccountRefused, GatewayError, NotSent
-from playground.gateway.types import Dialect, GatewayConfig, Limits
+from playground.gateway.types import ConfigError, Dialect, GatewayConfig, Limits, plain_address
 from playground.models import Gateway
 
 LUMENFALL = "lumenfall"
@@ -60,7 +60,8 @@ def _default_row(config: GatewayConfig) -> tuple[str, Gateway | None]:
     slug, rows = default_slug(config), Gateway.objects.filter(team=None)
     if not settings.GATEWAY_BASE_URL:
         return slug, rows.filter(slug=slug).first()
-    known = rows.filter(base_url=config.base_url).exclude(slug__in=(LUMENFALL, SANDBOX)).first()
+    named = rows.exclude(slug__in=(LUMENFALL, SANDBOX)).order_by("created_at")
+    known = next((row for row in named if plain_address(row.base_url) == config.base_url), None)
     return (known.slug, known) if known else (slug, None)
 
 
@@ -93,7 +94,7 @@ def _still_broken(current: Gateway | None, config: GatewayConfig) -> dict[str, o
     """A gateway whose price check made an order gives no prices until its address or dialect is another one."""
     if current is None or current.dry_run_broken_at is None:
         return {}
-    if (current.base_url, current.dialect) == (config.base_url, config.dialect.value):
+    if (plain_address(current.base_url), current.dialect) == (config.base_url, config.dialect.value):
         return {"has_dry_run": False}
     return {"dry_run_broken_at": None}
 
@@ -106,9 +107,12 @@ def give_up_dry_runs(gateway: Gateway) -> None:
 def config_of(gateway: Gateway, *, limits: Limits | None = None) -> GatewayConfig:
     """How to reach `gateway`, trusted with what its row says that it honours, in the usual or the given limits.
 
-    Raises GatewayNotConfigured when its key is gone from the environment.
+    Raises GatewayNotConfigured when its key is gone from the environment, or what stands there is no set-up at all.
     """
-    config = _from_environment(gateway)
+    try:
+        config = _from_environment(gateway)
+    except ConfigError as error:
+        raise GatewayNotConfigured(str(error)) from error
     return replace(
         config,
         honours_idempotency_key=gateway.honours_idempotency_key,

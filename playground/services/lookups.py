@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from playground.domain.status import Status
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import Deadline, GatewayError, NoRequestLog, NotFound
+from playground.gateway.errors import Deadline, GatewayError, NoRequestLog, NotFound, Refused
 from playground.gateway.request_log import LoggedRequest
 from playground.gateway.trace import trace_id_of
 from playground.gateway.types import Job, JobState
@@ -91,7 +91,10 @@ def look_up(generation_id: UUID, claim_id: UUID) -> None:
 
 
 def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
-    """Whether the gateway's log has one of these ids under the trace of another order; not where it cannot be read."""
+    """Whether the gateway's log has one of these ids under the trace of another order; not where it keeps none.
+
+    Raises GatewayError or GatewayNotConfigured when the log could not be read to its end: then nobody knows.
+    """
     if not generation.gateway.has_request_log:
         return False
     since = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER
@@ -101,8 +104,7 @@ def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
             logged = list(_in_time(client.requests(created_after=since, max_pages=MAX_PAGES), ends_at))
             traces = {entry.trace_id for entry in logged if entry.id in ids and entry.trace_id}
             traces = traces or _of_unclear(generation, client, logged, ids, ends_at)
-    except (GatewayError, gateways.GatewayNotConfigured) as error:
-        log.warning("log_not_read", generation=str(generation.id), why=str(error)[:200])
+    except NoRequestLog:
         return False
     return bool(traces) and trace_id_of(str(generation.id)) not in traces
 
@@ -118,8 +120,8 @@ def _of_unclear(
     for entry in _in_time((entry for entry in logged if entry.trace_id in ours), ends_at):
         try:
             job = client.retrieve(entry.id)
-        except NotFound:
-            continue
+        except (NotFound, Refused):
+            continue  # an id of the log's own, which leads to no video
         if {job.id, job.told_id} & set(ids):
             found.add(entry.trace_id)
     return found

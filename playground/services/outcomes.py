@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from playground.domain.status import LATE_SUCCESS, STOP_FAILED, STOPPABLE, Status
-from playground.gateway.errors import AccountRefused, GatewayError, NotFound
+from playground.gateway.errors import AccountRefused, GatewayError, NotFound, Refused, Unclear
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation
 from playground.services import doubts, engine, pauses, sent_with
@@ -26,6 +26,8 @@ from playground.services.timing import LATE_LEAST_S, interval_s
 __all__ = ["FIELDS", "Answer", "record"]
 
 log = structlog.get_logger(__name__)
+
+Answers = Sequence[tuple[Generation, Answer]]
 
 FIELDS = (
     "id",
@@ -73,7 +75,7 @@ MISSING_S = 30.0
 def record(
     *,
     gateway: Gateway,
-    answers: Sequence[tuple[Generation, Answer]],
+    answers: Answers,
     now: datetime,
     taken: Collection[datetime] = (),
 ) -> None:
@@ -83,6 +85,7 @@ def record(
     """
     # fault: polled
     batch = Batch(taken=taken)
+    answers = _of_their_own(gateway, answers)
     held_s = _hold(gateway, answers, now=now)
     is_lost = partial(doubts.is_lost, gateway, now=now)
     for generation, answer in answers:
@@ -97,7 +100,32 @@ def record(
     write(batch, now=now)
 
 
-def _hold(gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], *, now: datetime) -> float | None:
+def _of_their_own(gateway: Gateway, answers: Answers) -> Answers:
+    """An answer under the id of another order of ours is that one's, mixed up on its way: it says nothing of this one.
+
+    An id that none of ours has may be another name that the gateway gives it.
+    """
+    told = {
+        answer.told_id for _, answer in answers if isinstance(answer, Job) and answer.told_id not in ("", answer.id)
+    }
+    if not told:
+        return answers
+    rows = Generation.objects.filter(gateway_id=gateway.id, upstream_id__in=told)
+    ours = set(rows.values_list("upstream_id", flat=True))
+    return [(row, _mixed_up(row, answer) if _is_of(answer, ours) else answer) for row, answer in answers]
+
+
+def _is_of(answer: Answer, ours: set[str | None]) -> bool:
+    return isinstance(answer, Job) and answer.told_id != answer.id and answer.told_id in ours
+
+
+def _mixed_up(row: Generation, answer: Answer) -> GatewayError:
+    assert isinstance(answer, Job)
+    log.error("answer_about_another_order", generation=str(row.id), asked=answer.id, told=answer.told_id)
+    return Unclear("The gateway answered about another order.", code="another_order")
+
+
+def _hold(gateway: Gateway, answers: Answers, *, now: datetime) -> float | None:
     """Seconds for which a doubted gateway is not asked after its orders; None when its answers may be believed."""
     reason = doubts.doubt(gateway, answers, now=now)
     if not reason:
@@ -182,14 +210,17 @@ def _ended(batch: Batch, generation: Generation, job: Job, known: dict[str, Any]
     """The gateway says it will not come. Its own cost counts; without one a failed order's money is free again.
 
     A stopped one without a cost may still turn out to have been made: its money stays set aside while it is looked for.
+    One whose cost is said to be nothing is looked for too, its money free: should it come, what it cost is settled.
     """
-    is_final = job.state is JobState.FAILED or job.cost_micros is not None
+    is_final = job.state is JobState.FAILED or bool(job.cost_micros)
     if generation.state in LATE_SUCCESS:
         if is_final:
             batch.settled[generation.id] = job.cost_micros
             batch.closed[generation.id] = known
         else:
             _late_or_forget(batch, generation, now=now)
+            if job.cost_micros == 0:
+                batch.settled[generation.id] = None
         return
     fields = known | {"ended_at": now, "progress": None, "next_check_at": None}
     if job.error:
@@ -207,6 +238,8 @@ def _ended(batch: Batch, generation: Generation, job: Job, known: dict[str, Any]
         batch.settled[generation.id] = job.cost_micros
     else:
         fields["next_check_at"] = now + timedelta(seconds=LATE_LEAST_S)
+        if job.cost_micros == 0:
+            batch.settled[generation.id] = None
     data = {"kind": fields.get("error_kind", ""), "code": fields.get("error_code", "")}
     batch.moves.append(Move(generation.id, generation.state, target, event, data=data, fields=fields))
 
@@ -253,8 +286,9 @@ def _is_over(generation: Generation, *, now: datetime) -> bool:
 def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: datetime) -> None:
     """Asked in vain. Past the deadline it is given up all the same, and still looked for.
 
-    However long that takes: the gateway's silence gives back no money of an order that it took. Only of one whose key
-    is no longer in the environment nobody will ever hear, so that is closed after GONE_FOR.
+    A clear refusal to speak of it is an answer, as that it is unknown is. The gateway's silence, however long, gives
+    back no money of an order that it took; only of one whose key is no longer in the environment nobody will ever
+    hear, so that is closed after GONE_FOR.
     """
     if _is_over(generation, now=now):
         next_check_at = now + timedelta(seconds=LATE_LEAST_S)
@@ -262,8 +296,9 @@ def _fault(batch: Batch, generation: Generation, error: GatewayError, *, now: da
         batch.moves.append(Move(generation.id, generation.state, Status.EXPIRED, "given_up", fields=fields))
         return
     if generation.state in LATE_SUCCESS:
-        is_gone = error.code == "not_configured" and generation.ended_at and now - generation.ended_at > GONE_FOR
-        if is_gone:
+        if isinstance(error, Refused) and not isinstance(error, AccountRefused):
+            _late_or_forget(batch, generation, now=now, is_strange=sent_with.is_another)
+        elif error.code == "not_configured" and generation.ended_at and now - generation.ended_at > GONE_FOR:
             log.warning("order_closed_unasked", generation=str(generation.id), gateway=str(generation.gateway_id))
             _late_or_forget(batch, generation, now=now)
         else:

@@ -5,8 +5,10 @@ stored, nothing is sent. With a refused key, or answers that cannot be true, it 
 order changes. It goes on by itself once a small question that costs nothing is answered well, or by an admin's button.
 """
 
+import functools
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -36,6 +38,8 @@ TRIES = 3
 RESUME_OVER_S = 20
 """Questions about orders begin again spread over so long."""
 
+
+Done = TypeVar("Done", bool, None)
 
 _known_us: dict[UUID, tuple[datetime, bool | None]] = {}
 """By gateway, in this process: when it was asked whether it takes our key, and what it said."""
@@ -83,7 +87,7 @@ def pause(gateway: Gateway, *, reason: str, now: datetime) -> bool:
     return _unless_deadlocked(lambda: _pause(gateway, reason=reason, now=now))
 
 
-def _unless_deadlocked(change: Callable[[], bool]) -> bool:
+def _unless_deadlocked(change: Callable[[], Done]) -> Done:
     """Make a change to all rows of a gateway once more when PostgreSQL ended it in favour of one to some of them."""
     for _attempt in range(TRIES - 1):
         try:
@@ -141,7 +145,7 @@ def probe_due(*, now: datetime | None = None) -> None:
         if _answers_well(gateway):
             resume(gateway, by=None, now=timezone.now())
         elif gateway.paused_reason != BALANCE:
-            hold_questions(gateway, until=next_at)
+            _unless_deadlocked(functools.partial(hold_questions, gateway, until=next_at))
 
 
 def resume(gateway: Gateway, *, by: User | None, now: datetime) -> bool:

@@ -5,8 +5,8 @@ such is remembered, so from then on they are asked once, with the picture. What 
 order would send, cut for the question alone: nothing is stored for a price check.
 
 Each question is sent once. To a gateway that takes no notice of the flag it is an order, and its answer would say so;
-where that answer is lost too, nobody knows. So until a gateway has given one marked estimate, an unclear answer counts
-for all its models and settings (`of_gateway`).
+where that answer is lost too, nobody knows. So until a gateway has given one answer marked as an estimate, one that is
+lost or not marked makes it asked less often, whatever the model and settings (`of_gateway`).
 """
 
 import functools
@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 LEAST_S = 1.0
 """No price check is begun with less time than this."""
+MARKED = "estimate_unreadable"
+"""The code of an answer that was marked as an estimate, and so is no order's, but has no price that we can read."""
 IMAGE_MATTERS_S = 24 * 3600
 """How long it is remembered that a model gives no price without the picture."""
 
@@ -63,7 +65,7 @@ def ask(*, model: VideoModel, body: dict[str, Any], pictures: Pictures, ends_at:
     """What the gateway says, by `ends_at` (monotonic clock): `state` and what goes with it. Never raises for a gateway.
 
     `of_picture`: it is about this very picture, so it says nothing of another one of the same size. `of_gateway`: it
-    is about everything of this gateway.
+    is about everything of this gateway. `else_of_gateway`: what is to be said of everything else there.
     """
     # Read anew: a price check that made an order may have switched them off since the model was read.
     gateway = Gateway.objects.get(id=model.gateway_id)
@@ -72,7 +74,10 @@ def ask(*, model: VideoModel, body: dict[str, Any], pictures: Pictures, ends_at:
     except EstimateUnavailable as error:
         if error.job_id:
             _made_an_order(gateway, error.job_id, ends_at=ends_at)
-        return no_price(model) if cache.get(_proof(gateway)) else _no_price_yet()
+        elif error.code == MARKED:
+            cache.set(_proof(gateway), 1, None)
+        is_proved = bool(cache.get(_proof(gateway)))
+        return no_price(model) | ({} if is_proved else {"else_of_gateway": _no_price_yet()})
     except AccountRefused as error:
         if error.reason == "balance":
             return {"state": QuoteState.ACCOUNT_EMPTY, "message": _("The gateway account is out of credit.")}
@@ -95,8 +100,13 @@ def no_price(model: VideoModel) -> dict[str, Any]:
 
 
 def _no_price_yet() -> dict[str, Any]:
-    """What came may have been an order's answer, worded in a way that we do not read: it is asked less often."""
-    return unavailable(_("This gateway gives no price.")) | {"no_price": True, "of_gateway": True}
+    """Of all else at a gateway whose answer may have been an order's, worded in a way that we do not read.
+
+    It is asked less often, which is no reason to order without a price what may have one.
+    """
+    return unavailable(_("This gateway gave no price that can be read, so it is asked less often.")) | {
+        "of_gateway": True
+    }
 
 
 def unavailable(message: str) -> dict[str, Any]:

@@ -20,8 +20,7 @@ REFUSED = (IntegrityError, DataError, OverflowError)
 """The database says no to a value, and would again; SQLite's driver overflows before it asks. A lost connection or a
 lock is none of these and is raised."""
 REFUSED_S = 300.0
-"""Until an order is looked at again of which nothing could be written: as long as the longest wait of one under way
-(services/clocks.py takes more for a wrong clock)."""
+"""Until an order is looked at again of which nothing could be written."""
 
 
 @contextmanager
@@ -39,11 +38,16 @@ def set_back(generation_id: UUID, error: Exception, *, until: Combinable, now: d
 
     It counts as a failed question, so that nobody who watches brings the time forward.
     """
-    why = str(error).partition("\n")[0][:200]
-    log.error("order_not_written", generation=str(generation_id), why=why)
     with transaction.atomic():
         waiting = Generation.objects.filter(id=generation_id, next_check_at__isnull=False)
         rows = waiting.filter(status__in=ACTIVE | LATE_SUCCESS)
         rows.update(next_check_at=until, poll_failures=F("poll_failures") + 1)
-        if not Event.objects.filter(generation_id=generation_id, kind="not_written").exists():
-            engine.note(generation_id, "not_written", now=now, data={"why": why})
+        tell(generation_id, error, now=now)
+
+
+def tell(generation_id: UUID, error: Exception, *, now: datetime) -> None:
+    """In the log each time, in its history once."""
+    why = str(error).partition("\n")[0][:200]
+    log.error("order_not_written", generation=str(generation_id), why=why)
+    if not Event.objects.filter(generation_id=generation_id, kind="not_written").exists():
+        engine.note(generation_id, "not_written", now=now, data={"why": why})

@@ -20,7 +20,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.gateway.errors import AccountRefused, GatewayError, InFlight, NotSent, Outcome, Refused, Throttled
 from playground.models import Event, Generation
-from playground.services import backlog, engine, ledger, parking, pauses, sent_with
+from playground.services import backlog, engine, ledger, parking, pauses, refused, sent_with
 from playground.services.engine import Move
 
 MAX_TRIES = 6
@@ -91,11 +91,9 @@ def may_send_again(generation: Generation, *, now: datetime, uncounted: Uncounte
 
     `uncounted` is how that try ended; empty: it is among the events already.
     """
-    gateway = generation.gateway
-    if not gateway.honours_idempotency_key or generation.sent_at is None:
+    if not sent_with.is_young(generation, now=now):
         return False
     ends_at = min(
-        generation.sent_at + timedelta(seconds=gateway.key_trusted_seconds),
         (generation.unclear_at or now) + UNCLEAR_FOR,
         generation.deadline_at or now + UNCLEAR_FOR,
     )
@@ -198,6 +196,11 @@ def _kind_of(error: GatewayError) -> str:
 
 
 def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
+    """The end of the order, and its money given back.
+
+    Where the database refuses the latter, as beside a counter that has drifted, the refusal stands all the same: its
+    silence would make the order an unclear one. Repair mends the counter, then gives the money back.
+    """
     kind = _kind_of(error)
     fields = {
         "error_kind": kind,
@@ -210,5 +213,10 @@ def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now:
     }
     data = told_of(error, attempt=generation.attempts) | {"kind": kind}
     move = Move(generation.id, Status.SUBMITTING, Status.REJECTED, "refused", claim=claim_id, data=data, fields=fields)
-    if engine.advance(move, now=now):
-        ledger.release(generation=generation, at=now)
+    if not engine.advance(move, now=now):
+        return
+    try:
+        with transaction.atomic():
+            ledger.release(generation=generation, at=now)
+    except refused.REFUSED as why:
+        refused.tell(generation.id, why, now=now)

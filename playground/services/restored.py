@@ -34,7 +34,7 @@ class Settled:
 
     backup_at: datetime
     maybe_sent: int
-    """Orders that were waiting or being sent when the backup was made."""
+    """Orders that were waiting, being sent or unclear when the backup was made."""
 
 
 def mark(*, at: datetime) -> None:
@@ -63,8 +63,14 @@ def settle(*, now: datetime) -> Settled | None:
 
 
 def _maybe_sent(*, backup_at: datetime, now: datetime) -> int:
-    """Each waiting order becomes one without an answer, due at once; so does each that was being sent."""
-    count = 0
+    """Each waiting order becomes one without an answer, due at once; so does each that was being sent.
+
+    One that waited for an admin may have been sent again by one: it waits on, and its page says so.
+    """
+    count, data = 0, {"backup_at": backup_at.isoformat()}
+    for generation in Generation.objects.filter(status=Status.UNKNOWN).order_by("id"):
+        Event.objects.create(generation=generation, kind="restored", data=data, at=now)
+        count += 1
     for generation in Generation.objects.filter(status__in=(Status.QUEUED, Status.SUBMITTING)).order_by("id"):
         fields = {
             "claim_id": None,
@@ -74,7 +80,6 @@ def _maybe_sent(*, backup_at: datetime, now: datetime) -> int:
             "next_check_at": now,
             "deadline_at": now + engine.DEADLINE,
         }
-        data = {"backup_at": backup_at.isoformat()}
         if generation.state is Status.QUEUED:
             move = Move(generation.id, Status.QUEUED, Status.SUBMITTING, "restored", data=data, fields=fields)
             count += engine.advance(move, now=now)

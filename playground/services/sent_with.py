@@ -6,8 +6,11 @@ second charge), nor looked for in another account's log, nor believed to be lost
 it.
 """
 
+from datetime import datetime, timedelta
+
 from django.utils.crypto import salted_hmac
 
+from playground.domain.status import NEVER_RAN
 from playground.models import Event, Gateway, Generation
 from playground.services import gateways
 
@@ -35,10 +38,31 @@ def is_another(generation: Generation) -> bool:
     """
     events = Event.objects.filter(generation_id=generation.id, kind__in=(*MARKED, "restored")).order_by("-id")
     told = list(events.values_list("kind", "data"))
-    known = [data["key"] for _, data in told if data.get("key")]
-    if not known:
-        return any(kind == "restored" for kind, _ in told)
-    return differs(known[0], generation.gateway)
+    key = next((data["key"] for _, data in told if data.get("key")), "")
+    return is_anothers(key, generation.gateway, is_restored=any(kind == "restored" for kind, _ in told))
+
+
+def is_anothers(key: str, gateway: Gateway, *, is_restored: bool) -> bool:
+    """As `is_another`, where the newest mark of the order that is not empty is known already."""
+    return differs(key, gateway) if key else is_restored
+
+
+def is_young(generation: Generation, *, now: datetime) -> bool:
+    """Whether the gateway honours its idempotency key and is believed to remember when it came first."""
+    gateway, sent_at = generation.gateway, generation.sent_at
+    if not gateway.honours_idempotency_key or sent_at is None:
+        return False
+    return now < sent_at + timedelta(seconds=gateway.key_trusted_seconds)
+
+
+def is_promise_over(generation: Generation, *, now: datetime) -> bool:
+    """Whether an admin had it sent again since its key was known, and by now it is not: it would be a second order."""
+    if generation.error_kind != NEVER_RAN:
+        return False
+    decided = generation.events.filter(kind="sent_anew").order_by("-id").values_list("data", flat=True).first()
+    if not decided or not decided.get("key_known"):
+        return False
+    return not is_young(generation, now=now) or is_another(generation)
 
 
 def differs(then: str, gateway: Gateway) -> bool:

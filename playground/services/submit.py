@@ -72,6 +72,9 @@ def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) 
     if generation.gateway.paused_at or budgets.is_held(generation):
         engine.push_back([generation.id], status=Status.QUEUED, until=_after_pause(generation, now), now=now)
         return None
+    if sent_with.is_promise_over(generation, now=now):
+        _ask_an_admin_again(generation, now=now)
+        return None
     number = generation.attempts + 1
     fields = {"attempts": number, "sent_at": generation.sent_at or now} if begins else {}
     return engine.claim(
@@ -83,6 +86,16 @@ def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) 
         data={"try": number} | ({"key": sent_with.mark(generation.gateway)} if begins else {}),
         **fields,
     )
+
+
+def _ask_an_admin_again(generation: Generation, *, now: datetime) -> None:
+    """It was to go out while the gateway knew its key, and waited for too long: unclear as before, and nothing sent."""
+    with transaction.atomic():
+        told = engine.claim(
+            generation.id, source=Status.QUEUED, target=Status.SUBMITTING, event="handed_out", now=now, data={}
+        )
+        if told is not None:
+            park(generation, code="key_forgotten", message="", now=now, claim_id=told)
 
 
 def _after_pause(generation: Generation, now: datetime) -> datetime:
@@ -214,6 +227,9 @@ def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:
 
     Between claim and begin it may have waited for a free place longer than the gateway remembers its key.
     """
+    if sent_with.is_promise_over(generation, now=now):
+        park(generation, code="key_forgotten", message="", now=now, claim_id=claim_id)
+        return False
     if generation.unclear_at is not None and not may_send_again(generation, now=now, uncounted=""):
         code = generation.error_code or "sender_lost"
         give_up_sending(generation, code=code, message=generation.error_message, now=now, claim_id=claim_id)

@@ -5,7 +5,6 @@ A decision is about what its page showed: `generation.version` is that of the or
 again meanwhile and got unclear anew is not decided by a press on the old page.
 """
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,17 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from playground import queue
-from playground.domain.status import Status
+from playground.domain.status import NEVER_RAN, Status
 from playground.gateway.errors import GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Generation, Membership, Team
-from playground.services import audit, engine, gateways, ledger, lookups, pauses, room, sent_with
+from playground.services import audit, engine, gateways, ledger, lookups, pauses, room, sent_with, told
 from playground.services.engine import Move
 from playground.services.run_errors import StorageFull
 from playground.services.submit import TIMEOUT_S
 
-NEVER_RAN = "never_ran"
-"""The error kind of an order of which an admin said so; what is known of its money is that word alone."""
 CLOCKS_DIFFER = timedelta(minutes=10)
 MAX_ID = 255
 DECISIONS = ("sent_anew", "closed_by_admin", "adopted")
@@ -46,6 +43,10 @@ class NotNow(Exception):
 
 class WrongId(Exception):
     """The pasted id is not that of this order; the message says why. Nothing has changed."""
+
+
+class Differs(WrongId):
+    """What the gateway says of that video was not ordered; a person may know better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def evidence_of(generations: list[Generation]) -> dict[Any, Evidence]:
 def _add(evidence: Evidence, event: Event) -> None:
     data = event.data
     if event.kind in sent_with.MARKED:
-        evidence.key = str(data.get("key", ""))
+        evidence.key = str(data.get("key") or evidence.key)
     evidence.is_restored = evidence.is_restored or event.kind == "restored"
     if event.kind in sent_with.BEGUN:
         evidence.tries.append(Try(event.at, len(evidence.tries) + 1))
@@ -106,6 +107,7 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
     """
     now = now or timezone.now()
     _check_admin(by, generation)
+    is_known = is_key_known(generation, evidence_of([generation])[generation.id], now=now)
     if Team.objects.filter(id=generation.team_id, spending_paused_at__isnull=False).exists():
         raise NotNow(_("Spending is paused for this team. Nothing was sent."))
     generation.gateway.refresh_from_db()
@@ -118,30 +120,21 @@ def send_again(*, by: Membership, generation: Generation, now: datetime | None =
     fields = _clean() | {
         "error_kind": NEVER_RAN,
         "attempts": 0,
-        "sent_at": _still_trusted_since(generation, now=now),
+        "sent_at": generation.sent_at if is_known else None,  # a repetition does not renew the key's time
         "next_check_at": now,
         "deadline_at": now + engine.DEADLINE,
     }
     with transaction.atomic():
-        move = Move(generation.id, Status.UNKNOWN, Status.QUEUED, "sent_anew", by=by.user, fields=fields)
+        data = {"key_known": is_known}
+        move = Move(generation.id, Status.UNKNOWN, Status.QUEUED, "sent_anew", data=data, by=by.user, fields=fields)
         _decide(move, generation.version, by=by, kind="unclear_sent_again", now=now)
         queue.enqueue("submit", str(generation.id), timeout_s=TIMEOUT_S)
 
 
-def _still_trusted_since(generation: Generation, *, now: datetime) -> datetime | None:
-    """When its key was first used, where the gateway may still remember that: a repetition does not renew it."""
-    evidence = evidence_of([generation])[generation.id]
-    return generation.sent_at if is_key_known(generation, evidence, now=now) else None
-
-
 def is_key_known(generation: Generation, evidence: Evidence, *, now: datetime) -> bool:
     """Whether the gateway would take a second sending for the first: it remembers the key, of the same account."""
-    gateway, sent_at = generation.gateway, generation.sent_at
-    if not gateway.honours_idempotency_key or sent_at is None:
-        return False
-    if sent_with.differs(evidence.key, gateway) or (evidence.is_restored and not evidence.key):
-        return False
-    return now < sent_at + timedelta(seconds=gateway.key_trusted_seconds)
+    is_anothers = sent_with.is_anothers(evidence.key, generation.gateway, is_restored=evidence.is_restored)
+    return sent_with.is_young(generation, now=now) and not is_anothers
 
 
 def close(*, by: Membership, generation: Generation, now: datetime | None = None) -> None:
@@ -155,14 +148,21 @@ def close(*, by: Membership, generation: Generation, now: datetime | None = None
         ledger.release(generation=generation, at=now)
 
 
-def adopt(*, by: Membership, generation: Generation, upstream_id: str, now: datetime | None = None) -> None:
+def adopt(
+    *, by: Membership, generation: Generation, upstream_id: str, insists: bool = False, now: datetime | None = None
+) -> None:
     """It ran, and this is its id at the gateway, which is asked for it first.
 
-    Raises NotAdmin, DecidedAlready, WrongId, NotNow (the gateway could not be asked).
+    Raises NotAdmin, DecidedAlready, WrongId, NotNow (the gateway could not be asked), and Differs unless the admin
+    `insists`.
     """
     now = now or timezone.now()
     _check_admin(by, generation)
     job = _asked(generation, upstream_id.strip())
+    # A log knows better whose it is: a provider may make another size or length than was asked for.
+    if not insists and not generation.gateway.has_request_log and (found := told.differences(generation.body, job)):
+        words = _("The gateway says of this video: %(differences)s. Look whether it is this order's.")
+        raise Differs(words % {"differences": ", ".join(found)})
     fields = _clean() | {
         "upstream_id": job.id,
         "provider": job.provider[:100],
@@ -191,7 +191,7 @@ def _asked(generation: Generation, upstream_id: str) -> Job:
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         raise NotNow(_("The gateway could not be asked for it: %(why)s") % {"why": str(error)[:200]}) from error
     taken = Generation.objects.filter(gateway_id=generation.gateway_id, upstream_id__in=(upstream_id, job.id))
-    if lookups.is_of_another(generation, (upstream_id, job.id)) or _differs(generation, job):
+    if _is_of_another(generation, (upstream_id, job.id)):
         raise WrongId(_("The gateway made the video with this id for another order."))
     if taken.exclude(id=generation.id).exists():
         raise WrongId(_("This id belongs to another order of ours."))
@@ -201,25 +201,12 @@ def _asked(generation: Generation, upstream_id: str) -> Job:
     return job
 
 
-def _differs(generation: Generation, job: Job) -> bool:
-    """Whether the gateway says of it what was not ordered. Where it keeps a log, that knows better: a provider may
-    make another size or length than was asked for.
-    """
-    ordered = {} if generation.gateway.has_request_log else generation.body
-    told = ((_pixels, job.size, ordered.get("size")), (_seconds, job.seconds, ordered.get("seconds")))
-    return any(None not in (read(said), read(asked)) and read(said) != read(asked) for read, said, asked in told)
-
-
-def _pixels(size: Any) -> tuple[int, ...] | None:
-    """1280x720, 1280X720, 1280*720; None for what says it in another way."""
-    found = re.fullmatch(r"\s*(\d{1,5})\s*[x*×]\s*(\d{1,5})\s*", str(size or "").lower())
-    return tuple(map(int, found.groups())) if found else None
-
-
-def _seconds(length: Any) -> int | None:
-    """5, 5.0, 5.04 and 5s are the same length: that of a file is never quite what was asked for."""
-    found = re.fullmatch(r"\s*(\d{1,5}(?:\.\d+)?)\s*s?\s*", str(length or "").lower())
-    return round(float(found[1])) if found else None
+def _is_of_another(generation: Generation, ids: tuple[str, str]) -> bool:
+    try:
+        return lookups.is_of_another(generation, ids)
+    except (GatewayError, gateways.GatewayNotConfigured) as error:
+        words = _("Its log could not be read, so nobody can tell whose video this is. Try again in a moment. (%(why)s)")
+        raise NotNow(words % {"why": str(error)[:200]}) from error
 
 
 def _clean() -> dict[str, Any]:

@@ -94,11 +94,11 @@ def _unreported(generation: Generation) -> str:
         case S.CANCELLED | S.EXPIRED if generation.next_check_at is not None:
             return _("No charge reported yet. Its money stays set aside while it is looked for.")
         case S.FAILED | S.LOST | S.CANCELLED | S.EXPIRED if known:
-            return _("The gateway reported no charge; the money set aside is free again.")
+            return _("No charge was reported; the money set aside is free again.")
         case S.DONE:
             return _("No cost reported.")
         case S.FAILED | S.LOST | S.OUTPUT_LOST:
-            return _("The gateway reported no charge.")
+            return _("No charge was reported.")
         case _:
             return _("No charge reported yet.")
 
@@ -239,9 +239,10 @@ def _broke_off(generation: Generation) -> str:
 
 def _reported(generation: Generation) -> str:
     message = Truncator(generation.error_message.strip().rstrip(".")).chars(MESSAGE_CHARS)
+    told = {"message": message if message.endswith("…") else f"{message}."}
     if generation.state is S.REJECTED:
-        return _("The gateway refused it: %(message)s.") % {"message": message} if message else _("It was refused.")
-    return _("The provider gave up: %(message)s.") % {"message": message} if message else _broke_off(generation)
+        return _("The gateway refused it: %(message)s") % told if message else _("It was refused.")
+    return _("The provider gave up: %(message)s") % told if message else _broke_off(generation)
 
 
 def differences(generation: Generation, video: Video) -> str:

@@ -49,6 +49,7 @@ WORDS: dict[str, str | Promise] = {
     "given_up": _("Past its time"),
     "lost": _("The gateway no longer knows it"),
     "cost_above_set_aside": _("It cost more than was set aside for it"),
+    "cost_told_later": _("The gateway names another cost than the one that was counted"),
     "output_lost": _("Its file could not be saved, and is not tried any more"),
 }
 

@@ -38,6 +38,8 @@ class Order:
     is_key_known: bool
     error: str = ""
     pasted: str = ""
+    may_insist: bool = False
+    """The pasted id is refused only since the gateway tells of another video than was ordered."""
     settings: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -80,7 +82,8 @@ def adopt(request: MemberRequest, id: UUID) -> HttpResponse:
     pasted = request.POST.get("upstream_id", "")[:300]
 
     def decide(row: Generation) -> None:
-        unclear.adopt(by=request.membership, generation=row, upstream_id=pasted)
+        insists = "insists" in request.POST
+        unclear.adopt(by=request.membership, generation=row, upstream_id=pasted, insists=insists)
 
     return _decided(request, id, "adopted", decide, pasted=pasted)
 
@@ -105,7 +108,8 @@ def _decided(
         if latest is None or latest.kind != wanted:
             return _page(request, status=409, said=_how_it_stands(latest))
     except unclear.WrongId as error:
-        return _page(request, status=422, about=id, error=str(error), pasted=pasted)
+        may_insist = isinstance(error, unclear.Differs)
+        return _page(request, status=422, about=id, error=str(error), pasted=pasted, may_insist=may_insist)
     except unclear.NotNow as error:
         return _page(request, status=409, about=id, error=str(error), pasted=pasted)
     messages.success(request, DONE[wanted]())
@@ -125,13 +129,13 @@ def _how_it_stands(latest: Event | None) -> str:
 
 
 def _page(
-    request: MemberRequest, *, status: int = 200, said: str = "", about: UUID | None = None, **problem: str
+    request: MemberRequest, *, status: int = 200, said: str = "", about: UUID | None = None, **problem: Any
 ) -> HttpResponse:
     context = {"orders": _orders(request, about, problem), "said": said}
     return render(request, "unclear/index.html", context, status=status)
 
 
-def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, str]) -> list[Order]:
+def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, Any]) -> list[Order]:
     rows = Generation.objects.visible_to(request.membership).filter(status=Status.UNKNOWN).for_cards()[:AT_MOST]
     generations = list(rows)
     evidence, now = unclear.evidence_of(generations), timezone.now()

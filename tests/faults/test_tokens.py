@@ -21,7 +21,7 @@ from tests.support.card import read_card
 pytestmark = pytest.mark.pure
 
 FREE = "Not charged."
-NOTHING_REPORTED = "The gateway reported no charge; the money set aside is free again."
+NOTHING_REPORTED = "No charge was reported; the money set aside is free again."
 PAID = "Cost $0.04 in play money."
 PRICE = 40_000
 AGAIN, EDIT = "Try again - about $0.04", "Edit prompt"

@@ -203,7 +203,8 @@ def test_answer_without_a_mark_counts_for_all_of_a_gateway_that_never_gave_a_pri
     quotes = [estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=seconds)) for seconds in range(1, 6)]
 
     assert len(odd.asked) == 1
-    assert all(quote.gives_no_price for quote in quotes)
+    assert [quote.gives_no_price for quote in quotes] == [True, False, False, False, False]
+    assert all(quote.state is QuoteState.UNAVAILABLE for quote in quotes)
     odd.answer = PRICE
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         assert estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=5)).unit_micros

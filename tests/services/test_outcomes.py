@@ -82,7 +82,7 @@ def test_cost_that_is_told_before_the_end_is_not_that_of_an_order_that_failed(or
     row = told(order, job(JobState.FAILED))
 
     assert (row.state, row.cost_micros, money(row)) == (Status.FAILED, None, {"hold": 400_000, "release": 400_000})
-    assert card_of(row, by=None).sentence.endswith("The gateway reported no charge; the money set aside is free again.")
+    assert card_of(row, by=None).sentence.endswith("No charge was reported; the money set aside is free again.")
     assert spent(row) == 0
 
 

@@ -36,13 +36,13 @@ def said(status, *, usual=None, **fields):
             S.FAILED,
             {"error_kind": "moderation", **ENDED},
             "Failed",
-            "The provider refused this prompt. The gateway reported no charge; the money set aside is free again.",
+            "The provider refused this prompt. No charge was reported; the money set aside is free again.",
         ),
         (
             S.FAILED,
             {"error_kind": "provider", **ENDED},
             "Failed",
-            "The provider broke off after 40 s. The gateway reported no charge; the money set aside is free again.",
+            "The provider broke off after 40 s. No charge was reported; the money set aside is free again.",
         ),
         (
             S.REJECTED,
@@ -68,7 +68,7 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"error_code": "output_gone", "estimate_micros": None, **ENDED},
             "Lost",
-            "It was made, but the link to its file ended before we could save it. The gateway reported no charge."
+            "It was made, but the link to its file ended before we could save it. No charge was reported."
             " An admin has been told.",
         ),
         (
@@ -109,7 +109,7 @@ def test_video_without_a_reported_cost_says_that_its_price_is_counted():
 def test_a_sent_order_without_a_cost_is_never_called_free(status):
     sentence = said(status, error_kind="provider", **ENDED).sentence
     assert "Not charged" not in sentence
-    assert "The gateway reported no charge; the money set aside is free again." in sentence
+    assert "No charge was reported; the money set aside is free again." in sentence
 
 
 def test_long_words_of_a_gateway_leave_room_for_what_it_cost():
