@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from playground.models import Membership
-from playground.services import budgets, pauses, price_checks
+from playground.services import budgets, pauses, places, price_checks
 from playground.services.price_checks import LEAST_S, QuoteState
 from playground.services.quotes import Quote
 from playground.services.turns import turn
@@ -51,7 +51,11 @@ def quote(*, by: Membership, wanted: Wanted) -> Quote:
     is asked again after 5 s, then 10, 20, 40 and 60 s, never sooner: nothing is repeated. A gateway that has never
     given a price is then not asked for any other settings either.
     """
-    return _dressed(wanted, _known([wanted])[0] or _ask(wanted), _Team(by))
+    answer = _known([wanted])[0]
+    if not answer:
+        with places.given_up():
+            answer = _ask(wanted)
+    return _dressed(wanted, answer, _Team(by))
 
 
 def cached_quote(*, by: Membership, wanted: Wanted) -> Quote | None:

@@ -14,6 +14,7 @@ from playground.media import images, storage
 from playground.media.images import ImageRefused
 from playground.models import Membership, Reference
 from playground.models.base import new_id
+from playground.services import places
 
 __all__ = ["ImageRefused", "check_kept", "cut", "discard", "gone", "store"]
 
@@ -31,6 +32,7 @@ def _in_reach() -> Iterator[None]:
         raise ImageRefused("store_away", words) from error
 
 
+@places.given_up()
 @_in_reach()
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
     """Keep an uploaded image. Raises ImageRefused with words for the person who picked it.
@@ -113,6 +115,7 @@ def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
     return new
 
 
+@places.given_up()
 def _write_cut(new: Reference, reference: Reference, crop: Crop) -> None:
     new.key = storage.reference_key(new.id, ".jpg")
     new.thumb_key = storage.reference_key(new.id, ".webp", variant="thumb")

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from playground.models import Generation, Heartbeat, Notice, Team
+from playground.models import Heartbeat, Notice, Team
 from playground.services.housekeeping import TRASH_KEPT
+from playground.views.running import running
 
 SILENT_AFTER = timedelta(seconds=60)
 
@@ -27,11 +28,14 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
     always = {"version": settings.VERSION, "kept_days": TRASH_KEPT.days}
     if not membership:
         return always | {"membership": None}
-    return always | {
-        "membership": membership,
-        "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
-        "worker_silent_since": _silent_since,
-        "running_count": Generation.objects.visible_to(membership).active().count(),
-        "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
-        "sandbox_in_use": settings.SANDBOX_IN_USE,
-    }
+    return (
+        always
+        | running(membership)
+        | {
+            "membership": membership,
+            "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
+            "worker_silent_since": _silent_since,
+            "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
+            "sandbox_in_use": settings.SANDBOX_IN_USE,
+        }
+    )

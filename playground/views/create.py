@@ -44,6 +44,7 @@ from playground.views.create_page import (
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 from playground.views.generations import line_words, repeated_words
+from playground.views.running import running
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
 """What the strict form decides; the rest is read off the draft."""
@@ -206,7 +207,7 @@ def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> Http
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
     ordered = None if repeated else run
     context = page.context(oob=True, cards=cards_of(made, by=request.membership), ordered=ordered)
-    context["running_count"] = Generation.objects.visible_to(request.membership).active().count()
+    context |= running(request.membership)
     response = render(request, "create/_sent.html", context)
     return with_toast(request, response, repeated) if repeated else response
 

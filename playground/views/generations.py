@@ -23,6 +23,7 @@ from playground.views.access import MemberRequest, for_creators, for_members, us
 from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
+from playground.views.running import running
 
 AT_MOST = 60
 DOUBLE_PRESS = timedelta(seconds=5)
@@ -73,9 +74,8 @@ def cards(request: MemberRequest) -> HttpResponse:
         "changed": cards_of(mine.filter(id__in=changed).for_cards(), by=request.membership, now=now),
         "cards": seen,
         "oob": True,
-        "running_count": mine.active().count(),
     }
-    return render(request, "generations/_cards.html", context)
+    return render(request, "generations/_cards.html", context | running(request.membership))
 
 
 def _stamped(request: MemberRequest, known: dict[UUID, str], now: datetime) -> list[Stamped]:
@@ -191,9 +191,8 @@ def _made(request: MemberRequest, run: Run, *, pressed: UUID, repeated: str) -> 
         "cards": cards_of(made, by=request.membership),
         "pressed": _card(request, pressed),
         "oob": True,
-        "running_count": Generation.objects.visible_to(request.membership).active().count(),
     }
-    response = render(request, "generations/_new.html", context)
+    response = render(request, "generations/_new.html", context | running(request.membership))
     return with_toast(request, response, repeated) if repeated else response
 
 
