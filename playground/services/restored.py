@@ -10,6 +10,7 @@ else the order is parked for a person. Nothing is ever sent as a new order.
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from django.contrib.sessions.models import Session
@@ -18,8 +19,8 @@ from django.db import transaction
 
 from playground import queue
 from playground.domain.status import Status
-from playground.models import Event, Generation, Heartbeat, Lease, SignInLink, Team
-from playground.services import audit, engine, notices
+from playground.models import Event, Gateway, Generation, Heartbeat, Lease, SignInLink, Team
+from playground.services import audit, engine, keys_used, notices
 from playground.services.engine import Move
 
 log = structlog.get_logger(__name__)
@@ -67,9 +68,13 @@ def _maybe_sent(*, backup_at: datetime, now: datetime) -> int:
 
     One that waited for an admin may have been sent again by one: it waits on, and its page says so.
     """
-    count, data = 0, {"backup_at": backup_at.isoformat()}
+    count, changed = 0, _with_another_key(backup_at)
+
+    def told(generation: Generation) -> dict[str, object]:
+        return {"backup_at": backup_at.isoformat(), "key_changed": generation.gateway_id in changed}
+
     for generation in Generation.objects.filter(status=Status.UNKNOWN).order_by("id"):
-        Event.objects.create(generation=generation, kind="restored", data=data, at=now)
+        Event.objects.create(generation=generation, kind="restored", data=told(generation), at=now)
         count += 1
     for generation in Generation.objects.filter(status__in=(Status.QUEUED, Status.SUBMITTING)).order_by("id"):
         fields = {
@@ -80,6 +85,7 @@ def _maybe_sent(*, backup_at: datetime, now: datetime) -> int:
             "next_check_at": now,
             "deadline_at": now + engine.DEADLINE,
         }
+        data = told(generation)
         if generation.state is Status.QUEUED:
             move = Move(generation.id, Status.QUEUED, Status.SUBMITTING, "restored", data=data, fields=fields)
             count += engine.advance(move, now=now)
@@ -87,6 +93,11 @@ def _maybe_sent(*, backup_at: datetime, now: datetime) -> int:
             count += Generation.objects.filter(id=generation.id).update(version=generation.version + 1, **fields)
             Event.objects.create(generation=generation, kind="restored", data=data, at=now)
     return count
+
+
+def _with_another_key(backup_at: datetime) -> set[UUID]:
+    """Gateways of which another key was in use since: their orders may have gone out with that one."""
+    return {gateway.id for gateway in Gateway.objects.all() if keys_used.changed_since(gateway, backup_at)}
 
 
 def _forget_what_was_passing() -> None:

@@ -7,6 +7,7 @@ it.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.crypto import salted_hmac
 
@@ -17,6 +18,7 @@ from playground.services import gateways
 BEGUN = ("sending", "sent_again")
 MARKED = ("ordered", *BEGUN)
 """The order itself holds one too: a restored backup does not know of tries that came after it."""
+CHANGED = "changed"
 _LENGTH = 16
 
 
@@ -38,8 +40,15 @@ def is_another(generation: Generation) -> bool:
     """
     events = Event.objects.filter(generation_id=generation.id, kind__in=(*MARKED, "restored")).order_by("-id")
     told = list(events.values_list("kind", "data"))
-    key = next((data["key"] for _, data in told if data.get("key")), "")
+    key = next(filter(None, (key_of(kind, data) for kind, data in told)), "")
     return is_anothers(key, generation.gateway, is_restored=any(kind == "restored" for kind, _ in told))
+
+
+def key_of(kind: str, data: dict[str, Any]) -> str:
+    """The mark that an event tells; that of no key at all where keys were changed since a restored backup was made."""
+    if kind == "restored":
+        return CHANGED if data.get("key_changed") else ""
+    return str(data.get("key", ""))
 
 
 def is_anothers(key: str, gateway: Gateway, *, is_restored: bool) -> bool:

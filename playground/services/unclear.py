@@ -83,8 +83,8 @@ def evidence_of(generations: list[Generation]) -> dict[Any, Evidence]:
 
 def _add(evidence: Evidence, event: Event) -> None:
     data = event.data
-    if event.kind in sent_with.MARKED:
-        evidence.key = str(data.get("key") or evidence.key)
+    if event.kind in (*sent_with.MARKED, "restored"):
+        evidence.key = sent_with.key_of(event.kind, data) or evidence.key
     evidence.is_restored = evidence.is_restored or event.kind == "restored"
     if event.kind in sent_with.BEGUN:
         evidence.tries.append(Try(event.at, len(evidence.tries) + 1))

@@ -1,6 +1,7 @@
 """A key that was replaced may be another account's: nothing is paid there again, and nothing believed that it says."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.models import Generation, LedgerEntry, Membership, Role
-from playground.services import engine, replies, restored, submit, sweep, unclear
+from playground.services import engine, keys_used, replies, restored, submit, sweep, unclear
 from playground.services.sent_with import mark
 from tests import factories
 from tests.services.upstream import model_of_gateway, queued, upstream
@@ -45,6 +46,50 @@ def test_restored_order_is_not_sent_with_another_accounts_key(
 
     assert bool(gateway.posts) == (key == "same" and is_marked)
     assert is_known == (key == "same" and is_marked)
+
+
+@pytest.mark.parametrize("was_another_in_use", [True, False])
+def test_restored_order_is_not_sent_with_its_key_where_another_was_in_use_since(
+    settings: Any, member: Membership, tmp_path: Path, was_another_in_use: bool
+) -> None:
+    """The first key is back, as the backup has it; meanwhile the order may have gone out with the other account's."""
+    settings.DATA_DIR, now = tmp_path, timezone.now()
+    with upstream(settings) as gateway:
+        first = settings.GATEWAY_API_KEY
+        row = queued(by=member, model=model_of_gateway())
+        engine.note(row.id, "ordered", now=now, data={"key": mark(row.gateway)})
+        keys_used.note(now=now - timedelta(hours=1))
+        if was_another_in_use:
+            settings.GATEWAY_API_KEY = first + "-of-another-account"
+        keys_used.note(now=now - timedelta(minutes=5))
+        settings.GATEWAY_API_KEY = first
+        restored.mark(at=now - timedelta(minutes=10))
+        restored.settle(now=timezone.now())
+        keys_used.note(now=timezone.now())
+        claim_id = submit.take_over(fresh(row), now=timezone.now())
+        if claim_id is not None:
+            submit.submit_claimed(row.id, claim_id)
+        is_known = unclear.is_key_known(fresh(row), unclear.evidence_of([row])[row.id], now=timezone.now())
+
+    assert bool(gateway.posts) == is_known == (not was_another_in_use)
+
+
+def test_keys_in_use_are_written_down_once_each_and_not_the_keys(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR, now = tmp_path, timezone.now()
+    with upstream(settings):
+        gateway = model_of_gateway().gateway
+        for number in range(3):
+            keys_used.note(now=now + timedelta(minutes=number))
+        settings.GATEWAY_API_KEY += "-new"
+        keys_used.note(now=now + timedelta(minutes=9))
+        file = tmp_path / "keys-used.jsonl"
+        text = file.read_text()
+        file.write_text(text + "half a li\n")
+
+        assert len(text.splitlines()) == 2
+        assert settings.GATEWAY_API_KEY not in text
+        assert keys_used.changed_since(gateway, now + timedelta(minutes=5))
+        assert not keys_used.changed_since(gateway, now + timedelta(minutes=10))
 
 
 def test_money_of_an_earlier_accounts_order_stays_set_aside_when_the_new_one_does_not_know_it(
