@@ -16,7 +16,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from playground.domain.status import Status
@@ -176,12 +176,24 @@ def _keep_link(generation: Generation, job: Job) -> None:
 
 
 def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None:
+    """Into the store and the books. Whatever goes wrong, files that got no row leave the store again."""
     video = _video_of(generation, collected)
-    storage.adopt(collected.file, video.key)
-    storage.adopt(collected.poster, video.poster_key)
-    storage.adopt(collected.preview, video.preview_key)
-    # fault: adopted
-    now = timezone.now()
+    is_kept = False
+    try:
+        storage.adopt(collected.file, video.key)
+        storage.adopt(collected.poster, video.poster_key)
+        storage.adopt(collected.preview, video.preview_key)
+        # fault: adopted
+        is_kept = _entered(generation, claim_id, video, now=timezone.now())
+    finally:
+        if not is_kept:
+            _forget_files(video)
+    if not is_kept:
+        raise ClaimLost
+
+
+def _entered(generation: Generation, claim_id: UUID, video: Video, *, now: datetime) -> bool:
+    """The row of the video, its money and its state, in one transaction. False when somebody else took over."""
     fields = {"next_check_at": None, "claim_id": None, "ended_at": now, "output_url": ""}
     fields |= {"error_kind": "", "error_code": "", "error_message": ""}
     move = Move(generation.id, Status.STORING, Status.DONE, "stored", claim_id, {"video": str(video.id)}, None, fields)
@@ -193,9 +205,28 @@ def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None
             # fault: done-unsettled
             ledger.settle(generation=generation, cost_micros=cost_of(generation), at=now)
     # fault: done
-    if not moved:
+    return moved
+
+
+def _forget_files(video: Video) -> None:
+    """Of a transaction that failed. It may have been committed and its answer lost: then the files are its own.
+
+    Where the database cannot say, they stay, and the search for files without rows finds them (orphan_files.py).
+    """
+    try:
+        is_kept = _has_row(video)
+    except Error as error:
+        log.warning("files_left_in_store", video=str(video.id), why=type(error).__name__)
+        return
+    if not is_kept:
         storage.forget(video.key, video.poster_key, video.preview_key)
-        raise ClaimLost
+
+
+def _has_row(video: Video) -> bool:
+    """The lock waits for a transaction of ours that the server has not ended yet, though we lost its connection."""
+    with transaction.atomic():
+        Generation.objects.select_for_update().filter(id=video.generation_id).first()
+        return Video.objects.filter(id=video.id).exists()
 
 
 def _video_of(generation: Generation, collected: Collected) -> Video:
