@@ -2,12 +2,13 @@
 
 What is wrong decides how long it is tried. A link that answers "gone" is asked for anew at least three times, and until
 its time is over where the gateway says when that is, a day at most. An order that the gateway no longer knows is asked
-for during an hour, and for a week where the gateway, or whose account it is, is in doubt. No link at all, a file that
-is no video, and one that never ends, get a few tries over some minutes, since a host under repair serves a page in its
-place; one that breaks off at the very same byte again and again, a few tries. Trouble on the way lasts as long as the
-link does, a week at most. What lies on this side (a full disk, a missing key, a store that is away) is waited for until
-a day after the link has ended. Whoever dies while saving has used up a try, lest a file that kills its saver is tried
-for ever. Each cause is counted by itself, so that an hour of full disk does not use up the tries of a link.
+for during an hour, and for two weeks where the gateway, or whose account it is, is in doubt. No link at all, a file
+that is no video, and one that never ends, get a few tries over some minutes, since a host under repair serves a page in
+its place; one that breaks off at the very same byte again and again, a few tries. Trouble on the way lasts as long as
+the link does, a week at most. What lies on this side (a full disk, a store that is away) is waited for until a day
+after the link has ended, a gateway that is no longer set up here for two weeks. Whoever dies while saving has used up a
+try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so that an hour of full disk
+does not use up the tries of a link.
 """
 
 import errno
@@ -38,6 +39,7 @@ from playground.media.boxes import BadVideo
 from playground.models import Event, Gateway, Generation
 from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with
 from playground.services.engine import Move
+from playground.services.outcomes import GONE_FOR
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +60,10 @@ PATIENCE = timedelta(minutes=2)
 """From the first time that a link was gone or its file was bad: for so long it may be the host's passing trouble."""
 RETRY_S = (1, 2, 5, 15, 60)
 """Pauses between tries; the last one is repeated."""
-LONG_RETRY_AFTER, LONG_RETRY_S = 20, 240
+LATER_RETRY_AFTER, LATER_RETRY_S = 20, 240
+"""After so many tries."""
+LONG_RETRY_AFTER, LONG_RETRY_S = timedelta(days=1), 1800
+"""From the first try on: what has not worked for a day hardly works in a minute. No pause is longer (clocks.py)."""
 
 
 class Why(StrEnum):
@@ -71,13 +76,15 @@ class Why(StrEnum):
     WAY = "way"
     """The media host has trouble or breaks off."""
     OURS = "ours"
+    NOT_SET_UP = "not_set_up"
+    """The gateway, or its key, is no longer in the environment: nobody can be asked."""
     SAVER = "saver"
     """Whoever was saving died or froze."""
 
 
-MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.SAVER: 12}
-"""Of one cause; the first GONE is that of the link we had, so the order is read again three times. A worker that is
-restarted over and over must not cost a video, hence the larger number for the last."""
+MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.WAY: 5, Why.SAVER: 12}
+"""Of one cause, at least; the first GONE is that of the link we had, so the order is read again three times. A worker
+that is restarted over and over must not cost a video, hence the larger number for the last."""
 
 
 def hand_over(*, now: datetime) -> int:
@@ -126,7 +133,9 @@ def why_of(error: Exception) -> Why:
             return Why.BAD
         case Unclear() | Throttled() | InFlight():
             return Why.WAY
-        case NotSent() | AccountRefused() | OSError() | DatabaseError() | gateways.GatewayNotConfigured():
+        case gateways.GatewayNotConfigured():
+            return Why.NOT_SET_UP
+        case NotSent() | AccountRefused() | OSError() | DatabaseError():
             return Why.OURS
         case _:
             return Why.BAD
@@ -135,6 +144,8 @@ def why_of(error: Exception) -> Why:
 def code_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "disk_full"
+    if isinstance(error, gateways.GatewayNotConfigured):
+        return "not_configured"
     return str(getattr(error, "code", "") or type(error).__name__)[:100]
 
 
@@ -160,7 +171,7 @@ def again_or_lost(
         fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
         target, event = Status.OUTPUT_LOST, "output_lost"
     else:
-        fields |= {"next_check_at": now + timedelta(seconds=_pause_s(tries))}
+        fields |= {"next_check_at": now + timedelta(seconds=_pause_s(generation, why, tries, now=now))}
         target, event = Status.COMPLETED, "saving_failed"
     data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries}
     if received is not None:
@@ -212,20 +223,32 @@ def _is_cut_at(generation: Generation, received: int) -> bool:
 def _is_over(generation: Generation, why: Why, code: str, tries: int, *, now: datetime) -> bool:
     if tries < MAX_TRIES.get(why, 0):
         return False
-    if why is Why.SAVER:
-        return True
-    if why in MAX_TRIES:
-        first = _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
-        begun_at = first or now
-        if why is Why.UNKNOWN:
-            return now >= begun_at + (UNKNOWN_FOR if _is_believed(generation, now=now) else LINK_MOST)
-        told = generation.output_expires_at if code == OutputGone.default_code else None
-        return now >= (min(told, begun_at + KEEP_TRYING) if told else begun_at + PATIENCE)
-    begun_at = generation.completed_at or now
-    ends_at = min(generation.output_expires_at or begun_at + LINK_LASTS, begun_at + LINK_MOST)
-    if why is Why.OURS:
-        return now >= ends_at + KEEP_TRYING
-    return tries >= MAX_TRIES[Why.BAD] and now >= ends_at
+    return why is Why.SAVER or now >= _ends_at(generation, why, code, now=now)
+
+
+def _ends_at(generation: Generation, why: Why, code: str, *, now: datetime) -> datetime:
+    """Until when this cause is waited for."""
+    first_at = _first_at(generation, why) or now
+    made_at = generation.completed_at or now
+    link_ends_at = generation.output_expires_at or made_at + LINK_LASTS
+    match why:
+        case Why.NOT_SET_UP:
+            return first_at + GONE_FOR
+        case Why.UNKNOWN:
+            return first_at + (UNKNOWN_FOR if _is_believed(generation, now=now) else GONE_FOR)
+        case Why.GONE if generation.output_expires_at and code == OutputGone.default_code:
+            return min(link_ends_at, first_at + KEEP_TRYING)
+        case Why.WAY:
+            return min(link_ends_at, made_at + LINK_MOST)
+        case Why.OURS:
+            return min(link_ends_at + KEEP_TRYING, made_at + GONE_FOR)
+        case _:
+            return first_at + PATIENCE
+
+
+def _first_at(generation: Generation, why: Why) -> datetime | None:
+    """When a try of this file first failed for this cause."""
+    return _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
 
 
 def _is_believed(generation: Generation, *, now: datetime) -> bool:
@@ -236,8 +259,11 @@ def _is_believed(generation: Generation, *, now: datetime) -> bool:
     return pauses.knows_us(gateway, now=now) is True
 
 
-def _pause_s(tries: int) -> int:
-    return LONG_RETRY_S if tries > LONG_RETRY_AFTER else RETRY_S[min(tries, len(RETRY_S)) - 1]
+def _pause_s(generation: Generation, why: Why, tries: int, *, now: datetime) -> int:
+    if tries <= LATER_RETRY_AFTER:
+        return RETRY_S[min(tries, len(RETRY_S)) - 1]
+    first_at = _first_at(generation, why)
+    return LONG_RETRY_S if first_at and now >= first_at + LONG_RETRY_AFTER else LATER_RETRY_S
 
 
 def _tell(generation: Generation, code: str, kept: str, *, now: datetime) -> None:
