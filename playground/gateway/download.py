@@ -13,7 +13,7 @@ from urllib.parse import quote, urljoin
 import httpx  # noqa: TID251
 
 from playground.gateway.egress import Egress, Resolver, origin
-from playground.gateway.errors import Deadline, GatewayError, OutputBad, OutputGone, Unclear
+from playground.gateway.errors import Deadline, GatewayError, OutputBad, OutputGone, OutputLength, Unclear
 from playground.gateway.types import Downloaded, GatewayConfig, Job
 from playground.gateway.wire import Answer, Wire
 
@@ -84,7 +84,7 @@ def check_head(head: Answer, expected: int | None, max_bytes: int) -> None:
     if (promised or 0) > max_bytes:
         raise OutputBad("The finished file is too large.", code="output_too_large")
     if promised is not None and expected is not None and promised != expected:
-        raise OutputBad("The finished file does not have the length the gateway told.", code="output_length")
+        raise _other_length(expected, promised)
 
 
 def status_error(status: int) -> GatewayError:
@@ -135,9 +135,10 @@ def _save(
     try:
         for piece in pieces:
             size += len(piece)
-            if size > max_bytes or (expected is not None and size > expected):
-                code = "output_too_large" if size > max_bytes else "output_length"
-                raise OutputBad("The finished file is longer than the gateway told.", code=code)
+            if size > max_bytes:
+                raise OutputBad("The finished file is too large.", code="output_too_large")
+            if expected is not None and size > expected:
+                raise _other_length(expected, size)
             digest.update(piece)
             sink.write(piece)
             # fault: half-file
@@ -153,5 +154,11 @@ def _save(
     if size == 0:
         raise OutputBad("The finished file is empty.", code="output_empty")
     if expected is not None and size != expected:
-        raise OutputBad("The finished file does not have the length the gateway told.", code="output_length")
+        raise _other_length(expected, size)
     return Downloaded(size_bytes=size, sha256=digest.hexdigest(), content_type=content_type(head) or "video/mp4")
+
+
+def _other_length(told: int, came: int) -> OutputLength:
+    return OutputLength(
+        "The finished file does not have the length the gateway told.", told_bytes=told, came_bytes=came
+    )

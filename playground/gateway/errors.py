@@ -12,7 +12,8 @@
     |- NoRequestLog             refused    this gateway has no list of its requests: nothing can be looked up there
     |- EstimateUnavailable      refused    the gateway gives no price for this; `job_id` set: it started a job instead
     |- OutputGone               refused    403 404 410, or no link at all: read the order again for a fresh link
-    `- OutputBad                refused    wrong length, type or encoding, too large, endless, at a forbidden place
+    `- OutputBad                refused    wrong type or encoding, too large, endless, at a forbidden place
+       `- OutputLength          refused    of another length than the gateway tells; read the order and the file again
 
 The outcome speaks of orders. For calls that change nothing it only says whether the gateway gave a clear answer; ask
 `transient` whether trying again later makes sense. `code` is ours and stable (the words on a card hang on it);
@@ -190,3 +191,15 @@ class OutputBad(GatewayError):
 
     outcome = Outcome.REFUSED
     default_code = "output_bad"
+
+
+class OutputLength(OutputBad):
+    """The gateway told `told_bytes`, and `came_bytes` came, or were promised by the host; of a file that is longer and
+    of which nothing is promised, at least so many."""
+
+    default_code = "output_length"
+
+    def __init__(self, message: str, *, told_bytes: int, came_bytes: int) -> None:
+        super().__init__(message)
+        self.told_bytes = told_bytes
+        self.came_bytes = came_bytes

@@ -11,35 +11,25 @@ try, lest a file that kills its saver is tried for ever. Each cause is counted b
 does not use up the tries of a link.
 """
 
-import errno
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import (
-    AccountRefused,
-    Deadline,
-    GatewayError,
-    InFlight,
-    NotFound,
-    NotSent,
-    OutputGone,
-    Throttled,
-    Unclear,
-)
+from playground.gateway.errors import GatewayError, OutputGone, OutputLength
 from playground.media.boxes import BadVideo
 from playground.models import Event, Gateway, Generation
-from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with
+from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with, told_lengths
 from playground.services.engine import Move
 from playground.services.outcomes import GONE_FOR
+from playground.services.save_faults import Why, code_of, sizes_of, why_of
+from playground.services.told_lengths import Came, Expected
 
 log = structlog.get_logger(__name__)
 
@@ -64,22 +54,6 @@ LATER_RETRY_AFTER, LATER_RETRY_S = 20, 240
 """After so many tries."""
 LONG_RETRY_AFTER, LONG_RETRY_S = timedelta(days=1), 1800
 """From the first try on: what has not worked for a day hardly works in a minute. No pause is longer (clocks.py)."""
-
-
-class Why(StrEnum):
-    GONE = "gone"
-    """The link answers 403, 404 or 410, or there is none."""
-    UNKNOWN = "unknown"
-    """The gateway no longer knows the order: for a while it may say so of all."""
-    BAD = "bad"
-    """What is served is not the video, does not end, or always breaks off at the same byte."""
-    WAY = "way"
-    """The media host has trouble or breaks off."""
-    OURS = "ours"
-    NOT_SET_UP = "not_set_up"
-    """The gateway, or its key, is no longer in the environment: nobody can be asked."""
-    SAVER = "saver"
-    """Whoever was saving died or froze."""
 
 
 MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.WAY: 5, Why.SAVER: 12}
@@ -113,40 +87,13 @@ def failed(generation: Generation, error: Exception, *, file: Path | None = None
     why, code = why_of(error), code_of(error)
     known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
     log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
-    received = getattr(error, "received_bytes", None)
-    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), received=received, file=file)
+    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), error=error, file=file)
 
 
 def abandoned(generation: Generation, *, now: datetime) -> None:
     """Whoever was saving it died or froze: one of its tries is gone."""
     if generation.claim_id is not None:
         again_or_lost(generation, why=Why.SAVER, code="saver_lost", message="", now=now)
-
-
-def why_of(error: Exception) -> Why:
-    match error:
-        case OutputGone():
-            return Why.GONE
-        case NotFound():
-            return Why.UNKNOWN
-        case Deadline():
-            return Why.BAD
-        case Unclear() | Throttled() | InFlight():
-            return Why.WAY
-        case gateways.GatewayNotConfigured():
-            return Why.NOT_SET_UP
-        case NotSent() | AccountRefused() | OSError() | DatabaseError():
-            return Why.OURS
-        case _:
-            return Why.BAD
-
-
-def code_of(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "disk_full"
-    if isinstance(error, gateways.GatewayNotConfigured):
-        return "not_configured"
-    return str(getattr(error, "code", "") or type(error).__name__)[:100]
 
 
 def again_or_lost(
@@ -156,16 +103,17 @@ def again_or_lost(
     code: str,
     message: str,
     now: datetime,
-    received: int | None = None,
+    error: Exception | None = None,
     file: Path | None = None,
 ) -> None:
     """Back to be saved again, or lost for good: then its cost is what the gateway said.
 
-    `received`: the bytes of a file that broke off. `file`: one that came whole; the last try sets it aside.
+    `error`: what the try failed by. `file`: one that came whole; the last try sets it aside.
     """
     tries = _earlier(generation, why) + 1
-    is_cut = received is not None and _is_cut_at(generation, received)
-    is_over = is_cut or _is_over(generation, why, code, tries, now=now)
+    sizes = sizes_of(error)
+    is_cut = "received" in sizes and _is_cut_at(generation, sizes["received"])
+    is_over = is_cut or _is_over(generation, why, error, tries, now=now)
     fields = {"collect_attempts": generation.collect_attempts + 1, "error_code": code, "claim_id": None}
     if is_over:
         fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
@@ -173,9 +121,7 @@ def again_or_lost(
     else:
         fields |= {"next_check_at": now + timedelta(seconds=_pause_s(generation, why, tries, now=now))}
         target, event = Status.COMPLETED, "saving_failed"
-    data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries}
-    if received is not None:
-        data["received"] = received
+    data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries, **sizes}
     kept = orphan_files.keep_refused(generation.id, file) if is_over and file is not None else ""
     if kept:
         data["kept"] = kept
@@ -198,9 +144,24 @@ def _failures(generation: Generation) -> QuerySet[Event]:
     return events.filter(kind="saving_failed", id__gt=made)
 
 
-def is_length_refuted(generation: Generation, *, now: datetime) -> bool:
-    """Whether its file has had another length than the gateway tells for so long that it will not change any more."""
-    return _failures(generation).filter(data__code="output_length", at__lte=now - PATIENCE).exists()
+def _came(generation: Generation) -> list[Came]:
+    """The lengths of which its file came instead of the one that was told, newest first."""
+    failed = (
+        _failures(generation).filter(data__code=OutputLength.default_code).order_by("-id").values_list("data", "at")
+    )
+    return [Came(data["came"], at) for data, at in failed if "came" in data]
+
+
+def _is_taken_next(generation: Generation, error: Exception | None, *, now: datetime) -> bool:
+    """Whether the next try takes the file that this one refused by its length."""
+    if not isinstance(error, OutputLength):
+        return False
+    return told_lengths.is_taken_next(error, _came(generation), patience=PATIENCE, now=now)
+
+
+def expected_length(generation: Generation, told: int, *, now: datetime) -> Expected:
+    """Of its next file, of which the gateway tells `told` bytes."""
+    return told_lengths.expected(told, _came(generation), patience=PATIENCE, now=now)
 
 
 def _earlier(generation: Generation, why: Why) -> int:
@@ -220,10 +181,10 @@ def _is_cut_at(generation: Generation, received: int) -> bool:
     return received > 0 and last == [received] * before
 
 
-def _is_over(generation: Generation, why: Why, code: str, tries: int, *, now: datetime) -> bool:
-    if tries < MAX_TRIES.get(why, 0):
+def _is_over(generation: Generation, why: Why, error: Exception | None, tries: int, *, now: datetime) -> bool:
+    if tries < MAX_TRIES.get(why, 0) or _is_taken_next(generation, error, now=now):
         return False
-    return why is Why.SAVER or now >= _ends_at(generation, why, code, now=now)
+    return why is Why.SAVER or now >= _ends_at(generation, why, code_of(error), now=now)
 
 
 def _ends_at(generation: Generation, why: Why, code: str, *, now: datetime) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 
 from playground.gateway import download
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import Deadline, GatewayError, NotSent, OutputBad, OutputGone, Unclear
+from playground.gateway.errors import Deadline, GatewayError, NotSent, OutputBad, OutputGone, OutputLength, Unclear
 from playground.gateway.types import Dialect, Job, JobState, Limits, Output
 from tests.gateway.fake import QUICK, Behaviour, Fake, Heard, client, config, fake, in_turn, says
 
@@ -83,12 +83,12 @@ def endless(_heard: Heard, sock: socket.socket) -> None:
         (truncated, None, Unclear, "download_broken"),
         (says(503), None, Unclear, "server_error"),
         (says(206, FILM, Content_Type="video/mp4"), None, OutputBad, "output_bad"),
-        (video(), len(FILM) + 1, OutputBad, "output_length"),
+        (video(), len(FILM) + 1, OutputLength, "output_length"),
         (truncated_chunks, None, Unclear, "download_broken"),
         (says(200, b"<html>", Content_Type="text/html"), None, OutputBad, "output_type"),
         (says(200, {"error": "x"}), None, OutputBad, "output_type"),
         (says(200, b"", Content_Type="video/mp4"), None, OutputBad, "output_empty"),
-        (endless, 5, OutputBad, "output_length"),
+        (endless, 5, OutputLength, "output_length"),
         (endless, None, OutputBad, "output_too_large"),
         (
             says(200, gzip.compress(b"0" * 10_000_000), Content_Type="video/mp4", Content_Encoding="gzip"),
