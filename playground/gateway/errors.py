@@ -7,7 +7,8 @@
     |- Throttled                refused    429: nothing was taken; same order, same key, after `retry_after_s`
     |- InFlight                 unclear    409: the same order is still being taken; same key again later
     |- Unclear                  unclear    5xx, lost or unreadable answer, 2xx without an id: it may have been taken
-    |  `- Deadline              unclear    the total limit passed with the call under way
+    |  |- Deadline              unclear    the total limit passed with the call under way
+    |  `- TooSlow               unclear    a download that crawled while another one waited for its place
     |- NotFound                 refused    404 for an id we know: the rules for lost orders decide
     |- NoRequestLog             refused    this gateway has no list of its requests: nothing can be looked up there
     |- EstimateUnavailable      refused    the gateway gives no price for this; `job_id` set: it started a job instead
@@ -150,6 +151,12 @@ class Unclear(GatewayError):
 
 class Deadline(Unclear):
     default_code = "deadline"
+
+
+class TooSlow(Unclear):
+    """A download that crawled, and gave its place to another one."""
+
+    default_code = "download_slow"
 
 
 class NotFound(GatewayError):

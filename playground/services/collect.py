@@ -153,8 +153,12 @@ def _downloaded(
     if job.output:
         job = replace(job, output=replace(job.output, size_bytes=expected.exactly))
     check_room(expected.exactly or expected.least)
+
+    def gives_way() -> bool:
+        return saving.gives_way(generation.id, now=timezone.now())
+
     try:
-        downloaded = client.download(job, sink, heartbeat=heartbeat)
+        downloaded = client.download(job, sink, heartbeat=heartbeat, gives_way=gives_way)
         expected.check_size(downloaded.size_bytes)
     except GatewayError as error:
         raise silent or error from None

@@ -9,15 +9,18 @@ the link does, a week at most. What lies on this side (a full disk, a store that
 after the link has ended, a gateway that is no longer set up here for two weeks. Whoever dies while saving has used up a
 try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so that an hour of full disk
 does not use up the tries of a link.
+
+A download that crawls gives its place to a video that waits for one, but for those that have held theirs longest.
 """
 
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from playground import queue
@@ -34,6 +37,9 @@ from playground.services.told_lengths import Came, Expected
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
+KEPT_WHILE_SLOW = 2
+"""So many of the places may be kept by downloads that crawl while others wait: a line on which four at once crawl still
+brings two of them home, and a host that drips never holds up the rest."""
 TIMEOUT_S = 900
 HANDED_OVER = timedelta(seconds=10)
 """A row given to a task comes up again after this, should the task be lost."""
@@ -66,10 +72,10 @@ def hand_over(*, now: datetime) -> int:
 
     At most AT_ONCE are under way at a time, those that wait in the queue included; the rest stay due.
     """
-    due = Generation.objects.filter(status=Status.COMPLETED, next_check_at__lte=now)
+    due = _due(now=now)
     if not due.exists():
         return 0
-    room = AT_ONCE - Generation.objects.filter(status=Status.STORING).count() - queue.waiting_for("collect")
+    room = _room()
     if room <= 0:
         return 0
     first = due.order_by(F("output_expires_at").asc(nulls_last=True), "completed_at", "id")
@@ -80,6 +86,25 @@ def hand_over(*, now: datetime) -> int:
             queue.enqueue("collect", str(generation_id), timeout_s=TIMEOUT_S)
             count += 1
     return count
+
+
+def _due(*, now: datetime) -> QuerySet[Generation]:
+    return Generation.objects.filter(status=Status.COMPLETED, next_check_at__lte=now)
+
+
+def _room() -> int:
+    """Places that are free; below zero when there is more on the queue than there are places."""
+    return AT_ONCE - Generation.objects.filter(status=Status.STORING).count() - queue.waiting_for("collect")
+
+
+def gives_way(generation_id: UUID, *, now: datetime) -> bool:
+    """Whether a download that crawls is given up for now: another video waits for its place, and it is not among those
+    that have held theirs longest."""
+    if not _due(now=now).exists() or _room() > 0:
+        return False
+    begun_at = Max("events__at", filter=Q(events__kind="saving_started"))
+    held = Generation.objects.filter(status=Status.STORING).annotate(begun_at=begun_at).order_by("begun_at", "id")
+    return generation_id not in held.values_list("id", flat=True)[:KEPT_WHILE_SLOW]
 
 
 def failed(generation: Generation, error: Exception, *, file: Path | None = None) -> None:
