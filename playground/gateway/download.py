@@ -13,7 +13,7 @@ from urllib.parse import quote, urljoin
 import httpx  # noqa: TID251
 
 from playground.gateway.egress import Egress, Resolver, origin
-from playground.gateway.errors import Deadline, GatewayError, OutputBad, OutputGone, Unclear
+from playground.gateway.errors import Deadline, GatewayError, OutputBad, OutputGone, OutputLength, TooSlow, Unclear
 from playground.gateway.types import Downloaded, GatewayConfig, Job
 from playground.gateway.wire import Answer, Wire
 
@@ -22,7 +22,7 @@ HEARTBEAT_S = 2.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)
 CRAWL_S, LEAST_BYTES = 60.0, 1024 * 1024
-"""A download that brings less than this in a minute is given up for now, and tried again later."""
+"""A download that brings less than this in a minute crawls: it gives way to one that waits for its place."""
 _UNTOLD = ("", "application/octet-stream", "binary/octet-stream", "application/mp4", "application/x-mp4", "text/plain")
 """Types of a host that does not look into its files, and older names: what is in the file decides."""
 
@@ -37,6 +37,7 @@ def download(
     resolver: Resolver,
     progress: Callable[[int], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
+    gives_way: Callable[[], bool] | None = None,
 ) -> Downloaded:
     """See GatewayClient.download."""
     if job.output is None:
@@ -55,9 +56,8 @@ def download(
             with wire.stream(request) as (head, pieces):
                 if head.status not in _REDIRECTS:
                     check_head(head, expected, config.limits.max_download_bytes)
-                    return _save(
-                        head, _ticking(pieces, heartbeat), sink, expected, config.limits.max_download_bytes, progress
-                    )
+                    ticking = _ticking(pieces, heartbeat, promised_length(head) or expected, gives_way)
+                    return _save(head, ticking, sink, expected, config.limits.max_download_bytes, progress)
                 url = egress.check_url(_next_hop(url, head))
     raise OutputBad("The address of the finished file redirects too often.", code="output_redirects")
 
@@ -84,7 +84,7 @@ def check_head(head: Answer, expected: int | None, max_bytes: int) -> None:
     if (promised or 0) > max_bytes:
         raise OutputBad("The finished file is too large.", code="output_too_large")
     if promised is not None and expected is not None and promised != expected:
-        raise OutputBad("The finished file does not have the length the gateway told.", code="output_length")
+        raise _other_length(expected, promised)
 
 
 def status_error(status: int) -> GatewayError:
@@ -102,13 +102,19 @@ def promised_length(head: Answer) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None
 
 
-def _ticking(pieces: Iterator[bytes], heartbeat: Callable[[], None] | None) -> Iterator[bytes]:
+def _ticking(
+    pieces: Iterator[bytes],
+    heartbeat: Callable[[], None] | None,
+    length: int | None,
+    gives_way: Callable[[], bool] | None,
+) -> Iterator[bytes]:
     """The pieces, calling `heartbeat` at most every two seconds: a long download keeps its claim that way.
 
-    Raises Unclear for one that crawls: it would keep a place from others for as long as a large file may take.
+    Raises TooSlow for one that crawls and is to give way. Never when the rest of its `length` in bytes comes within
+    another such minute: to begin anew would cost more than to end.
     """
     last = minute = time.monotonic()
-    size = 0
+    size = before = 0
     for piece in pieces:
         now = time.monotonic()
         if heartbeat is not None and now - last >= HEARTBEAT_S:
@@ -116,9 +122,11 @@ def _ticking(pieces: Iterator[bytes], heartbeat: Callable[[], None] | None) -> I
             last = now
         size += len(piece)
         if now - minute >= CRAWL_S:
-            if size < LEAST_BYTES:
-                raise Unclear("The download is too slow.", code="download_slow")
-            minute, size = now, 0
+            brought = size - before
+            is_nearly_here = length is not None and length - size <= brought
+            if brought < LEAST_BYTES and not is_nearly_here and gives_way is not None and gives_way():
+                raise TooSlow("The download is too slow, and others wait.")
+            minute, before = now, size
         yield piece
 
 
@@ -135,15 +143,16 @@ def _save(
     try:
         for piece in pieces:
             size += len(piece)
-            if size > max_bytes or (expected is not None and size > expected):
-                code = "output_too_large" if size > max_bytes else "output_length"
-                raise OutputBad("The finished file is longer than the gateway told.", code=code)
+            if size > max_bytes:
+                raise OutputBad("The finished file is too large.", code="output_too_large")
+            if expected is not None and size > expected:
+                raise _other_length(expected, size)
             digest.update(piece)
             sink.write(piece)
             # fault: half-file
             if progress is not None:
                 progress(size)
-    except Deadline:
+    except (Deadline, TooSlow):
         raise
     except Unclear as lost:
         received = size if lost.code == "connection_lost" else None
@@ -153,5 +162,11 @@ def _save(
     if size == 0:
         raise OutputBad("The finished file is empty.", code="output_empty")
     if expected is not None and size != expected:
-        raise OutputBad("The finished file does not have the length the gateway told.", code="output_length")
+        raise _other_length(expected, size)
     return Downloaded(size_bytes=size, sha256=digest.hexdigest(), content_type=content_type(head) or "video/mp4")
+
+
+def _other_length(told: int, came: int) -> OutputLength:
+    return OutputLength(
+        "The finished file does not have the length the gateway told.", told_bytes=told, came_bytes=came
+    )

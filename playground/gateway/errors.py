@@ -7,12 +7,14 @@
     |- Throttled                refused    429: nothing was taken; same order, same key, after `retry_after_s`
     |- InFlight                 unclear    409: the same order is still being taken; same key again later
     |- Unclear                  unclear    5xx, lost or unreadable answer, 2xx without an id: it may have been taken
-    |  `- Deadline              unclear    the total limit passed with the call under way
+    |  |- Deadline              unclear    the total limit passed with the call under way
+    |  `- TooSlow               unclear    a download that crawled while another one waited for its place
     |- NotFound                 refused    404 for an id we know: the rules for lost orders decide
     |- NoRequestLog             refused    this gateway has no list of its requests: nothing can be looked up there
     |- EstimateUnavailable      refused    the gateway gives no price for this; `job_id` set: it started a job instead
     |- OutputGone               refused    403 404 410, or no link at all: read the order again for a fresh link
-    `- OutputBad                refused    wrong length, type or encoding, too large, endless, at a forbidden place
+    `- OutputBad                refused    wrong type or encoding, too large, endless, at a forbidden place
+       `- OutputLength          refused    of another length than the gateway tells; read the order and the file again
 
 The outcome speaks of orders. For calls that change nothing it only says whether the gateway gave a clear answer; ask
 `transient` whether trying again later makes sense. `code` is ours and stable (the words on a card hang on it);
@@ -151,6 +153,12 @@ class Deadline(Unclear):
     default_code = "deadline"
 
 
+class TooSlow(Unclear):
+    """A download that crawled, and gave its place to another one."""
+
+    default_code = "download_slow"
+
+
 class NotFound(GatewayError):
     outcome = Outcome.REFUSED
     default_code = "not_found"
@@ -190,3 +198,15 @@ class OutputBad(GatewayError):
 
     outcome = Outcome.REFUSED
     default_code = "output_bad"
+
+
+class OutputLength(OutputBad):
+    """The gateway told `told_bytes`, and `came_bytes` came, or were promised by the host; of a file that is longer and
+    of which nothing is promised, at least so many."""
+
+    default_code = "output_length"
+
+    def __init__(self, message: str, *, told_bytes: int, came_bytes: int) -> None:
+        super().__init__(message)
+        self.told_bytes = told_bytes
+        self.came_bytes = came_bytes

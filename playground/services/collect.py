@@ -16,7 +16,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from playground.domain.status import Status
@@ -30,6 +30,7 @@ from playground.models.base import new_id
 from playground.services import engine, gateways, ledger, saving
 from playground.services.engine import Move
 from playground.services.saving import cost_of
+from playground.services.told_lengths import Expected
 
 log = structlog.get_logger(__name__)
 
@@ -91,10 +92,11 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
     heartbeat = _Every(seconds=3.0, action=still_ours)
     with gateways.client_for(generation.gateway) as client, file.open("wb") as sink:
         # fault: temp-open
-        downloaded = _downloaded(generation, client, sink, heartbeat)
+        downloaded, expected = _downloaded(generation, client, sink, heartbeat)
     still_ours()
     # fault: downloaded
     facts = probe.probe(file, tick=heartbeat)
+    expected.check_seconds(facts.duration_ms, ordered_s=generation.run.settings.get("seconds"))
     stills.poster(file, poster)
     heartbeat()
     stills.preview(file, preview, tick=heartbeat)
@@ -126,7 +128,7 @@ def check_room(size_bytes: int | None) -> None:
 
 def _downloaded(
     generation: Generation, client: GatewayClient, sink: BinaryIO, heartbeat: Callable[[], None]
-) -> Downloaded:
+) -> tuple[Downloaded, Expected]:
     """By the link we know; after a failed try, or where there is none, by that of a fresh answer of the gateway.
 
     A gateway that does not answer just now does not keep a link from being tried that may work all the same. When it
@@ -147,23 +149,31 @@ def _downloaded(
             if fresh.state is JobState.COMPLETED:
                 _keep_link(generation, fresh)
                 job = fresh
-    job = _believed(generation, job, most=client.config.limits.max_download_bytes)
-    check_room(job.output.size_bytes if job.output else None)
+    expected = _expected(generation, job, most=client.config.limits.max_download_bytes)
+    if job.output:
+        job = replace(job, output=replace(job.output, size_bytes=expected.exactly))
+    check_room(expected.exactly or expected.least)
+
+    def gives_way() -> bool:
+        return saving.gives_way(generation.id, now=timezone.now())
+
     try:
-        return client.download(job, sink, heartbeat=heartbeat)
+        downloaded = client.download(job, sink, heartbeat=heartbeat, gives_way=gives_way)
+        expected.check_size(downloaded.size_bytes)
     except GatewayError as error:
         raise silent or error from None
+    return downloaded, expected
 
 
-def _believed(generation: Generation, job: Job, *, most: int) -> Job:
-    """Without a length that cannot be, or that the file has not had for a while: its own bytes decide then."""
+def _expected(generation: Generation, job: Job, *, most: int) -> Expected:
+    """Of its file, by what the gateway tells, unless that cannot be or was refuted: its own bytes decide then."""
     told = job.output.size_bytes if job.output else None
-    if job.output is None or told is None:
-        return job
-    if told <= most and not saving.is_length_refuted(generation, now=timezone.now()):
-        return job
-    log.warning("told_length_not_believed", generation=str(generation.id), told=told)
-    return replace(job, output=replace(job.output, size_bytes=None))
+    if not told:
+        return Expected()
+    expected = saving.expected_length(generation, told, now=timezone.now()) if told <= most else Expected()
+    if expected.exactly != told:
+        log.warning("told_length_not_believed", generation=str(generation.id), told=told)
+    return expected
 
 
 def _keep_link(generation: Generation, job: Job) -> None:
@@ -176,12 +186,24 @@ def _keep_link(generation: Generation, job: Job) -> None:
 
 
 def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None:
+    """Into the store and the books. Whatever goes wrong, files that got no row leave the store again."""
     video = _video_of(generation, collected)
-    storage.adopt(collected.file, video.key)
-    storage.adopt(collected.poster, video.poster_key)
-    storage.adopt(collected.preview, video.preview_key)
-    # fault: adopted
-    now = timezone.now()
+    is_kept = False
+    try:
+        storage.adopt(collected.file, video.key)
+        storage.adopt(collected.poster, video.poster_key)
+        storage.adopt(collected.preview, video.preview_key)
+        # fault: adopted
+        is_kept = _entered(generation, claim_id, video, now=timezone.now())
+    finally:
+        if not is_kept:
+            _forget_files(generation, video)
+    if not is_kept:
+        raise ClaimLost
+
+
+def _entered(generation: Generation, claim_id: UUID, video: Video, *, now: datetime) -> bool:
+    """The row of the video, its money and its state, in one transaction. False when somebody else took over."""
     fields = {"next_check_at": None, "claim_id": None, "ended_at": now, "output_url": ""}
     fields |= {"error_kind": "", "error_code": "", "error_message": ""}
     move = Move(generation.id, Status.STORING, Status.DONE, "stored", claim_id, {"video": str(video.id)}, None, fields)
@@ -193,9 +215,28 @@ def _store(generation: Generation, claim_id: UUID, collected: Collected) -> None
             # fault: done-unsettled
             ledger.settle(generation=generation, cost_micros=cost_of(generation), at=now)
     # fault: done
-    if not moved:
+    return moved
+
+
+def _forget_files(generation: Generation, video: Video) -> None:
+    """Of a transaction that failed. It may have been committed and its answer lost: then the files are its own.
+
+    Where the database cannot say, they stay, and the search for files without rows finds them (orphan_files.py).
+    """
+    try:
+        is_kept = _has_row(generation, video)
+    except Error as error:
+        log.warning("files_left_in_store", video=str(video.id), why=type(error).__name__)
+        return
+    if not is_kept:
         storage.forget(video.key, video.poster_key, video.preview_key)
-        raise ClaimLost
+
+
+def _has_row(generation: Generation, video: Video) -> bool:
+    """The lock waits for a transaction of ours that the server has not ended yet, though we lost its connection."""
+    with transaction.atomic():
+        Generation.objects.select_for_update().filter(id=generation.id).first()
+        return Video.objects.filter(id=video.id).exists()
 
 
 def _video_of(generation: Generation, collected: Collected) -> Video:

@@ -2,46 +2,44 @@
 
 What is wrong decides how long it is tried. A link that answers "gone" is asked for anew at least three times, and until
 its time is over where the gateway says when that is, a day at most. An order that the gateway no longer knows is asked
-for during an hour, and for a week where the gateway, or whose account it is, is in doubt. No link at all, a file that
-is no video, and one that never ends, get a few tries over some minutes, since a host under repair serves a page in its
-place; one that breaks off at the very same byte again and again, a few tries. Trouble on the way lasts as long as the
-link does, a week at most. What lies on this side (a full disk, a missing key, a store that is away) is waited for until
-a day after the link has ended. Whoever dies while saving has used up a try, lest a file that kills its saver is tried
-for ever. Each cause is counted by itself, so that an hour of full disk does not use up the tries of a link.
+for during an hour, and for two weeks where the gateway, or whose account it is, is in doubt. No link at all, a file
+that is no video, and one that never ends, get a few tries over some minutes, since a host under repair serves a page in
+its place; one that breaks off at the very same byte again and again, a few tries. Trouble on the way lasts as long as
+the link does, a week at most. What lies on this side (a full disk, a store that is away) is waited for until a day
+after the link has ended, a gateway that is no longer set up here for two weeks. Whoever dies while saving has used up a
+try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so that an hour of full disk
+does not use up the tries of a link.
+
+A download that crawls gives its place to a video that waits for one, but for those that have held theirs longest.
 """
 
-import errno
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, transaction
-from django.db.models import F, QuerySet
+from django.db import transaction
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import (
-    AccountRefused,
-    Deadline,
-    GatewayError,
-    InFlight,
-    NotFound,
-    NotSent,
-    OutputGone,
-    Throttled,
-    Unclear,
-)
+from playground.gateway.errors import GatewayError, OutputGone, OutputLength
 from playground.media.boxes import BadVideo
 from playground.models import Event, Gateway, Generation
-from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with
+from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with, told_lengths
 from playground.services.engine import Move
+from playground.services.outcomes import GONE_FOR
+from playground.services.save_faults import Why, code_of, sizes_of, why_of
+from playground.services.told_lengths import Came, Expected
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
+KEPT_WHILE_SLOW = 2
+"""So many of the places may be kept by downloads that crawl while others wait: a line on which four at once crawl still
+brings two of them home, and a host that drips never holds up the rest."""
 TIMEOUT_S = 900
 HANDED_OVER = timedelta(seconds=10)
 """A row given to a task comes up again after this, should the task be lost."""
@@ -58,26 +56,15 @@ PATIENCE = timedelta(minutes=2)
 """From the first time that a link was gone or its file was bad: for so long it may be the host's passing trouble."""
 RETRY_S = (1, 2, 5, 15, 60)
 """Pauses between tries; the last one is repeated."""
-LONG_RETRY_AFTER, LONG_RETRY_S = 20, 240
+LATER_RETRY_AFTER, LATER_RETRY_S = 20, 240
+"""After so many tries."""
+LONG_RETRY_AFTER, LONG_RETRY_S = timedelta(days=1), 1800
+"""From the first try on: what has not worked for a day hardly works in a minute. No pause is longer (clocks.py)."""
 
 
-class Why(StrEnum):
-    GONE = "gone"
-    """The link answers 403, 404 or 410, or there is none."""
-    UNKNOWN = "unknown"
-    """The gateway no longer knows the order: for a while it may say so of all."""
-    BAD = "bad"
-    """What is served is not the video, does not end, or always breaks off at the same byte."""
-    WAY = "way"
-    """The media host has trouble or breaks off."""
-    OURS = "ours"
-    SAVER = "saver"
-    """Whoever was saving died or froze."""
-
-
-MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.SAVER: 12}
-"""Of one cause; the first GONE is that of the link we had, so the order is read again three times. A worker that is
-restarted over and over must not cost a video, hence the larger number for the last."""
+MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.WAY: 5, Why.SAVER: 12}
+"""Of one cause, at least; the first GONE is that of the link we had, so the order is read again three times. A worker
+that is restarted over and over must not cost a video, hence the larger number for the last."""
 
 
 def hand_over(*, now: datetime) -> int:
@@ -85,10 +72,10 @@ def hand_over(*, now: datetime) -> int:
 
     At most AT_ONCE are under way at a time, those that wait in the queue included; the rest stay due.
     """
-    due = Generation.objects.filter(status=Status.COMPLETED, next_check_at__lte=now)
+    due = _due(now=now)
     if not due.exists():
         return 0
-    room = AT_ONCE - Generation.objects.filter(status=Status.STORING).count() - queue.waiting_for("collect")
+    room = _room()
     if room <= 0:
         return 0
     first = due.order_by(F("output_expires_at").asc(nulls_last=True), "completed_at", "id")
@@ -101,41 +88,37 @@ def hand_over(*, now: datetime) -> int:
     return count
 
 
+def _due(*, now: datetime) -> QuerySet[Generation]:
+    return Generation.objects.filter(status=Status.COMPLETED, next_check_at__lte=now)
+
+
+def _room() -> int:
+    """Places that are free; below zero when there is more on the queue than there are places."""
+    return AT_ONCE - Generation.objects.filter(status=Status.STORING).count() - queue.waiting_for("collect")
+
+
+def gives_way(generation_id: UUID, *, now: datetime) -> bool:
+    """Whether a download that crawls is given up for now: another video waits for its place, and it is not among those
+    that have held theirs longest."""
+    if not _due(now=now).exists() or _room() > 0:
+        return False
+    begun_at = Max("events__at", filter=Q(events__kind="saving_started"))
+    held = Generation.objects.filter(status=Status.STORING).annotate(begun_at=begun_at).order_by("begun_at", "id")
+    return generation_id not in held.values_list("id", flat=True)[:KEPT_WHILE_SLOW]
+
+
 def failed(generation: Generation, error: Exception, *, file: Path | None = None) -> None:
     """Write down a failed try of the claim that `generation` was read with. `file`: came whole, and was refused."""
     why, code = why_of(error), code_of(error)
     known = isinstance(error, GatewayError | BadVideo | gateways.GatewayNotConfigured | OSError)
     log.warning("saving_failed", generation=str(generation.id), code=code, exc_info=None if known else error)
-    received = getattr(error, "received_bytes", None)
-    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), received=received, file=file)
+    again_or_lost(generation, why=why, code=code, message=str(error), now=timezone.now(), error=error, file=file)
 
 
 def abandoned(generation: Generation, *, now: datetime) -> None:
     """Whoever was saving it died or froze: one of its tries is gone."""
     if generation.claim_id is not None:
         again_or_lost(generation, why=Why.SAVER, code="saver_lost", message="", now=now)
-
-
-def why_of(error: Exception) -> Why:
-    match error:
-        case OutputGone():
-            return Why.GONE
-        case NotFound():
-            return Why.UNKNOWN
-        case Deadline():
-            return Why.BAD
-        case Unclear() | Throttled() | InFlight():
-            return Why.WAY
-        case NotSent() | AccountRefused() | OSError() | DatabaseError() | gateways.GatewayNotConfigured():
-            return Why.OURS
-        case _:
-            return Why.BAD
-
-
-def code_of(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "disk_full"
-    return str(getattr(error, "code", "") or type(error).__name__)[:100]
 
 
 def again_or_lost(
@@ -145,26 +128,25 @@ def again_or_lost(
     code: str,
     message: str,
     now: datetime,
-    received: int | None = None,
+    error: Exception | None = None,
     file: Path | None = None,
 ) -> None:
     """Back to be saved again, or lost for good: then its cost is what the gateway said.
 
-    `received`: the bytes of a file that broke off. `file`: one that came whole; the last try sets it aside.
+    `error`: what the try failed by. `file`: one that came whole; the last try sets it aside.
     """
     tries = _earlier(generation, why) + 1
-    is_cut = received is not None and _is_cut_at(generation, received)
-    is_over = is_cut or _is_over(generation, why, code, tries, now=now)
+    sizes = sizes_of(error)
+    is_cut = "received" in sizes and _is_cut_at(generation, sizes["received"])
+    is_over = is_cut or _is_over(generation, why, error, tries, now=now)
     fields = {"collect_attempts": generation.collect_attempts + 1, "error_code": code, "claim_id": None}
     if is_over:
         fields |= {"next_check_at": None, "ended_at": now, "error_message": message}
         target, event = Status.OUTPUT_LOST, "output_lost"
     else:
-        fields |= {"next_check_at": now + timedelta(seconds=_pause_s(tries))}
+        fields |= {"next_check_at": now + timedelta(seconds=_pause_s(generation, why, tries, now=now))}
         target, event = Status.COMPLETED, "saving_failed"
-    data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries}
-    if received is not None:
-        data["received"] = received
+    data: dict[str, Any] = {"code": code, "why": (Why.BAD if is_cut else why).value, "try": tries, **sizes}
     kept = orphan_files.keep_refused(generation.id, file) if is_over and file is not None else ""
     if kept:
         data["kept"] = kept
@@ -187,9 +169,24 @@ def _failures(generation: Generation) -> QuerySet[Event]:
     return events.filter(kind="saving_failed", id__gt=made)
 
 
-def is_length_refuted(generation: Generation, *, now: datetime) -> bool:
-    """Whether its file has had another length than the gateway tells for so long that it will not change any more."""
-    return _failures(generation).filter(data__code="output_length", at__lte=now - PATIENCE).exists()
+def _came(generation: Generation) -> list[Came]:
+    """The lengths of which its file came instead of the one that was told, newest first."""
+    failed = (
+        _failures(generation).filter(data__code=OutputLength.default_code).order_by("-id").values_list("data", "at")
+    )
+    return [Came(data["came"], at) for data, at in failed if "came" in data]
+
+
+def _is_taken_next(generation: Generation, error: Exception | None, *, now: datetime) -> bool:
+    """Whether the next try takes the file that this one refused by its length."""
+    if not isinstance(error, OutputLength):
+        return False
+    return told_lengths.is_taken_next(error, _came(generation), patience=PATIENCE, now=now)
+
+
+def expected_length(generation: Generation, told: int, *, now: datetime) -> Expected:
+    """Of its next file, of which the gateway tells `told` bytes."""
+    return told_lengths.expected(told, _came(generation), patience=PATIENCE, now=now)
 
 
 def _earlier(generation: Generation, why: Why) -> int:
@@ -209,23 +206,35 @@ def _is_cut_at(generation: Generation, received: int) -> bool:
     return received > 0 and last == [received] * before
 
 
-def _is_over(generation: Generation, why: Why, code: str, tries: int, *, now: datetime) -> bool:
-    if tries < MAX_TRIES.get(why, 0):
+def _is_over(generation: Generation, why: Why, error: Exception | None, tries: int, *, now: datetime) -> bool:
+    if tries < MAX_TRIES.get(why, 0) or _is_taken_next(generation, error, now=now):
         return False
-    if why is Why.SAVER:
-        return True
-    if why in MAX_TRIES:
-        first = _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
-        begun_at = first or now
-        if why is Why.UNKNOWN:
-            return now >= begun_at + (UNKNOWN_FOR if _is_believed(generation, now=now) else LINK_MOST)
-        told = generation.output_expires_at if code == OutputGone.default_code else None
-        return now >= (min(told, begun_at + KEEP_TRYING) if told else begun_at + PATIENCE)
-    begun_at = generation.completed_at or now
-    ends_at = min(generation.output_expires_at or begun_at + LINK_LASTS, begun_at + LINK_MOST)
-    if why is Why.OURS:
-        return now >= ends_at + KEEP_TRYING
-    return tries >= MAX_TRIES[Why.BAD] and now >= ends_at
+    return why is Why.SAVER or now >= _ends_at(generation, why, code_of(error), now=now)
+
+
+def _ends_at(generation: Generation, why: Why, code: str, *, now: datetime) -> datetime:
+    """Until when this cause is waited for."""
+    first_at = _first_at(generation, why) or now
+    made_at = generation.completed_at or now
+    link_ends_at = generation.output_expires_at or made_at + LINK_LASTS
+    match why:
+        case Why.NOT_SET_UP:
+            return first_at + GONE_FOR
+        case Why.UNKNOWN:
+            return first_at + (UNKNOWN_FOR if _is_believed(generation, now=now) else GONE_FOR)
+        case Why.GONE if generation.output_expires_at and code == OutputGone.default_code:
+            return min(link_ends_at, first_at + KEEP_TRYING)
+        case Why.WAY:
+            return min(link_ends_at, made_at + LINK_MOST)
+        case Why.OURS:
+            return min(link_ends_at + KEEP_TRYING, made_at + GONE_FOR)
+        case _:
+            return first_at + PATIENCE
+
+
+def _first_at(generation: Generation, why: Why) -> datetime | None:
+    """When a try of this file first failed for this cause."""
+    return _failures(generation).filter(data__why=why.value).order_by("id").values_list("at", flat=True).first()
 
 
 def _is_believed(generation: Generation, *, now: datetime) -> bool:
@@ -236,8 +245,11 @@ def _is_believed(generation: Generation, *, now: datetime) -> bool:
     return pauses.knows_us(gateway, now=now) is True
 
 
-def _pause_s(tries: int) -> int:
-    return LONG_RETRY_S if tries > LONG_RETRY_AFTER else RETRY_S[min(tries, len(RETRY_S)) - 1]
+def _pause_s(generation: Generation, why: Why, tries: int, *, now: datetime) -> int:
+    if tries <= LATER_RETRY_AFTER:
+        return RETRY_S[min(tries, len(RETRY_S)) - 1]
+    first_at = _first_at(generation, why)
+    return LONG_RETRY_S if first_at and now >= first_at + LONG_RETRY_AFTER else LATER_RETRY_S
 
 
 def _tell(generation: Generation, code: str, kept: str, *, now: datetime) -> None:

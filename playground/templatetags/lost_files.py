@@ -20,6 +20,7 @@ WORDS = {
     "output_place": N_("It was made, but the link to its file leads to a place that is not allowed."),
     "output_bad": N_("It was made, but its host would not give out the file."),
     "download_broken": N_("It was made, but its file broke off on the way, every time."),
+    "download_slow": N_("It was made, but its file came too slowly to be fetched in time."),
     "deadline": N_("It was made, but its file never came to an end."),
     "BadVideo": N_("It was made, but its file is damaged."),
     "not_playable": N_("It was made, but browsers do not play a file like the one that came."),

@@ -20,6 +20,7 @@ from playground.gateway.errors import (
     NoRequestLog,
     OutputBad,
     OutputGone,
+    OutputLength,
     Refused,
     Throttled,
     Unclear,
@@ -174,7 +175,7 @@ def test_a_job_that_fails_says_why(
         ("expired", OutputGone, "output_gone"),
         ("missing-output", OutputGone, "output_missing"),
         ("truncated", Unclear, "download_broken"),
-        ("wrong-size", OutputBad, "output_length"),
+        ("wrong-size", OutputLength, "output_length"),
         ("not-video", OutputBad, "output_type"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from playground.gateway import download
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import Deadline, GatewayError, NotSent, OutputBad, OutputGone, Unclear
+from playground.gateway.errors import Deadline, GatewayError, NotSent, OutputBad, OutputGone, OutputLength, Unclear
 from playground.gateway.types import Dialect, Job, JobState, Limits, Output
 from tests.gateway.fake import QUICK, Behaviour, Fake, Heard, client, config, fake, in_turn, says
 
@@ -83,12 +83,12 @@ def endless(_heard: Heard, sock: socket.socket) -> None:
         (truncated, None, Unclear, "download_broken"),
         (says(503), None, Unclear, "server_error"),
         (says(206, FILM, Content_Type="video/mp4"), None, OutputBad, "output_bad"),
-        (video(), len(FILM) + 1, OutputBad, "output_length"),
+        (video(), len(FILM) + 1, OutputLength, "output_length"),
         (truncated_chunks, None, Unclear, "download_broken"),
         (says(200, b"<html>", Content_Type="text/html"), None, OutputBad, "output_type"),
         (says(200, {"error": "x"}), None, OutputBad, "output_type"),
         (says(200, b"", Content_Type="video/mp4"), None, OutputBad, "output_empty"),
-        (endless, 5, OutputBad, "output_length"),
+        (endless, 5, OutputLength, "output_length"),
         (endless, None, OutputBad, "output_too_large"),
         (
             says(200, gzip.compress(b"0" * 10_000_000), Content_Type="video/mp4", Content_Encoding="gzip"),
@@ -120,19 +120,45 @@ def test_a_dripping_media_host_is_ended_by_the_deadline() -> None:
     assert beats
 
 
-def test_download_that_crawls_is_given_up_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would keep a place from others for as long as a large file may take."""
+def crawling(server: Fake, *, pieces: int, length: int | None = None) -> Behaviour:
+    told = f"Content-Length: {length}\r\n" if length else ""
 
     def crawls(_heard: Heard, sock: socket.socket) -> None:
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n")
-        while not server.closed.wait(0.02):
+        sock.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n{told}Connection: close\r\n\r\n".encode())
+        for _ in range(pieces):
+            if server.closed.wait(0.02):
+                return
             sock.sendall(b"x" * 100)
+        sock.shutdown(socket.SHUT_RDWR)
 
-    monkeypatch.setattr(download, "CRAWL_S", 0.1)
-    monkeypatch.setattr(download, "LEAST_BYTES", 10_000)
-    with fake(crawls) as server, pytest.raises(Unclear) as caught:
-        client(server).download(film(server), io.BytesIO())
-    assert caught.value.code == "download_broken"
+    return crawls
+
+
+def crawl(monkeypatch: pytest.MonkeyPatch, *, length: int | None, asked: list[bool] | None) -> int:
+    """The bytes of a file of 1 000 that comes in two such minutes, where each question is answered by `asked`."""
+    monkeypatch.setattr(download, "CRAWL_S", 0.11)
+    sink = io.BytesIO()
+    with fake(lambda heard, sock: crawling(server, pieces=10, length=length)(heard, sock)) as server:
+        gives_way = asked.pop if asked is not None else None
+        client(server).download(film(server), sink, gives_way=gives_way)
+    return len(sink.getvalue())
+
+
+def test_download_that_crawls_is_given_up_for_now_when_its_place_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would keep a place from others for as long as a large file may take."""
+    with pytest.raises(Unclear) as caught:
+        crawl(monkeypatch, length=None, asked=[True])
+    assert caught.value.code == "download_slow"
+
+
+def test_download_that_crawls_goes_on_while_nobody_wants_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert crawl(monkeypatch, length=None, asked=[False] * 10) == 1000
+    assert crawl(monkeypatch, length=None, asked=None) == 1000
+
+
+def test_download_that_is_nearly_complete_is_never_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left comes within another minute as the one before; nobody is even asked."""
+    assert crawl(monkeypatch, length=1000, asked=[]) == 1000
 
 
 def test_an_exception_of_the_heartbeat_or_the_sink_ends_the_download() -> None:

@@ -7,8 +7,10 @@ import pytest
 from django.utils import timezone
 
 from playground.domain.status import Status
-from playground.models import Event, Generation, LedgerEntry
-from playground.services import repair
+from playground.media import storage
+from playground.models import Budget, Event, Gateway, Generation, LedgerEntry
+from playground.services import budgets, clocks, repair
+from playground.templatetags.lost_files import lost_file
 from tests.gateway.fake import Behaviour, reply, says
 from tests.services.test_saving import Place, film, finished, passed, places, saved, saved_to_the_end  # noqa: F401
 
@@ -27,12 +29,12 @@ class Signing(Place):
         return sock.sendall(reply(200, job))
 
 
-def tried(generation: Generation, *, hours: int) -> Status:
-    """Where it is when it was tried at each of so many hours, one after the other."""
-    for _ in range(hours):
+def tried(generation: Generation, *, hours: int, every: int = 1) -> Status:
+    """Where it is when it was tried `every` hour or so, for so many hours."""
+    for _ in range(0, hours, every):
         if saved(generation).state is not Status.COMPLETED:
             break
-        passed(generation, minutes=60)
+        passed(generation, minutes=every * 60)
     return generation.state
 
 
@@ -118,3 +120,62 @@ def test_file_is_taken_for_what_is_in_it_where_its_host_names_no_type_of_video(p
     place = places(film(Content_Type=kind))
 
     assert saved(finished(place)).state is Status.DONE
+
+
+def taken_out_of_the_environment(generation: Generation) -> None:
+    """Its gateway is one of before, whose address and key nobody has set any more."""
+    Gateway.objects.filter(id=generation.gateway_id).update(
+        is_sandbox=False, slug="custom-earlier", base_url="https://earlier.example/v1"
+    )
+    month = budgets.month_of(generation.team, timezone.now())
+    for user in (None, generation.run.created_by):
+        Budget.objects.create(team=generation.team, user=user, month=month, held_micros=9_000_000)
+
+
+@pytest.mark.parametrize(
+    "link_for", [None, timedelta(minutes=30), timedelta(days=30)], ids=["none", "half-hour", "30-d"]
+)
+def test_finished_order_of_an_earlier_gateway_waits_for_two_weeks(places: Places, link_for):  # noqa: F811
+    generation = finished(places(film()), output_expires_at=link_for and timezone.now() + link_for)
+    passed(generation, minutes=600)
+    taken_out_of_the_environment(generation)
+
+    assert tried(generation, hours=14 * 24, every=8) is Status.COMPLETED
+    assert saved(generation).state is Status.OUTPUT_LOST
+    assert lost_file(generation.error_code).endswith("the key of the gateway was missing for too long to save it.")
+
+
+def test_finished_order_is_saved_once_its_gateway_is_set_up_again(places: Places):  # noqa: F811
+    generation = finished(places(film()))
+    gateway = Gateway.objects.get(id=generation.gateway_id)
+    taken_out_of_the_environment(generation)
+    assert tried(generation, hours=96, every=8) is Status.COMPLETED
+    gateway.save()
+
+    assert saved(generation).state is Status.DONE
+
+
+def test_full_disk_is_waited_for_as_long_as_a_long_link_lasts_and_two_weeks_at_most(
+    places: Places,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    generation = finished(places(film()), output_expires_at=timezone.now() + timedelta(days=3650))
+    monkeypatch.setattr(storage, "free_bytes", lambda: 0)
+
+    assert tried(generation, hours=14 * 24, every=8) is Status.COMPLETED
+    assert saved(generation).state is Status.OUTPUT_LOST
+
+
+def test_tries_become_rare_after_a_day_and_none_waits_longer_than_a_clock_may_be_wrong(places: Places):  # noqa: F811
+    place = places(says(503, b"later"))
+    generation = finished(place, output_expires_at=timezone.now() + timedelta(days=30))
+    waits = []
+    for hours in (0, *[1] * 20, 2, 2):
+        passed(generation, minutes=hours * 60)
+        begun_at = timezone.now()
+        saved(generation)
+        waits.append(round((generation.next_check_at - begun_at).total_seconds()))
+
+    assert waits[:5] == [1, 2, 5, 15, 60]
+    assert (waits[20], waits[22]) == (240, 1800)
+    assert max(waits) <= clocks.LONGEST[Status.COMPLETED].total_seconds()

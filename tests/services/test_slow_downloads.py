@@ -1,0 +1,94 @@
+"""Videos over a slow line: each gets home, and none keeps a place for long from one that waits for it."""
+
+import socket
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.gateway import download
+from playground.models import Event, Generation
+from playground.services import saving
+from playground.templatetags.lost_files import WORDS
+from tests import factories
+from tests.gateway.fake import Behaviour
+from tests.services.test_saving import CLIP, Place, finished, places, saved, saved_to_the_end  # noqa: F401
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Places = Callable[[Behaviour], Place]
+
+
+@pytest.fixture(autouse=True)
+def _short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "CRAWL_S", 0.3)
+
+
+def crawls(heard: object, sock: socket.socket) -> None:
+    """All of it comes in three such minutes."""
+    step = -(-len(CLIP) // 30)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n" % len(CLIP))
+    for at in range(0, len(CLIP), step):
+        time.sleep(0.03)
+        sock.sendall(CLIP[at : at + step])
+
+
+def others(*, begun: timedelta, waiting: int) -> None:
+    """Every other place is held since `begun` from now, and so many more are due."""
+    now = timezone.now()
+    for _ in range(saving.AT_ONCE - 1):
+        held = factories.make_generation(
+            status=Status.STORING, claim_id=uuid4(), next_check_at=now + timedelta(hours=1), completed_at=now
+        )
+        Event.objects.create(generation=held, kind="saving_started", at=now + begun)
+    for _ in range(waiting):
+        factories.make_generation(status=Status.COMPLETED, next_check_at=now, completed_at=now)
+
+
+def reasons(generation: Generation) -> list[str]:
+    return [event.data["code"] for event in generation.events.filter(kind__in=("saving_failed", "output_lost"))]
+
+
+@pytest.mark.parametrize("are_places_held", [False, True])
+def test_video_over_a_slow_line_is_saved_while_no_other_waits(places: Places, are_places_held: bool) -> None:  # noqa: F811
+    generation = finished(places(crawls))
+    if are_places_held:
+        others(begun=timedelta(minutes=-1), waiting=0)
+
+    assert (saved(generation).state, reasons(generation)) == (Status.DONE, [])
+
+
+def test_video_that_crawls_gives_way_to_one_that_waits_and_says_why(places: Places) -> None:  # noqa: F811
+    generation = finished(places(crawls))
+    others(begun=timedelta(minutes=-1), waiting=1)
+
+    assert (saved(generation).state, reasons(generation)) == (Status.COMPLETED, ["download_slow"])
+    assert "download_slow" in WORDS
+
+
+def test_free_place_is_taken_from_nobody(places: Places) -> None:  # noqa: F811
+    generation = finished(places(crawls))
+    factories.make_generation(status=Status.COMPLETED, next_check_at=timezone.now(), completed_at=timezone.now())
+
+    assert saved(generation).state is Status.DONE
+
+
+def test_those_that_hold_their_place_longest_go_on_lest_all_fail_together(places: Places) -> None:  # noqa: F811
+    generation = finished(places(crawls))
+    others(begun=timedelta(minutes=1), waiting=1)
+
+    assert saved(generation).state is Status.DONE
+
+
+def test_half_of_the_places_are_never_kept_by_slow_ones() -> None:
+    assert saving.KEPT_WHILE_SLOW * 2 == saving.AT_ONCE
+    others(begun=timedelta(minutes=-1), waiting=1)
+    now = timezone.now()
+    last = factories.make_generation(status=Status.STORING, completed_at=now)
+    Event.objects.create(generation=last, kind="saving_started", at=now)
+    holding = Generation.objects.filter(status=Status.STORING).values_list("id", flat=True)
+
+    assert [saving.gives_way(id, now=now) for id in holding].count(False) == saving.KEPT_WHILE_SLOW
