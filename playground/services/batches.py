@@ -137,7 +137,7 @@ def _by_value(values: Mapping[UUID, Number]) -> Iterable[tuple[Number, list[UUID
 
 def _close_money(generation_id: UUID, cost: int | None, *, now: datetime) -> None:
     generation = Generation.objects.select_related("gateway", "team", "run").get(id=generation_id)
-    cost = generation.cost_micros if cost is None else cost
+    cost = cost if cost is not None else generation.cost_micros or None  # a 0 of before may be taken back
     if cost is None:
         ledger.release(generation=generation, at=now)
     else:

@@ -181,7 +181,8 @@ def _known(generation: Generation, job: Job, *, now: datetime) -> dict[str, Any]
         fields["executed_model"] = job.executed_model[:200]
     if job.state in ENDS and generation.error_code == STOP_FAILED:
         fields["error_code"] = ""
-    if job.state in ENDS and (job.cost_micros is not None or generation.state in STOPPABLE):
+    was_free = job.state is JobState.COMPLETED and not generation.cost_micros  # as of one that was stopped at no cost
+    if job.state in ENDS and (job.cost_micros is not None or generation.state in STOPPABLE or was_free):
         fields["cost_micros"] = job.cost_micros
     return fields
 

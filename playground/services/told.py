@@ -17,6 +17,7 @@ SIDE_MAY_DIFFER = 0.05
 SECONDS_MAY_DIFFER = 0.5
 _TIMES = re.compile(r"\s*[x*×]\s*")
 _SECONDS = re.compile(r"([0-9]{1,5}(?:\.[0-9]+)?)\s*(?:s|secs?|seconds?)?")
+_VERSION = re.compile(r"-[0-9]{4}[0-9-]*|[:@].+")
 _QUALITY = re.compile(r"[0-9]{3,4}p")
 _SHAPE = re.compile(r"[0-9]{1,2}:[0-9]{1,2}")
 
@@ -34,9 +35,9 @@ def differences(ordered: dict[str, Any], job: Job) -> list[str]:
 
 
 def _is_model(told: str, ordered: str) -> bool:
-    """By the last part of a path, in which a dated version goes on where the plain name ends."""
-    ours, theirs = (name.lower().rpartition("/")[2] for name in (ordered, told))
-    return theirs.startswith(ours) or ours.startswith(theirs)
+    """By the last part of a path; one may name a version of the other, as by its date, but no other word: "-pro"."""
+    short, long = sorted((name.lower().rpartition("/")[2] for name in (ordered, told)), key=len)
+    return long == short or (long.startswith(short) and _VERSION.fullmatch(long[len(short) :]) is not None)
 
 
 def _is_size(told: str, ordered: str) -> bool:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.models import Generation, LedgerEntry, Membership, Role
 from playground.services import engine, keys_used, replies, restored, submit, sweep, unclear
-from playground.services.sent_with import mark
+from playground.services.sent_with import is_another, mark
 from tests import factories
 from tests.services.upstream import model_of_gateway, queued, upstream
 
@@ -132,3 +132,19 @@ def test_gateways_memory_of_a_key_counts_from_its_first_use_also_after_an_admin_
         may = [replies.may_send_again(fresh(row), now=first + timedelta(minutes=m), uncounted="") for m in (59, 65)]
 
     assert may == [True, False]
+
+
+def test_try_without_any_key_does_not_hide_the_account_of_an_earlier_one(settings: Any, member: Membership) -> None:
+    """The page, and the sending that it promises, go by the newest key that is known."""
+    with upstream(settings):
+        row, now = queued(by=member, model=model_of_gateway()), timezone.now()
+        for number, key in enumerate((mark(row.gateway), "")):
+            engine.note(row.id, "sending" if number == 0 else "sent_again", now=now, data={"try": number, "key": key})
+        Generation.objects.filter(id=row.id).update(status=Status.UNKNOWN, sent_at=now, unclear_at=now)
+        known = []
+        for suffix in ("", "-of-another-account"):
+            settings.GATEWAY_API_KEY += suffix
+            page = unclear.is_key_known(fresh(row), unclear.evidence_of([row])[row.id], now=timezone.now())
+            known.append((page, not is_another(fresh(row))))
+
+    assert known == [(True, True), (False, False)]

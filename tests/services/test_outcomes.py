@@ -1,6 +1,7 @@
 """What the gateway's answers lead to: which cost counts, and one order whose answer cannot be written down."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from playground.domain.status import Status
 from playground.gateway.errors import NotSent
 from playground.gateway.types import Job, JobState, Output
 from playground.models import Budget, Generation, LedgerEntry, Membership
-from playground.services import batches, clocks, engine, outcomes, saving, spend, sweep
+from playground.services import batches, clocks, engine, ledger, outcomes, saving, spend, sweep
 from playground.services.budgets import month_of
 from playground.services.engine import Move
 from playground.services.outcomes import Answer
@@ -113,6 +114,98 @@ def test_cost_that_is_told_with_the_end_counts_everywhere(order: Generation, sta
     assert money(row) == {"hold": 400_000, "settle": 120_000}
     assert "Cost $0.12." in card_of(row, by=None).sentence
     assert spent(row) == 120_000
+
+
+@pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.EXPIRED])
+def test_order_that_ended_at_no_cost_is_free_at_once_and_still_looked_for(order: Generation, state: JobState) -> None:
+    for _ in range(3):
+        row = told(order, job(state, 0))
+        assert money(row) == {"hold": 400_000, "release": 400_000}
+        assert row.next_check_at is not None
+    Generation.objects.update(ended_at=timezone.now() - engine.LATE_FOR - timedelta(minutes=1))
+    assert told(order, job(state, 0)).next_check_at is None
+
+
+@pytest.mark.parametrize(("cost", "settled"), [(200_000, 200_000), (None, 400_000), (0, 0)])
+@pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.EXPIRED])
+def test_late_video_of_an_order_that_ended_at_no_cost_costs_what_is_told_with_it(
+    order: Generation, state: JobState, cost: int | None, settled: int
+) -> None:
+    """Without a word its price counts, as that of any other."""
+    told(order, job(state, 0))
+    row = told(order, job(JobState.COMPLETED, cost))
+    assert (row.state, row.is_late, saving.cost_of(row)) == (Status.COMPLETED, True, settled)
+
+    ledger.settle(generation=row, cost_micros=saving.cost_of(row), at=timezone.now())
+
+    assert money(row) == {"hold": 400_000, "release": 400_000, "settle": settled}
+    assert set(Budget.objects.values_list("held_micros", "spent_micros")) == {(0, settled)}
+
+
+@pytest.mark.parametrize(
+    ("status", "days", "closes"),
+    [(400, 2, True), (422, 2, True), (404, 2, True), (410, 2, True), (400, 0.5, False), (410, 0.5, False)]
+    + [(status, 20, False) for status in (401, 403, 429, 500, 503)],
+)
+def test_clear_refusal_to_speak_of_an_order_closes_it_after_a_day_and_no_trouble_does(
+    settings: Any, status: int, days: float, closes: bool
+) -> None:
+    """Neither silence nor a key that is refused says anything of the order."""
+    with upstream(settings, poll=lambda _id: (status, {"error": {"code": "x", "message": "y"}})):
+        row = running(by=factories.make_member(), model=model_of_gateway(), upstream_id="v0")
+        ended_at = timezone.now() - timedelta(days=days)
+        Generation.objects.filter(id=row.id).update(status=Status.EXPIRED, ended_at=ended_at)
+        sweep.sweep_once(now=timezone.now())
+
+    assert list(money(row)) == (["hold", "release"] if closes else ["hold"])
+    assert (fresh(row).next_check_at is None) is closes
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_order_that_is_gone_at_the_gateway_is_missing_and_no_fault(settings: Any, status: int) -> None:
+    with upstream(settings, poll=lambda id: (status, {}) if id == "v0" else (200, {"id": id, "status": "in_progress"})):
+        by, model = factories.make_member(), model_of_gateway()
+        gone, _other = (running(by=by, model=model, upstream_id=f"v{n}") for n in range(2))
+        sweep.sweep_once(now=timezone.now())
+
+    assert fresh(gone).not_found_count == 1
+
+
+def answered(*rows: Generation, told_id: str, **job_fields: Any) -> list[dict[str, Any]]:
+    """The first order is answered under `told_id`, the others well; gives the log."""
+    first, *others = rows
+    answers: list[tuple[Generation, Answer]] = [(fresh(first), replace(job(**job_fields), told_id=told_id))]
+    answers += [(fresh(row), Job(str(row.upstream_id), JobState.RUNNING, told_id=row.upstream_id)) for row in others]
+    with structlog.testing.capture_logs() as logs:
+        outcomes.record(gateway=first.gateway, answers=answers, now=timezone.now())
+    return [dict(entry) for entry in logs if entry["event"] == "answer_about_another_order"]
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED, JobState.RUNNING])
+def test_answer_with_the_id_of_another_of_our_orders_says_nothing_of_this_one(
+    order: Generation, state: JobState
+) -> None:
+    other = running(by=factories.make_member(), model=order.model, upstream_id="v1")
+
+    (line,) = answered(order, other, told_id="v1", state=state, cost=120_000)
+
+    row = fresh(order)
+    assert (row.state, row.output_url, row.cost_micros, row.poll_failures) == (Status.RUNNING, "", None, 1)
+    assert list(money(row)) == ["hold"]
+    assert (line["log_level"], line["generation"], line["asked"], line["told"]) == ("error", str(row.id), "v0", "v1")
+    assert fresh(other).poll_failures == 0
+
+
+@pytest.mark.parametrize("told_id", ["", "v0", "v1", "task-of-the-provider"])
+def test_answer_with_its_own_id_or_one_that_no_order_of_this_gateway_has_is_believed(
+    order: Generation, told_id: str
+) -> None:
+    elsewhere = factories.make_model(gateway=factories.make_gateway(is_sandbox=False))
+    running(by=factories.make_member(), model=elsewhere, upstream_id="v1")
+
+    assert answered(order, told_id=told_id, state=JobState.COMPLETED) == []
+
+    assert (fresh(order).state, fresh(order).output_url) == (Status.COMPLETED, FILE.url)
 
 
 def drifted(order: Generation) -> list[Generation]:

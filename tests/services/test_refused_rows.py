@@ -13,9 +13,10 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.gateway.types import Job, JobState
 from playground.models import Budget, Gateway, Generation, LedgerEntry, Membership
-from playground.services import accepted, clocks, outcomes, pauses, submit, sweep
+from playground.services import accepted, clocks, outcomes, pauses, repair, submit, sweep
 from playground.services.worker import Watcher
 from tests import factories
+from tests.bench import money
 from tests.services.upstream import model_of_gateway, queued, upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +78,27 @@ def test_order_whose_money_cannot_be_given_back_keeps_no_other_from_ending(setti
     assert (rows[other.id].state, rows[poor.id].state) == (Status.FAILED, stuck)
     assert rows[poor.id].next_check_at > now + timedelta(minutes=4)
     assert rows[poor.id].events.filter(kind="not_written").count() == 1
+
+
+@pytest.mark.parametrize("honours", [True, False])
+def test_refusal_ends_an_order_also_beside_a_drifted_counter_and_repair_gives_its_money_back(
+    settings: Any, member: Membership, honours: bool
+) -> None:
+    refusal = (400, {"error": {"code": "moderation_blocked", "message": "no"}})
+    with upstream(settings, refuses=refusal) as gateway:
+        model = model_of_gateway(honours_idempotency_key=honours, has_request_log=False)
+        row = queued(by=member, model=model)
+        Budget.objects.update(held_micros=0)  # it has drifted
+        submit.submit_queued(row.id)
+        refused, held = Generation.objects.get(id=row.id), money(row)
+        repair.run(now=timezone.now())
+
+    assert (refused.state, refused.error_code, refused.next_check_at) == (Status.REJECTED, "moderation_blocked", None)
+    assert len(gateway.posts) == 1
+    assert held == {"hold": 400_000}
+    assert refused.events.filter(kind="not_written").count() == 1
+    assert money(row) == {"hold": 400_000, "release": 400_000}
+    assert set(Budget.objects.values_list("held_micros", "spent_micros")) == {(0, 0)}
 
 
 def test_row_that_ended_with_a_due_time_is_put_right_and_stops_no_worker() -> None:

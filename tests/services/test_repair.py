@@ -233,6 +233,26 @@ def test_video_given_up_as_lost_is_saved_when_the_gateway_has_it_again(places: P
     assert money(generation) == {"hold": 400_000, "settle": 300_000}
 
 
+@pytest.mark.parametrize("told", [0.4, 0.3, None])
+def test_settled_cost_of_a_video_that_is_found_again_stays_and_another_one_is_noted(
+    places: Places,  # noqa: F811
+    told: float | None,
+) -> None:
+    """Row and books go on saying the same; nothing is settled twice."""
+    place = places(in_turn(*[says(410)] * 4, film()))
+    generation = saved_to_the_end(finished(place, cost_micros=300_000))
+    assert generation.state is Status.OUTPUT_LOST
+    place.cost = told
+
+    repair.run(now=timezone.now())
+
+    row = saved(generation)
+    notes = list(row.events.filter(kind="cost_told_later").values_list("data", flat=True))
+    assert (row.state, row.cost_micros) == (Status.DONE, 300_000)
+    assert money(row) == {"hold": 400_000, "settle": 300_000}
+    assert notes == ([{"settled_micros": 300_000, "cost_micros": 400_000}] if told == 0.4 else [])
+
+
 @pytest.mark.parametrize(
     ("status", "cost", "closes"),
     [

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.media import storage
 from playground.models import AuditEntry, Gateway, Generation, Team
-from playground.services import engine, ledger, pauses
+from playground.services import engine, ledger, pauses, restored
 from tests import factories
 from tests.bench import money
 from tests.services.upstream import model_of_gateway, upstream
@@ -264,24 +264,122 @@ def test_video_of_another_unclear_order_is_refused_where_the_log_has_ids_of_its_
     assert [page.status_code for page in pages] == [422, 302]
 
 
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_id_of_the_log_that_leads_to_no_video_hides_no_other_orders(admin, browser_of, settings, status):
+    """The log names a refused try of this order too, under an id that cannot be asked for."""
+    log = {"data": []}
+
+    def poll(id):
+        if id == "req_own":
+            return status, {"error": {"code": "invalid_id", "message": "no video has it"}}
+        return 200, {"id": "video_1", "status": "queued"}
+
+    with upstream(settings, poll=poll, log=(200, log)):
+        model = model_of_gateway()
+        generation, other = unclear(admin, model=model), unclear(admin, model=model)
+        entry = {"status": "processing", "created_at": timezone.now().isoformat()}
+        log["data"] = [
+            entry | {"id": "req_own", "trace_id": generation.id.hex},
+            entry | {"id": "req_other", "trace_id": other.id.hex},
+        ]
+        pages = [press(browser_of(admin), "adopt", one, upstream_id="video_1") for one in (generation, other)]
+    assert [page.status_code for page in pages] == [422, 302]
+    assert state_of(generation) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("log", [(500, {"error": {"message": "oops"}}), (200, {"data": "no list"})])
+def test_log_that_cannot_be_read_lets_no_id_be_taken_and_is_said(admin, browser_of, settings, log):
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued"}), log=log):
+        generation = unclear(admin, model=model_of_gateway())
+        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == 409
+    assert "Its log could not be read, so nobody can tell whose video this is." in text_of(page)
+    assert 'value="video_1"' in text_of(page)
+    assert state_of(generation) is Status.UNKNOWN
+
+
+def test_log_that_a_gateway_does_not_keep_after_all_is_no_hindrance(admin, browser_of, settings):
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued"}), log=(404, {})):
+        generation = unclear(admin, model=model_of_gateway())
+        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == 302
+    assert state_of(generation) is Status.SUBMITTED
+
+
+INSIST = "It is this order's all the same"
+
+
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("told", "differs"),
     [
-        ({"seconds": "4", "size": "1280x720"}, 302),
-        ({"seconds": 4.04, "size": "1280X720"}, 302),
-        ({"seconds": "4s", "size": "720p"}, 302),
-        ({"seconds": "12"}, 422),
-        ({"size": "720*1280"}, 422),
+        ({"seconds": "4", "size": "1280x720", "model": "sora-2"}, ""),
+        ({"seconds": 4.04, "size": "1280X704"}, ""),
+        ({"seconds": "4s", "size": "720p"}, ""),
+        ({"seconds": "12"}, "12 for 4"),
+        ({"size": "720*1280"}, "720*1280 for 1280x720"),
+        ({"model": "kling-v3", "size": "1080p"}, "kling-v3 for sora-2, 1080p for 1280x720"),
     ],
 )
-def test_without_a_log_length_and_size_tell_another_order(admin, browser_of, settings, told, status):
+def test_without_a_log_what_differs_is_asked_about_once_more(admin, browser_of, settings, told, differs):
     told = {"id": "video_1", "status": "queued"} | told
     with upstream(settings, poll=lambda _id: (200, told)):
-        body = {"seconds": 4, "size": "1280x720"}
+        generation, browser = unclear(admin, model=model_of_gateway(has_request_log=False)), browser_of(admin)
+        Generation.objects.update(body={"model": "sora-2", "seconds": 4, "size": "1280x720"})
+        page = press(browser, "adopt", generation, upstream_id="video_1")
+        if differs:
+            assert page.status_code == 422
+            assert f"The gateway says of this video: {differs}." in text_of(page)
+            assert INSIST in text_of(page)
+            assert state_of(generation) is Status.UNKNOWN
+            page = press(browser, "adopt", generation, upstream_id="video_1", insists="1")
+    assert page.status_code == 302
+    assert state_of(generation) is Status.SUBMITTED
+
+
+def test_what_a_log_knows_to_be_its_own_may_differ_from_what_was_ordered(admin, browser_of, settings):
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued", "size": "720x1280"})):
+        generation = unclear(admin, model=model_of_gateway())
+        Generation.objects.update(body={"size": "1280x720"})
+        assert press(browser_of(admin), "adopt", generation, upstream_id="video_1").status_code == 302
+
+
+@pytest.mark.parametrize("pasted", ["taken", "video_1"])
+def test_no_tick_makes_an_id_its_own_that_is_anothers_or_unknown(admin, browser_of, settings, pasted):
+    answer = (200, {"id": "taken", "status": "queued", "size": "720x1280"}) if pasted == "taken" else (404, {})
+    with upstream(settings, poll=lambda _id: answer):
         generation = unclear(admin, model=model_of_gateway(has_request_log=False))
-        Generation.objects.update(body=body)
-        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
-    assert page.status_code == status
+        factories.make_generation(run=generation.run, upstream_id="taken")
+        Generation.objects.update(body={"size": "1280x720"})
+        page = press(browser_of(admin), "adopt", generation, upstream_id=pasted, insists="1")
+    assert page.status_code == 422
+    assert INSIST not in text_of(page)
+    assert state_of(generation) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("code", ["key_forgotten", "server_error"])
+def test_page_says_why_an_order_that_was_sent_again_did_not_go_out(admin, browser_of, code):
+    unclear(admin, error_code=code)
+    page = text_of(browser_of(admin).get(INDEX))
+    assert ("It waited until the gateway may have forgotten its key, so it was not sent" in page) is (
+        code == "key_forgotten"
+    )
+
+
+def test_page_says_that_an_order_from_a_backup_may_have_been_sent_since(admin, browser_of):
+    words = "This order comes from a backup. It may have been sent again after the backup was made, and run then."
+    generation = unclear(admin)
+    before = text_of(browser_of(admin).get(INDEX))
+    now = timezone.now()
+    restored.mark(at=now)
+    settled = restored.settle(now=now)
+    after = text_of(browser_of(admin).get(INDEX))
+
+    assert words not in before
+    assert words in after
+    assert settled is not None
+    assert settled.maybe_sent == 1
+    assert state_of(generation) is Status.UNKNOWN
+    assert list(generation.events.filter(kind="restored").values_list("data__backup_at", flat=True)) == [now.isoformat()]
 
 
 def test_gateway_that_cannot_be_asked_leaves_the_order_as_it_is(admin, browser_of, settings):
