@@ -1,7 +1,10 @@
-"""The history of generations in words: what each event means for a person."""
+"""The history of generations in words: what each event means for a person.
+
+A video that cannot be saved is tried for weeks, so what comes again and again is one line.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.functional import Promise
@@ -54,13 +57,27 @@ WORDS: dict[str, str | Promise] = {
 }
 
 
+BLOCK_MOST = 3
+"""Lines of one round: a try to save begins and fails, a try to send waits, begins and is put back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """A line. One that came again and again, alone or in a round with others, is told once, with its count."""
+
     at: datetime
     words: str | Promise
     by: str
     position: int
     """Which video of the run, from 1."""
+    last_at: datetime
+    count: int = 1
+
+    def is_again(self, other: "Entry") -> bool:
+        return (self.words, self.by) == (other.words, other.by)
+
+    def with_again(self, other: "Entry") -> "Entry":
+        return replace(self, last_at=other.last_at, count=self.count + other.count)
 
 
 def _words(event: Event) -> str | Promise:
@@ -74,15 +91,25 @@ def _words(event: Event) -> str | Promise:
 
 
 def history(generations: Iterable[Generation]) -> list[Entry]:
-    """Every event of these generations in the order of time; one query. Kinds without words are shown by their name."""
+    """Every event of these generations in the order of time; one query. Kinds without words are shown by their name.
+
+    What repeats itself is folded by video: those of a run take turns, and each has rounds of its own.
+    """
     positions = {generation.id: generation.position + 1 for generation in generations}
     events = Event.objects.filter(generation_id__in=positions).select_related("by").order_by("at", "id")
-    return [
-        Entry(
-            at=event.at,
-            words=_words(event),
-            by=event.by.display_name if event.by else "",
-            position=positions[event.generation_id],
-        )
-        for event in events
-    ]
+    lines: dict[int, list[Entry]] = {position: [] for position in positions.values()}
+    for event in events:
+        position = positions[event.generation_id]
+        by = event.by.display_name if event.by else ""
+        lines[position].append(Entry(event.at, _words(event), by, position, last_at=event.at))
+        _fold(lines[position])
+    return sorted((entry for entries in lines.values() for entry in entries), key=lambda entry: entry.at)
+
+
+def _fold(entries: list[Entry]) -> None:
+    """Take the newest lines into those right before them that say the same, one by one or in a short round."""
+    for size in range(1, BLOCK_MOST + 1):
+        before, newest = entries[-2 * size : -size], entries[-size:]
+        if len(before) == size and all(map(Entry.is_again, before, newest)):
+            entries[-2 * size :] = map(Entry.with_again, before, newest)
+            return
