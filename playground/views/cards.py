@@ -20,20 +20,18 @@ from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
+from playground.views.card_money import charge, is_unsent, time_of_day
 from playground.views.card_words import (
     ANSWER_COMES_WITHIN,
     S,
     awaited,
-    charge,
     differences,
     failure,
     file_lost,
     held_up,
-    is_unsent,
     not_sent,
     saving,
     still_awaited,
-    time_of_day,
     trying_again,
     unclear,
     usual_words,

@@ -14,7 +14,7 @@ from playground.domain.parameters import written
 from playground.domain.status import Status
 from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
-from playground.views.card_words import is_surely_free
+from playground.views.card_money import is_surely_free
 from playground.views.cards import cards_of, said
 from playground.views.history import history
 from playground.views.paging import cursor, newest

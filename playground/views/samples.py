@@ -94,10 +94,23 @@ def _ended(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]
         ("failed: other, free", _generation(S.FAILED, now, error_kind="other", cost_micros=0, **ended)),
         ("cancelled, never sent", _generation(S.CANCELLED, now)),
         ("stopped", _generation(S.CANCELLED, now, **ended)),
-        ("late", _generation(S.EXPIRED, now, deadline_at=now - timedelta(seconds=210), **ended)),
+        *_looked_for(now, ended),
         ("lost", _generation(S.LOST, now, **ended)),
         *_lost_files(now, ended),
         ("unclear", _generation(S.UNKNOWN, now, sent_at=now)),
+    ]
+
+
+def _looked_for(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
+    """Stopped and late, with money set aside and without; and a late one that is not looked for any more."""
+    late: dict[str, Any] = {"deadline_at": now - timedelta(seconds=210), **ended}
+    due: dict[str, Any] = late | {"next_check_at": now + timedelta(minutes=1)}
+    return [
+        ("stopped, looked for", _generation(S.CANCELLED, now, **due)),
+        ("stopped, looked for, no price", _generation(S.CANCELLED, now, estimate_micros=None, **due)),
+        ("late, looked for", _generation(S.EXPIRED, now, **due)),
+        ("late, looked for, no price", _generation(S.EXPIRED, now, estimate_micros=None, **due)),
+        ("late", _generation(S.EXPIRED, now, **late)),
     ]
 
 
