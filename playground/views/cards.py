@@ -244,7 +244,8 @@ def said(
             )
         case S.EXPIRED:
             what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
-            hope = still_awaited(generation, _("If it still comes, it is kept."))
+            late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
+            hope = still_awaited(generation, late_words)
             sentence = f"{what} {charge(generation)} {hope}"
         case S.LOST:
             what = _("The gateway no longer knows this video.")

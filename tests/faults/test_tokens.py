@@ -205,7 +205,8 @@ def test_stuck_job_past_its_deadline_is_late_its_money_stays_aside_and_nothing_i
     assert seen.word == "Late"
     until = day_and_time(generation.ended_at + engine.LATE_FOR)
     aside = f"No charge reported yet. Its money stays set aside while it is looked for, until {until}."
-    assert seen.sentence == f"Nothing came by {at}. {aside} If it still comes, it is kept."
+    hope = "It cannot be stopped any more. If it still comes, it is kept; trying again costs besides."
+    assert seen.sentence == f"Nothing came by {at}. {aside} {hope}"
     assert seen.buttons == [AGAIN, EDIT]
 
 

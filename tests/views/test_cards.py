@@ -249,3 +249,11 @@ def test_order_that_is_looked_for_longer_than_planned_names_no_time_that_is_over
     long_ago = LOOKED_FOR | {"ended_at": NOW - timedelta(days=2)}
     assert "Its money stays set aside while it is looked for. " in said(S.EXPIRED, **long_ago).sentence
     assert "It is looked for. " in said(S.EXPIRED, estimate_micros=None, **long_ago).sentence
+
+
+def test_late_order_says_that_it_cannot_be_stopped_and_that_trying_again_costs_besides():
+    card = said(S.EXPIRED, **LOOKED_FOR)
+    words = "It cannot be stopped any more. If it still comes, it is kept; trying again costs besides."
+    assert card.sentence.endswith(words)
+    assert not any(action.label.startswith("Stop") for action in [*card.actions, *card.menu])
+    assert "cannot be stopped" not in said(S.EXPIRED, **(LOOKED_FOR | {"next_check_at": None})).sentence
