@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from playground.domain.status import Status
 from playground.models import Generation
 from playground.services.engine import LATE_FOR
+from playground.templatetags.lost_files import may_have_been_charged
 from playground.templatetags.playground import amount, cost
 
 S = Status
@@ -45,6 +46,12 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     return paid
 
 
+def is_lost_unpriced(generation: Generation) -> bool:
+    """Made and not saved, with nothing known of its money."""
+    unknown = generation.estimate_micros is None and generation.cost_micros is None
+    return generation.state is S.OUTPUT_LOST and unknown
+
+
 def _counted(generation: Generation, estimate_micros: int) -> str:
     """Made, and no cost told with it: then the ledger has the price."""
     words = _("No cost reported; its price of %(amount)s is counted.")
@@ -75,7 +82,9 @@ def _unreported(generation: Generation) -> str:
             return _("No charge was reported; the money set aside is free again.")
         case S.DONE:
             return _("No cost reported.")
-        case S.FAILED | S.LOST | S.OUTPUT_LOST | S.CANCELLED | S.EXPIRED:
+        case S.OUTPUT_LOST:
+            return may_have_been_charged()
+        case S.FAILED | S.LOST | S.CANCELLED | S.EXPIRED:
             return _("No charge was reported.")
         case _:
             return _("No charge reported yet.")

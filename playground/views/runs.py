@@ -14,7 +14,7 @@ from playground.domain.parameters import written
 from playground.domain.status import Status
 from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
-from playground.views.card_money import is_surely_free
+from playground.views.card_money import is_lost_unpriced, is_surely_free
 from playground.views.cards import cards_of, said
 from playground.views.history import history
 from playground.views.paging import cursor, newest
@@ -48,6 +48,11 @@ class RunRow:
     def is_free(self) -> bool:
         """Surely nothing was charged for any of it."""
         return bool(self.generations) and all(is_surely_free(generation) for generation in self.generations)
+
+    @property
+    def may_have_been_charged(self) -> bool:
+        """A video of it was made and lost, and nobody named a cost."""
+        return any(is_lost_unpriced(generation) for generation in self.generations)
 
 
 def row(run: Run) -> RunRow:

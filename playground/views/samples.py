@@ -115,12 +115,14 @@ def _looked_for(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generat
 
 
 def _lost_files(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
-    """Each cause once, with its cost; and a cause without words, of a gateway that reported no cost."""
+    """Each cause once, with its cost; a cause without words, of a gateway that reported no cost; and one without price."""
     costs: dict[str, Any] = {code: {"cost_micros": 840_000} for code in LOST_FILES} | {"server_error": {}}
-    return [
+    rows = [
         (f"output lost: {code}", _generation(S.OUTPUT_LOST, now, error_code=code, **ended, **cost))
         for code, cost in costs.items()
     ]
+    unknown = _generation(S.OUTPUT_LOST, now, error_code="BadVideo", estimate_micros=None, **ended)
+    return [*rows, ("output lost, no price", unknown)]
 
 
 def card_samples(by: Membership | None) -> list[Sample]:

@@ -68,8 +68,8 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"error_code": "output_gone", "estimate_micros": None, **ENDED},
             "Lost",
-            "It was made, but the link to its file ended before we could save it. No charge was reported."
-            " An admin has been told.",
+            "It was made, but the link to its file ended before we could save it."
+            " It was made, so it may have been charged; this gateway named no cost. An admin has been told.",
         ),
         (
             S.UNKNOWN,
