@@ -55,7 +55,11 @@ def test_cost_nobody_reported_is_not_zero(member, browser_of):
         ([(Status.REJECTED, None)], "Not charged"),
         ([(Status.CANCELLED, None), (Status.REJECTED, None)], "Not charged"),
         ([(Status.FAILED, 0)], "Not charged"),
-        ([(Status.REJECTED, None), (Status.FAILED, None)], "not reported"),
+        ([(Status.REJECTED, None), (Status.FAILED, None)], "none reported"),
+        ([(Status.CANCELLED, None), (Status.LOST, None)], "none reported"),
+        ([(Status.FAILED, None), (Status.RUNNING, None)], "not reported"),
+        ([(Status.DONE, None)], "not reported"),
+        ([(Status.OUTPUT_LOST, None)], "not reported"),
         ([(Status.REJECTED, None), (Status.DONE, 380_000)], "$0.38"),
     ],
 )
