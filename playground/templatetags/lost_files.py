@@ -38,3 +38,9 @@ WORDS = {
 def lost_file(code: str) -> str:
     """One sentence; of a code without words that the file could not be fetched in time."""
     return _(WORDS.get(code, N_("It was made, but its file could not be fetched in time.")))
+
+
+@register.simple_tag
+def may_have_been_charged() -> str:
+    """Of a video that was made and lost where neither price nor cost is known: silence is no sign that it was free."""
+    return _("It was made, so it may have been charged; this gateway named no cost.")

@@ -1,6 +1,6 @@
-"""Sentences of a card that need some thought: what was charged, why it failed, how the result differs."""
+"""Sentences of a card that need some thought: why it failed, what is in the way, how the result differs."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils import timezone
 from django.utils.text import Truncator
@@ -13,7 +13,8 @@ from playground.domain.status import Status
 from playground.models import Generation, Video
 from playground.services.pauses import why
 from playground.templatetags.lost_files import lost_file
-from playground.templatetags.playground import amount, clock, cost
+from playground.templatetags.playground import clock
+from playground.views.card_money import charge, may_have_cost, time_of_day
 
 S = Status
 LONG_PAUSE = timedelta(seconds=30)
@@ -25,53 +26,9 @@ ANSWER_COMES_WITHIN = timedelta(seconds=5)
 """A gateway that takes longer to take an order is waited for in words."""
 
 
-def is_unsent(generation: Generation) -> bool:
-    """It ended while it waited: never sent, or each try surely not taken by the gateway. Only a queued one ends so."""
-    return generation.state is S.CANCELLED and generation.submitted_at is None and generation.unclear_at is None
-
-
-def is_surely_free(generation: Generation) -> bool:
-    """Nothing was sent, the gateway refused the order outright, or it reported a cost of zero and no more is to come.
-
-    Not where an admin's word alone says that it never ran.
-    """
-    if generation.error_kind == "never_ran":
-        return False
-    if generation.state is S.REJECTED or is_unsent(generation):
-        return True
-    return generation.cost_micros == 0 and generation.next_check_at is None
-
-
-def charge(generation: Generation, *, silent: bool = False) -> str:
-    """What is known about the money. `silent`: say nothing while nothing is known."""
-    if is_surely_free(generation):
-        return _("Not charged.")
-    if generation.cost_micros is None:
-        return "" if silent else _unreported(generation)
-    paid = _("Cost %(amount)s.") % {"amount": cost(generation.cost_micros)}
-    if generation.gateway.is_sandbox:
-        paid = _("Cost %(amount)s in play money.") % {"amount": cost(generation.cost_micros)}
-    estimate = generation.estimate_micros
-    if estimate is not None and cost(estimate) != cost(generation.cost_micros):
-        return f"{paid} {_('The price was %(amount)s.') % {'amount': cost(estimate)}}"
-    return paid
-
-
-def _counted(generation: Generation, estimate_micros: int) -> str:
-    """Made, and no cost told with it: then the ledger has the price."""
-    words = _("No cost reported; its price of %(amount)s is counted.")
-    if generation.gateway.is_sandbox:
-        words = _("No cost reported; its price of %(amount)s in play money is counted.")
-    return words % {"amount": cost(estimate_micros)}
-
-
 def file_lost(generation: Generation) -> str:
     """Made and not saved: what was wrong with its file, what it cost, and who knows."""
     return f"{lost_file(generation.error_code)} {charge(generation)} {_('An admin has been told.')}"
-
-
-def time_of_day(moment: datetime | None) -> str:
-    return f"{timezone.localtime(moment):%H:%M}" if moment else "-"
 
 
 def held_up(generation: Generation) -> str:
@@ -83,34 +40,6 @@ def held_up(generation: Generation) -> str:
     if not generation.gateway.is_sandbox and generation.team.spending_paused_at:
         return _("An admin has paused all spending. It waits until %(time)s. Not charged.") % {"time": until}
     return ""
-
-
-def _unreported(generation: Generation) -> str:
-    """What became of the money where the gateway has named no cost."""
-    known = generation.estimate_micros is not None
-    match generation.state:
-        case S.DONE | S.OUTPUT_LOST if generation.estimate_micros is not None:
-            return _counted(generation, generation.estimate_micros)
-        case S.CANCELLED | S.EXPIRED if generation.next_check_at is not None:
-            return _("No charge reported yet. Its money stays set aside while it is looked for.")
-        case S.FAILED | S.LOST | S.CANCELLED | S.EXPIRED if known:
-            return _("No charge was reported; the money set aside is free again.")
-        case S.DONE:
-            return _("No cost reported.")
-        case S.FAILED | S.LOST | S.OUTPUT_LOST:
-            return _("No charge was reported.")
-        case _:
-            return _("No charge reported yet.")
-
-
-def may_have_cost(generation: Generation) -> str:
-    """Of an order without a clear answer."""
-    if generation.estimate_micros is None:
-        return _("It may have cost something.")
-    told = {"amount": amount(generation.estimate_micros)}
-    if generation.gateway.is_sandbox:
-        return _("It may have cost %(amount)s in play money.") % told
-    return _("It may have cost %(amount)s.") % told
 
 
 def unclear(generation: Generation) -> str:

@@ -20,20 +20,18 @@ from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
+from playground.views.card_money import charge, is_unsent, time_of_day
 from playground.views.card_words import (
     ANSWER_COMES_WITHIN,
     S,
     awaited,
-    charge,
     differences,
     failure,
     file_lost,
     held_up,
-    is_unsent,
     not_sent,
     saving,
     still_awaited,
-    time_of_day,
     trying_again,
     unclear,
     usual_words,
@@ -246,7 +244,8 @@ def said(
             )
         case S.EXPIRED:
             what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
-            hope = still_awaited(generation, _("If it still comes, it is kept."))
+            late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
+            hope = still_awaited(generation, late_words)
             sentence = f"{what} {charge(generation)} {hope}"
         case S.LOST:
             what = _("The gateway no longer knows this video.")

@@ -11,15 +11,16 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from playground.domain.parameters import written
-from playground.domain.status import Status
+from playground.domain.status import ENDED, Status
 from playground.models import Generation, Run, Video
 from playground.views.access import MemberRequest, for_members
-from playground.views.card_words import is_surely_free
+from playground.views.card_money import is_lost_unpriced, is_surely_free
 from playground.views.cards import cards_of, said
 from playground.views.history import history
 from playground.views.paging import cursor, newest
 
 PAGE_SIZE = 30
+UNMADE = ENDED - {Status.DONE, Status.OUTPUT_LOST}
 LOOKS = 20
 """At most so many that need a look are listed; the next move up as these are dealt with."""
 
@@ -48,6 +49,16 @@ class RunRow:
     def is_free(self) -> bool:
         """Surely nothing was charged for any of it."""
         return bool(self.generations) and all(is_surely_free(generation) for generation in self.generations)
+
+    @property
+    def has_ended_unmade(self) -> bool:
+        """None of it was made and no news are to come: the gateway reported no charge, and none is waited for."""
+        return all(row.state in UNMADE and row.next_check_at is None for row in self.generations)
+
+    @property
+    def may_have_been_charged(self) -> bool:
+        """A video of it was made and lost, and nobody named a cost."""
+        return any(is_lost_unpriced(generation) for generation in self.generations)
 
 
 def row(run: Run) -> RunRow:

@@ -94,20 +94,35 @@ def _ended(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]
         ("failed: other, free", _generation(S.FAILED, now, error_kind="other", cost_micros=0, **ended)),
         ("cancelled, never sent", _generation(S.CANCELLED, now)),
         ("stopped", _generation(S.CANCELLED, now, **ended)),
-        ("late", _generation(S.EXPIRED, now, deadline_at=now - timedelta(seconds=210), **ended)),
+        *_looked_for(now, ended),
         ("lost", _generation(S.LOST, now, **ended)),
         *_lost_files(now, ended),
         ("unclear", _generation(S.UNKNOWN, now, sent_at=now)),
     ]
 
 
-def _lost_files(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
-    """Each cause once, with its cost; and a cause without words, of a gateway that reported no cost."""
-    costs: dict[str, Any] = {code: {"cost_micros": 840_000} for code in LOST_FILES} | {"server_error": {}}
+def _looked_for(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
+    """Stopped and late, with money set aside and without; and a late one that is not looked for any more."""
+    late: dict[str, Any] = {"deadline_at": now - timedelta(seconds=210), **ended}
+    due: dict[str, Any] = late | {"next_check_at": now + timedelta(minutes=1)}
     return [
+        ("stopped, looked for", _generation(S.CANCELLED, now, **due)),
+        ("stopped, looked for, no price", _generation(S.CANCELLED, now, estimate_micros=None, **due)),
+        ("late, looked for", _generation(S.EXPIRED, now, **due)),
+        ("late, looked for, no price", _generation(S.EXPIRED, now, estimate_micros=None, **due)),
+        ("late", _generation(S.EXPIRED, now, **late)),
+    ]
+
+
+def _lost_files(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
+    """Each cause once, with its cost; a cause without words, of a gateway that reported no cost; and one without price."""
+    costs: dict[str, Any] = {code: {"cost_micros": 840_000} for code in LOST_FILES} | {"server_error": {}}
+    rows = [
         (f"output lost: {code}", _generation(S.OUTPUT_LOST, now, error_code=code, **ended, **cost))
         for code, cost in costs.items()
     ]
+    unknown = _generation(S.OUTPUT_LOST, now, error_code="BadVideo", estimate_micros=None, **ended)
+    return [*rows, ("output lost, no price", unknown)]
 
 
 def card_samples(by: Membership | None) -> list[Sample]:

@@ -14,7 +14,8 @@ from playground.domain.status import Status
 from playground.gateway.types import Job
 from playground.models import Generation
 from playground.sandbox.faults import FAULTS, KEY_FAULTS
-from playground.services import collect, runs, saving
+from playground.services import collect, engine, runs, saving
+from playground.views.card_money import day_and_time
 from tests.bench import Bench, bench, money, run_queue, sandbox  # noqa: F401  fixtures
 from tests.support.card import read_card
 
@@ -199,10 +200,13 @@ def test_stuck_job_past_its_deadline_is_late_its_money_stays_aside_and_nothing_i
     assert generation.next_check_at is not None
     assert list(money(generation)) == ["hold"]
     seen = read_card(bench.user, generation)
+    assert generation.ended_at is not None
     at = f"{timezone.localtime(generation.deadline_at):%H:%M}"
     assert seen.word == "Late"
-    aside = "No charge reported yet. Its money stays set aside while it is looked for."
-    assert seen.sentence == f"Nothing came by {at}. {aside} If it still comes, it is kept."
+    until = day_and_time(generation.ended_at + engine.LATE_FOR)
+    aside = f"No charge reported yet. Its money stays set aside while it is looked for, until {until}."
+    hope = "It cannot be stopped any more. If it still comes, it is kept; trying again costs besides."
+    assert seen.sentence == f"Nothing came by {at}. {aside} {hope}"
     assert seen.buttons == [AGAIN, EDIT]
 
 

@@ -68,8 +68,8 @@ def said(status, *, usual=None, **fields):
             S.OUTPUT_LOST,
             {"error_code": "output_gone", "estimate_micros": None, **ENDED},
             "Lost",
-            "It was made, but the link to its file ended before we could save it. No charge was reported."
-            " An admin has been told.",
+            "It was made, but the link to its file ended before we could save it."
+            " It was made, so it may have been charged; this gateway named no cost. An admin has been told.",
         ),
         (
             S.UNKNOWN,
@@ -225,3 +225,35 @@ def test_an_order_that_is_tried_again_says_why_and_is_called_free_only_where_no_
     status, fields, sentence
 ):
     assert said(status, **fields).sentence == sentence
+
+
+LOOKED_FOR = ENDED | {"next_check_at": NOW + timedelta(minutes=1), "deadline_at": NOW - timedelta(seconds=210)}
+
+
+def until(moment) -> str:
+    """With its day, since it is another one than today."""
+    return f"{timezone.localtime(moment):%H:%M}"
+
+
+@pytest.mark.parametrize("status", [S.CANCELLED, S.EXPIRED])
+def test_order_that_is_looked_for_says_until_when_and_of_money_only_what_was_set_aside(status):
+    ends = until(ENDED["ended_at"] + timedelta(hours=24))
+    priced = said(status, **LOOKED_FOR).sentence
+    assert re.search(rf"Its money stays set aside while it is looked for, until \d+ \w+ {ends}\.", priced)
+    unpriced = said(status, estimate_micros=None, **LOOKED_FOR).sentence
+    assert re.search(rf"No charge reported yet\. It is looked for until \d+ \w+ {ends}\.", unpriced)
+    assert "set aside" not in unpriced
+
+
+def test_order_that_is_looked_for_longer_than_planned_names_no_time_that_is_over():
+    long_ago = LOOKED_FOR | {"ended_at": NOW - timedelta(days=2)}
+    assert "Its money stays set aside while it is looked for. " in said(S.EXPIRED, **long_ago).sentence
+    assert "It is looked for. " in said(S.EXPIRED, estimate_micros=None, **long_ago).sentence
+
+
+def test_late_order_says_that_it_cannot_be_stopped_and_that_trying_again_costs_besides():
+    card = said(S.EXPIRED, **LOOKED_FOR)
+    words = "It cannot be stopped any more. If it still comes, it is kept; trying again costs besides."
+    assert card.sentence.endswith(words)
+    assert not any(action.label.startswith("Stop") for action in [*card.actions, *card.menu])
+    assert "cannot be stopped" not in said(S.EXPIRED, **(LOOKED_FOR | {"next_check_at": None})).sentence

@@ -55,7 +55,11 @@ def test_cost_nobody_reported_is_not_zero(member, browser_of):
         ([(Status.REJECTED, None)], "Not charged"),
         ([(Status.CANCELLED, None), (Status.REJECTED, None)], "Not charged"),
         ([(Status.FAILED, 0)], "Not charged"),
-        ([(Status.REJECTED, None), (Status.FAILED, None)], "not reported"),
+        ([(Status.REJECTED, None), (Status.FAILED, None)], "none reported"),
+        ([(Status.CANCELLED, None), (Status.LOST, None)], "none reported"),
+        ([(Status.FAILED, None), (Status.RUNNING, None)], "not reported"),
+        ([(Status.DONE, None)], "not reported"),
+        ([(Status.OUTPUT_LOST, None)], "not reported"),
         ([(Status.REJECTED, None), (Status.DONE, 380_000)], "$0.38"),
     ],
 )
@@ -201,6 +205,19 @@ def test_notice_of_a_lost_video_leads_to_its_ids(member, browser_of, kind):
     assert mark == "#ids"
     assert ids_in(text_of(browser_of(member).get(address))) == [("Id", "video_1")]
     assert "the ids on the run's page" in words.replace("&#x27;", "'")
+
+
+def test_lost_video_without_price_and_cost_is_not_called_free_on_card_run_page_and_notice(member, browser_of):
+    words = "It was made, so it may have been charged; this gateway named no cost."
+    row = factories.make_generation(by=member, status=Status.OUTPUT_LOST, estimate_micros=None, error_code="BadVideo")
+    page = text_of(browser_of(member).get(f"/runs/{row.run_id}/"))
+    card, panel = page.split('aria-label="Money and actions"')
+    assert words in card
+    assert words in panel
+    told = {"run": str(row.run_id), "code": "BadVideo", "cost_micros": None, "estimate_micros": None}
+    notice = render_to_string("notices/kinds/output_lost.html", {"notice": Notice(kind="output_lost", data=told)})
+    assert words in notice
+    assert "charge" not in f"{page} {notice}".replace(words, "")
 
 
 def looks_in(page: str) -> str:

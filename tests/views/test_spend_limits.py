@@ -489,6 +489,11 @@ def test_request_is_answered_and_opened_by_its_team_alone(member, stranger, tigh
     assert one.granted is None
 
 
+def test_limits_say_for_what_money_is_set_aside(admin, browser_of):
+    page = html(browser_of(admin).get(LIMITS))
+    assert "Set aside is for videos that are being made, looked for or unclear" in page
+
+
 # --- notices
 
 
