@@ -5,11 +5,11 @@ The defaults are safe and local: SQLite below `var/`, the built-in sandbox gatew
 
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 import dj_email_url
 from environs import Env, validate
 
+from playground.addresses import split_address
 from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
@@ -17,20 +17,6 @@ from playground.version import read_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-
-def split_address(name: str, value: str, *schemes: str, example: str) -> SplitResult:
-    """The parts of an address. Raises ValueError naming the variable, without its value, which may hold a password."""
-    try:
-        parts = urlsplit(value)
-        fits = parts.scheme in schemes and (parts.hostname or parts.scheme in LOCAL_MAIL) and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"{name} must be an address such as {example}")
-    return parts
-
-
-LOCAL_MAIL = {"console", "file", "memory", "dummy"}
 
 env = Env(eager=True)
 env.read_env(BASE_DIR / ".env", recurse=False)
@@ -214,12 +200,11 @@ ACCOUNT_SESSION_REMEMBER = True
 # --- gateway -----------------------------------------------------------------------------------------------------
 LUMENFALL_API_KEY = env.str("LUMENFALL_API_KEY", "")
 GATEWAY_BASE_URL = env.str("GATEWAY_BASE_URL", "").rstrip("/")
-if GATEWAY_BASE_URL:
-    split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
 GATEWAY_API_KEY = env.str("GATEWAY_API_KEY", "")
 GATEWAY_DIALECT = env.str("GATEWAY_DIALECT", "", validate=validate.OneOf(["", "lumenfall", "openai"]))
 GATEWAY_HONOURS = checked_words("GATEWAY_HONOURS", env.str("GATEWAY_HONOURS", ""))
 if GATEWAY_BASE_URL:
+    split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
     check_pair("GATEWAY_HONOURS", GATEWAY_HONOURS, dialect_of(GATEWAY_DIALECT, GATEWAY_BASE_URL))
 GATEWAY_KEY_TRUSTED_S = env.int("GATEWAY_KEY_TRUSTED_S", KEY_TRUSTED_S, validate=validate.Range(min=1, max=31_536_000))
 # The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.

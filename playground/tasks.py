@@ -36,14 +36,13 @@ def collect(generation_id: str) -> None:
 
 
 def cancel(generation_id: str) -> None:
-    from playground.services import slots
-    from playground.services.submit import ask_to_stop, put_off_stop
+    from playground.services import slots, stops
 
     with slots.taken("work", slots.WORK) as free:
         if free:
-            ask_to_stop(UUID(generation_id))
+            stops.ask_to_stop(UUID(generation_id))
         else:
-            put_off_stop(generation_id)
+            stops.put_off(generation_id)
 
 
 def sync_catalogue() -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import structlog
 
 from playground.domain.status import LATE_SUCCESS, STOP_FAILED, STOPPABLE, Status
-from playground.gateway.errors import AccountRefused, GatewayError, NotFound, Refused, Unclear
+from playground.gateway.errors import AccountRefused, GatewayError, NotFound, Refused
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation
-from playground.services import doubts, engine, pauses, sent_with
+from playground.services import doubts, engine, mix_ups, pauses, sent_with
 from playground.services.batches import Batch, write
 from playground.services.doubts import Answer
 from playground.services.engine import Move
@@ -26,8 +26,6 @@ from playground.services.timing import LATE_LEAST_S, interval_s
 __all__ = ["FIELDS", "Answer", "record"]
 
 log = structlog.get_logger(__name__)
-
-Answers = Sequence[tuple[Generation, Answer]]
 
 FIELDS = (
     "id",
@@ -75,7 +73,7 @@ MISSING_S = 30.0
 def record(
     *,
     gateway: Gateway,
-    answers: Answers,
+    answers: Sequence[tuple[Generation, Answer]],
     now: datetime,
     taken: Collection[datetime] = (),
 ) -> None:
@@ -85,7 +83,7 @@ def record(
     """
     # fault: polled
     batch = Batch(taken=taken)
-    answers = _of_their_own(gateway, answers)
+    answers = mix_ups.sorted_out(gateway, answers)
     held_s = _hold(gateway, answers, now=now)
     is_lost = partial(doubts.is_lost, gateway, now=now)
     for generation, answer in answers:
@@ -100,32 +98,7 @@ def record(
     write(batch, now=now)
 
 
-def _of_their_own(gateway: Gateway, answers: Answers) -> Answers:
-    """An answer under the id of another order of ours is that one's, mixed up on its way: it says nothing of this one.
-
-    An id that none of ours has may be another name that the gateway gives it.
-    """
-    told = {
-        answer.told_id for _, answer in answers if isinstance(answer, Job) and answer.told_id not in ("", answer.id)
-    }
-    if not told:
-        return answers
-    rows = Generation.objects.filter(gateway_id=gateway.id, upstream_id__in=told)
-    ours = set(rows.values_list("upstream_id", flat=True))
-    return [(row, _mixed_up(row, answer) if _is_of(answer, ours) else answer) for row, answer in answers]
-
-
-def _is_of(answer: Answer, ours: set[str | None]) -> bool:
-    return isinstance(answer, Job) and answer.told_id != answer.id and answer.told_id in ours
-
-
-def _mixed_up(row: Generation, answer: Answer) -> GatewayError:
-    assert isinstance(answer, Job)
-    log.error("answer_about_another_order", generation=str(row.id), asked=answer.id, told=answer.told_id)
-    return Unclear("The gateway answered about another order.", code="another_order")
-
-
-def _hold(gateway: Gateway, answers: Answers, *, now: datetime) -> float | None:
+def _hold(gateway: Gateway, answers: Sequence[tuple[Generation, Answer]], *, now: datetime) -> float | None:
     """Seconds for which a doubted gateway is not asked after its orders; None when its answers may be believed."""
     reason = doubts.doubt(gateway, answers, now=now)
     if not reason:

@@ -1,4 +1,4 @@
-"""Starting, repeating and stopping: what the buttons do.
+"""Starting and repeating: what the buttons that order do.
 
 One transaction makes the run, its generations, the money set aside, their first events and the queue entries; so either
 all of it is there or nothing. The same token with the same content is the same press, however often it arrives.
@@ -10,16 +10,14 @@ import re
 import secrets
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
 from playground.domain import money
 from playground.domain.crop import CENTRE
-from playground.domain.status import STOPPABLE, Status
+from playground.domain.status import Status
 from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
 from playground.services import (
     backlog,
@@ -35,7 +33,6 @@ from playground.services import (
     sent_with,
     uploads,
 )
-from playground.services.engine import Move
 from playground.services.estimates import Quote, QuoteState, Wanted
 from playground.services.line import LineFull
 from playground.services.run_errors import (
@@ -67,13 +64,11 @@ __all__ = [
     "SpendingClosed",
     "StorageFull",
     "again",
-    "cancel",
     "new_token",
     "start",
     "wanted_of",
 ]
 
-CANCEL_TIMEOUT_S = 60
 _TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -98,8 +93,7 @@ def start(
     """Order `wanted`, all of it or nothing. The same token with the same content gives the first run again, unpaid.
 
     `quoted_micros` is the total on the button, `confirmed_micros` what was confirmed once more (without a price so many
-    videos: `confirmed_unpriced`). Raises what `run_errors` has, LineFull and ImageRefused: nothing was sent, nothing
-    set aside.
+    videos: `confirmed_unpriced`). Raises what `run_errors` has, LineFull and ImageRefused: then nothing was sent.
     """
     _check_press(by, token)
     body_hash = _hash(wanted, prompt)
@@ -107,35 +101,31 @@ def start(
         return earlier
     _check_offered(by, wanted.model)
     room.check(by=by)
-    quote: Quote | None = None
     pictures = list[Reference]()
     try:
         line.check(by=by, count=wanted.count)
-        quote = estimates.quote(by=by, wanted=wanted)
-        _check_price(quote, quoted_micros, accept_unpriced)
+        quote = _priced(by, wanted, quoted_micros, accept_unpriced)
         _check_limits(quote, confirmed_micros, confirmed_unpriced)
         pictures += [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
-        run = _drawn(
-            by, wanted, quote, prompt=prompt, submit_token=token, body_hash=body_hash, parent_video=parent_video
-        )
+        values = {"prompt": prompt, "submit_token": token, "body_hash": body_hash, "parent_video": parent_video}
+        run = _drawn(by, wanted, quote, **values)
         _write(run, by=by, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
-    except (OfPrice, LineFull, ledger.OverBudget, IntegrityError) as error:
+    except (OfPrice, LineFull, IntegrityError) as error:
         # The same press may have come twice, and the other one ordered while this one waited for its price.
         if earlier := _earlier(by, token, body_hash):
             return earlier
-        _say_why(error, by=by, quote=quote, pictures=pictures)
+        _look_into(error, by=by, pictures=pictures)
         raise
     return run
 
 
-def _say_why(error: Exception, *, by: Membership, quote: Quote | None, pictures: list[Reference]) -> None:
-    """Raises what the page can show, where that is not `error` itself."""
+def _look_into(error: Exception, *, by: Membership, pictures: list[Reference]) -> None:
+    """Raises what the page can show where a picture went meanwhile; tells the admins of a limit that is in the way."""
     if isinstance(error, IntegrityError):
         uploads.check_kept(pictures)
-    elif quote is not None and isinstance(error, OverBudget | ledger.OverBudget):
-        aside = money.set_aside_micros(quote.unit_micros or 0)
+    elif isinstance(error, OverBudget):
+        aside = money.set_aside_micros(error.quote.unit_micros or 0)
         budget_levels.no_room(by=by, video_micros=aside, at=timezone.now())
-        raise OverBudget(quote) from error
 
 
 def _check_press(by: Membership, token: str) -> None:
@@ -179,13 +169,16 @@ def _earlier(by: Membership, token: str, body_hash: str) -> Run | None:
     return run
 
 
-def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool) -> None:
+def _priced(by: Membership, wanted: Wanted, quoted_micros: int | None, accept_unpriced: bool) -> Quote:
+    """What it costs now, if that was agreed to."""
+    quote = estimates.quote(by=by, wanted=wanted)
     if quote.total_micros is None:
         if quote.state is QuoteState.UNAVAILABLE and quote.may_go_unpriced and accept_unpriced:
-            return
+            return quote
         raise NotPriced(quote)
     if quoted_micros is None or quote.total_micros > quoted_micros:
         raise PriceMoved(quote, quoted_micros)
+    return quote
 
 
 def _check_limits(quote: Quote, confirmed_micros: int | None, confirmed_unpriced: int | None) -> None:
@@ -230,13 +223,20 @@ def _write(
             )
             _attach(generation, pictures)
             # fault: inserted
-            ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
+            _set_aside(generation, quote, now=now)
             # fault: held
             _note_order(generation, now=now)
             if at_once:
                 queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
             # fault: enqueued
     # fault: ordered
+
+
+def _set_aside(generation: Generation, quote: Quote, *, now: datetime) -> None:
+    try:
+        ledger.hold(generation=generation, amount_micros=money.set_aside_micros(quote.unit_micros or 0), at=now)
+    except ledger.OverBudget as error:
+        raise OverBudget(quote) from error
 
 
 def _note_order(generation: Generation, *, now: datetime) -> None:
@@ -280,28 +280,3 @@ def again(*, by: Membership, generation: Generation, token: str, quoted_micros: 
         parent_video=parent,
         retry_of=generation,
     )
-
-
-def cancel(*, by: Membership, generation: Generation, now: datetime | None = None) -> bool:
-    """Stop it: at once and free while it waits; a sent one is asked to stop. False when there was nothing to stop."""
-    if not by.may_create:
-        raise NotAllowed
-    now = now or timezone.now()
-    fields = {"next_check_at": None, "ended_at": now, "stop_requested_at": now}
-    with transaction.atomic():
-        free = Move(generation.id, Status.QUEUED, Status.CANCELLED, "cancelled", by=by.user, fields=fields)
-        if engine.advance(free, now=now):
-            ledger.release(generation=generation, at=now)
-            return True
-        return _ask_to_stop(generation.id, by=by, now=now)
-
-
-def _ask_to_stop(generation_id: UUID, *, by: Membership, now: datetime) -> bool:
-    rows = Generation.objects.filter(id=generation_id, status__in=STOPPABLE, stop_requested_at=None)
-    if not rows.filter(gateway__has_cancel=True).exists():
-        return False
-    if not rows.update(stop_requested_at=now, error_code="", version=F("version") + 1):
-        return False
-    Event.objects.create(generation_id=generation_id, kind="stop_requested", by=by.user, at=now)
-    queue.enqueue("cancel", str(generation_id), timeout_s=CANCEL_TIMEOUT_S)
-    return True

@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from playground import queue
-from playground.domain.status import STOP_FAILED, STOPPABLE, Status
+from playground.domain.status import Status
 from playground.gateway.errors import GatewayError, NotSent
 from playground.models import Generation
 from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, sent_with, slots
@@ -31,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 150
 AGAIN_S = 1.0
-CANCEL_TIMEOUT_S = 60
 PAUSED_LOOK = timedelta(seconds=30)
 """How often the deadline of an order that a pause holds is looked at."""
 AT_ONCE = 3
@@ -186,10 +185,6 @@ def put_off(generation_id: str, claim_id: str) -> None:
     queue.enqueue("submit", generation_id, claim_id, timeout_s=TIMEOUT_S, delay_s=AGAIN_S)
 
 
-def put_off_stop(generation_id: str) -> None:
-    queue.enqueue("cancel", generation_id, timeout_s=CANCEL_TIMEOUT_S, delay_s=AGAIN_S)
-
-
 def _read(generation_id: UUID) -> Generation | None:
     return Generation.objects.select_related("gateway", "team", "run", "model").filter(id=generation_id).first()
 
@@ -282,26 +277,3 @@ def _why_unsent(generation: Generation) -> str:
     if generation.gateway.paused_at:
         return "paused"
     return "spending_paused" if budgets.is_held(generation) else generation.error_code or "deadline"
-
-
-def ask_to_stop(generation_id: UUID) -> None:
-    """Ask the gateway to stop a sent order. Its own next answer decides what became of it.
-
-    One that did not get through is said on the card (STOP_FAILED) until the order ends or is asked to stop again.
-    """
-    generation = Generation.objects.select_related("gateway").filter(id=generation_id).first()
-    if generation is None or generation.state not in STOPPABLE or not generation.upstream_id:
-        return
-    now = timezone.now()
-    try:
-        with gateways.client_for(generation.gateway) as client:
-            client.cancel(generation.upstream_id)
-    except (GatewayError, gateways.GatewayNotConfigured) as error:
-        with transaction.atomic():
-            engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
-            # The button comes back: the request may be made again.
-            still = Generation.objects.filter(id=generation.id, status__in=STOPPABLE)
-            still.update(stop_requested_at=None, error_code=STOP_FAILED, version=F("version") + 1)
-        return
-    engine.note(generation.id, "stop_delivered", now=now)
-    Generation.objects.filter(id=generation.id, status__in=STOPPABLE).update(next_check_at=now)

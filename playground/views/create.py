@@ -55,6 +55,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     runs.SpendingClosed: (422, "spending_closed"),
     runs.NeedsConfirmation: (422, "needs_confirmation"),
     runs.StorageFull: (503, "storage_full"),
+    runs.LineFull: (429, "line_full"),
 }
 """Status, and the name by which the price panel says what is in the way."""
 LINE_MOVES_S = 30
@@ -176,11 +177,8 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
     except tuple(PROBLEMS) as error:
         status, problem = PROBLEMS[type(error)]
         request.membership.team.refresh_from_db()  # what refused it may be younger than this request
-        return _refused(request, draft, status=status, problem=problem)
-    except runs.LineFull as error:
-        response = _refused(request, draft, status=429, problem="line_full", why=line_words(error.line))
-        response.headers["Retry-After"] = str(LINE_MOVES_S)
-        return response
+        why = line_words(error.line) if isinstance(error, runs.LineFull) else ""
+        return _refused(request, draft, status=status, problem=problem, why=why)
     except runs.PriceMoved as error:
         return _refused(request, draft, status=422, problem="price_moved", was_micros=error.was_micros)
     except ImageRefused as error:
@@ -244,9 +242,11 @@ def _redrawn(request: MemberRequest, page: Page, status: int, more: dict[str, An
         context = page.context(with_picker=True, **more)
         response = render(request, "create/_form.html", context, status=status)
         response.headers["HX-Retarget"] = "#create"
-        return response
-    response = _whole(request, page, **more)
-    response.status_code = status
+    else:
+        response = _whole(request, page, **more)
+        response.status_code = status
+    if status == 429:
+        response.headers["Retry-After"] = str(LINE_MOVES_S)
     return response
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from playground.forms.create import whole
 from playground.htmx import is_htmx
 from playground.models import Generation, Run
-from playground.services import engine, runs
+from playground.services import engine, runs, stops
 from playground.services.line import Line
 from playground.services.uploads import ImageRefused
 from playground.templatetags.playground import amount
@@ -103,7 +103,7 @@ def card(request: MemberRequest, id: UUID) -> HttpResponse:
 def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
     """Stop it, if there is still something to stop. A late press changes nothing and shows how it stands."""
     generation = get_object_or_404(Generation.objects.visible_to(request.membership), id=id)
-    runs.cancel(by=request.membership, generation=generation)
+    stops.cancel(by=request.membership, generation=generation)
     if is_htmx(request):
         return render(request, "generations/_card.html", {"card": _card(request, id)})
     return HttpResponseRedirect(_back(request))

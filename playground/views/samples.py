@@ -115,7 +115,7 @@ def _looked_for(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generat
 
 
 def _lost_files(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
-    """Each cause once, with its cost; a cause without words, of a gateway that reported no cost; and one without price."""
+    """Each cause once, with its cost; a cause without words, where no cost was reported; and one without a price."""
     costs: dict[str, Any] = {code: {"cost_micros": 840_000} for code in LOST_FILES} | {"server_error": {}}
     rows = [
         (f"output lost: {code}", _generation(S.OUTPUT_LOST, now, error_code=code, **ended, **cost))

@@ -107,11 +107,9 @@ def _decided(
         latest = unclear.decision_of(generation)
         if latest is None or latest.kind != wanted:
             return _page(request, status=409, said=_how_it_stands(latest))
-    except unclear.WrongId as error:
-        may_insist = isinstance(error, unclear.Differs)
-        return _page(request, status=422, about=id, error=str(error), pasted=pasted, may_insist=may_insist)
-    except unclear.NotNow as error:
-        return _page(request, status=409, about=id, error=str(error), pasted=pasted)
+    except (unclear.WrongId, unclear.NotNow) as error:
+        status, may_insist = (409 if isinstance(error, unclear.NotNow) else 422), isinstance(error, unclear.Differs)
+        return _page(request, status=status, about=id, error=str(error), pasted=pasted, may_insist=may_insist)
     messages.success(request, DONE[wanted]())
     return redirect("unclear.index")
 

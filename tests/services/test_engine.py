@@ -22,8 +22,8 @@ from playground.services import (
     parking,
     pauses,
     replies,
-    runs,
     saving,
+    stops,
     submit,
     sweep,
 )
@@ -242,7 +242,7 @@ def test_watching_does_not_hurry_a_gateway_that_does_not_answer(queued: Generati
 
 
 def test_waiting_order_is_cancelled_at_once_and_for_free(bench: Bench, queued: Generation) -> None:  # noqa: F811
-    assert runs.cancel(by=bench.membership, generation=queued)
+    assert stops.cancel(by=bench.membership, generation=queued)
     run_queue()
 
     generation = bench.drive(queued.run)
@@ -256,7 +256,7 @@ def test_sent_order_is_asked_to_stop_and_its_money_stays_aside(bench: Bench) -> 
     run = bench.start("[[sandbox:stuck]] sand")
     generation = bench.drive(run, until={Status.RUNNING, Status.SUBMITTED})
 
-    assert runs.cancel(by=bench.membership, generation=generation)
+    assert stops.cancel(by=bench.membership, generation=generation)
     run_queue()
     generation = bench.drive(run)
 
@@ -267,7 +267,7 @@ def test_sent_order_is_asked_to_stop_and_its_money_stays_aside(bench: Bench) -> 
 def test_cancel_after_finish_changes_nothing(bench: Bench, queued: Generation) -> None:  # noqa: F811
     generation = bench.drive(queued.run)
 
-    assert not runs.cancel(by=bench.membership, generation=generation)
+    assert not stops.cancel(by=bench.membership, generation=generation)
 
     generation.refresh_from_db()
     assert generation.state is Status.DONE
@@ -438,14 +438,14 @@ def test_key_gone_from_the_environment_does_not_keep_a_row_for_ever(bench: Bench
 
 def test_stop_that_did_not_get_through_may_be_asked_again(bench: Bench, settings: object) -> None:  # noqa: F811
     generation = seen_running(bench, bench.start("[[sandbox:stuck]] sea"))
-    runs.cancel(by=bench.membership, generation=generation)
+    stops.cancel(by=bench.membership, generation=generation)
     port, settings.SANDBOX_PORT = settings.SANDBOX_PORT, 1  # type: ignore[attr-defined]
-    submit.ask_to_stop(generation.id)
+    stops.ask_to_stop(generation.id)
     settings.SANDBOX_PORT = port  # type: ignore[attr-defined]
 
     generation.refresh_from_db()
     assert "could not be told to stop" in card_of(generation, by=bench.membership).sentence
-    assert runs.cancel(by=bench.membership, generation=generation)
+    assert stops.cancel(by=bench.membership, generation=generation)
     generation.refresh_from_db()
     assert card_of(generation, by=bench.membership).sentence.startswith("Stopping.")
 

@@ -24,7 +24,7 @@ from playground.services import (
     lookups,
     parking,
     replies,
-    runs,
+    stops,
     submit,
     sweep,
 )
@@ -629,7 +629,7 @@ def test_video_that_was_paid_although_cancelled_is_watched_marked_as_late_and_se
     with upstream(settings, poll=lambda _id: (200, done)):
         generation = queued(by=member, model=model_of_gateway())
         frozen = fresh(generation)
-        assert runs.cancel(by=member, generation=generation)
+        assert stops.cancel(by=member, generation=generation)
         accepted.keep(frozen, Job(id="paid-1", state=JobState.QUEUED))
         waiting = card_of(Generation.objects.for_cards().get(), by=member)
         due = fresh(generation).next_check_at
@@ -694,7 +694,7 @@ def test_stop_that_fails_after_the_end_changes_nothing(settings: Any, member: Me
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gateways, "client_for", lambda _gateway: Ended())
-        submit.ask_to_stop(generation.id)
+        stops.ask_to_stop(generation.id)
 
     assert fresh(generation).stop_requested_at == stopped_at
 

@@ -29,7 +29,7 @@ from playground.models import (
     VideoModel,
 )
 from playground.models.base import new_id
-from playground.services import estimates, ledger, room, runs, uploads
+from playground.services import estimates, ledger, room, runs, stops, uploads
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 
 
@@ -186,7 +186,7 @@ def test_stop_counts_on_from_a_version_that_moved_meanwhile(bench: Bench, monkey
         return row
 
     monkeypatch.setattr(model, "from_db", classmethod(read_then_moved))
-    assert runs.cancel(by=bench.membership, generation=generation)
+    assert stops.cancel(by=bench.membership, generation=generation)
     monkeypatch.undo()
 
     moved = rows.get()

@@ -1,0 +1,71 @@
+"""Stopping an order: at once and free while it waits; one that was sent is asked to stop, and may still cost."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from playground import queue
+from playground.domain.status import STOP_FAILED, STOPPABLE, Status
+from playground.gateway.errors import GatewayError
+from playground.models import Event, Generation, Membership
+from playground.services import engine, gateways, ledger
+from playground.services.engine import Move
+from playground.services.run_errors import NotAllowed
+
+TIMEOUT_S = 60
+AGAIN_S = 1.0
+
+
+def cancel(*, by: Membership, generation: Generation, now: datetime | None = None) -> bool:
+    """Stop it: at once and free while it waits; a sent one is asked to stop. False when there was nothing to stop."""
+    if not by.may_create:
+        raise NotAllowed
+    now = now or timezone.now()
+    fields = {"next_check_at": None, "ended_at": now, "stop_requested_at": now}
+    with transaction.atomic():
+        free = Move(generation.id, Status.QUEUED, Status.CANCELLED, "cancelled", by=by.user, fields=fields)
+        if engine.advance(free, now=now):
+            ledger.release(generation=generation, at=now)
+            return True
+        return _ask_to_stop(generation.id, by=by, now=now)
+
+
+def _ask_to_stop(generation_id: UUID, *, by: Membership, now: datetime) -> bool:
+    rows = Generation.objects.filter(id=generation_id, status__in=STOPPABLE, stop_requested_at=None)
+    if not rows.filter(gateway__has_cancel=True).exists():
+        return False
+    if not rows.update(stop_requested_at=now, error_code="", version=F("version") + 1):
+        return False
+    Event.objects.create(generation_id=generation_id, kind="stop_requested", by=by.user, at=now)
+    queue.enqueue("cancel", str(generation_id), timeout_s=TIMEOUT_S)
+    return True
+
+
+def put_off(generation_id: str) -> None:
+    queue.enqueue("cancel", generation_id, timeout_s=TIMEOUT_S, delay_s=AGAIN_S)
+
+
+def ask_to_stop(generation_id: UUID) -> None:
+    """Ask the gateway to stop a sent order. Its own next answer decides what became of it.
+
+    One that did not get through is said on the card (STOP_FAILED) until the order ends or is asked to stop again.
+    """
+    generation = Generation.objects.select_related("gateway").filter(id=generation_id).first()
+    if generation is None or generation.state not in STOPPABLE or not generation.upstream_id:
+        return
+    now = timezone.now()
+    try:
+        with gateways.client_for(generation.gateway) as client:
+            client.cancel(generation.upstream_id)
+    except (GatewayError, gateways.GatewayNotConfigured) as error:
+        with transaction.atomic():
+            engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})
+            # The button comes back: the request may be made again.
+            still = Generation.objects.filter(id=generation.id, status__in=STOPPABLE)
+            still.update(stop_requested_at=None, error_code=STOP_FAILED, version=F("version") + 1)
+        return
+    engine.note(generation.id, "stop_delivered", now=now)
+    Generation.objects.filter(id=generation.id, status__in=STOPPABLE).update(next_check_at=now)
