@@ -179,14 +179,19 @@ def test_gateway_that_is_away_gives_no_price_and_no_error(bench: Bench, settings
     assert quote.total_micros is None
 
 
-def test_price_check_that_makes_an_order_is_stopped_and_was_the_last_one(bench: Bench, odd: Odd) -> None:  # noqa: F811
-    odd.answer = {"id": "video_7", "object": "video", "status": "queued"}
+@pytest.mark.parametrize("id", ["video_7", 7])
+def test_price_check_that_makes_an_order_is_stopped_and_was_the_last_one(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    id: object,
+) -> None:
+    odd.answer = {"id": id, "object": "video", "status": "queued"}
 
     first = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2))
     cache.clear()
     other = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=3))
 
-    assert odd.asked == ["POST /openai/v1/videos?dryRun=true", "DELETE /openai/v1/videos/video_7"]
+    assert odd.asked == ["POST /openai/v1/videos?dryRun=true", f"DELETE /openai/v1/videos/{id}"]
     for quote in (first, other):
         assert (quote.state, quote.gives_no_price, quote.total_micros) == (QuoteState.UNAVAILABLE, True, None)
     assert not Gateway.objects.get(is_default=True).has_dry_run
