@@ -86,9 +86,7 @@ def test_orders_wait_while_the_set_up_of_their_gateway_is_broken(settings: Any, 
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_finished_video_waits_while_the_set_up_of_its_gateway_is_broken(
-    settings: Any, broken: dict[str, str]
-) -> None:
+def test_finished_video_waits_while_the_set_up_of_its_gateway_is_broken(settings: Any, broken: dict[str, str]) -> None:
     with upstream(settings) as gateway:
         row, now = running(by=factories.make_member(), model=model_of_gateway(), upstream_id="video_1"), timezone.now()
         told = {"output_url": f"{gateway.origin}/v.mp4", "output_expires_at": now + timedelta(hours=1)}

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
-from playground.domain.status import UNTAKEN, Status
+from playground.domain.status import Status
 from playground.models import Generation, LedgerEntry, Membership, Run, VideoModel
 from playground.services import estimates, line, runs
 from playground.services.line import Line
@@ -78,7 +78,7 @@ def test_as_many_of_a_team_wait_as_may_and_no_more(model: VideoModel, member: Me
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("status", sorted(set(Status) - UNTAKEN))
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.QUEUED, Status.SUBMITTING}))
 def test_what_a_gateway_took_or_what_ended_waits_in_no_line(
     model: VideoModel, member: Membership, status: Status
 ) -> None:
@@ -87,7 +87,7 @@ def test_what_a_gateway_took_or_what_ended_waits_in_no_line(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("status", sorted(UNTAKEN))
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.SUBMITTING])
 def test_what_is_being_sent_waits_too(model: VideoModel, member: Membership, status: Status) -> None:
     waiting(member, model, 3, status)
     assert refused(member, model).waiting == 3
@@ -123,7 +123,7 @@ def test_presses_at_once_are_as_many_as_the_line_takes(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("meanwhile", [(line, "check"), (estimates, "quote"), (line, "join")])
+@pytest.mark.parametrize("meanwhile", [(line, "check"), (estimates, "quote")])
 def test_same_press_twice_at_the_last_place_is_the_first_run(
     model: VideoModel, member: Membership, monkeypatch: pytest.MonkeyPatch, meanwhile: tuple[Any, str]
 ) -> None:

@@ -44,7 +44,7 @@ def test_press_that_finds_no_place_is_told_to_press_again(member, browser_of, mo
     before = Run.objects.count()
     answer = browser_of(member).post(path, values(model))
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
-    assert [template.name for template in answer.templates][0] == "errors/429_busy.html"
+    assert answer.templates[0].name == "errors/429_busy.html"
     assert "Many press at once" in answer.text
     assert Run.objects.count() == before
 

@@ -379,7 +379,9 @@ def test_page_says_that_an_order_from_a_backup_may_have_been_sent_since(admin, b
     assert settled is not None
     assert settled.maybe_sent == 1
     assert state_of(generation) is Status.UNKNOWN
-    assert list(generation.events.filter(kind="restored").values_list("data__backup_at", flat=True)) == [now.isoformat()]
+    assert list(generation.events.filter(kind="restored").values_list("data__backup_at", flat=True)) == [
+        now.isoformat()
+    ]
 
 
 def test_gateway_that_cannot_be_asked_leaves_the_order_as_it_is(admin, browser_of, settings):
