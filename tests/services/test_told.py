@@ -18,7 +18,7 @@ SAME = [
     {"model": "sora-2:latest"},
     {"size": "1280X720"},
     {"size": " 1280 * 720 "},
-    {"size": "1280×720"},  # noqa: RUF001  as some gateways write it
+    {"size": "1280×720"},
     {"size": "1280x704"},
     {"size": "1248x736"},
     {"size": "720p"},
