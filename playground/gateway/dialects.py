@@ -130,7 +130,7 @@ def estimate(data: object, request_id: str, status: int) -> Estimate:
         raise EstimateUnavailable(
             "The gateway answered a price check with an order.",
             code="estimate_made_a_job",
-            job_id=text(found.get("id"), MAX_ID),
+            job_id=_id(found)[:MAX_ID],
             status=status,
             request_id=request_id,
         )

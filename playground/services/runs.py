@@ -172,13 +172,17 @@ def _earlier(by: Membership, token: str, body_hash: str) -> Run | None:
 def _priced(by: Membership, wanted: Wanted, quoted_micros: int | None, accept_unpriced: bool) -> Quote:
     """What it costs now, if that was agreed to."""
     quote = estimates.quote(by=by, wanted=wanted)
+    _check_price(quote, quoted_micros, accept_unpriced)
+    return quote
+
+
+def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool) -> None:
     if quote.total_micros is None:
         if quote.state is QuoteState.UNAVAILABLE and quote.may_go_unpriced and accept_unpriced:
-            return quote
+            return
         raise NotPriced(quote)
     if quoted_micros is None or quote.total_micros > quoted_micros:
         raise PriceMoved(quote, quoted_micros)
-    return quote
 
 
 def _check_limits(quote: Quote, confirmed_micros: int | None, confirmed_unpriced: int | None) -> None:

@@ -108,6 +108,27 @@ def test_each_bad_file_is_refused(behave: Behaviour, told: int | None, expected:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, {"Content_Encoding": "aws-chunked"}),
+        (200, {"Content_Encoding": "utf-8"}),
+        (206, {"Content_Range": f"bytes 0-{len(FILM) - 1}/{len(FILM)}"}),
+    ],
+)
+def test_whole_file_is_taken_whatever_a_store_calls_it(status: int, headers: dict[str, str]) -> None:
+    sink = io.BytesIO()
+    with fake(says(status, FILM, Content_Type="video/mp4", **headers)) as server:
+        client(server, limits=Limits(download=QUICK)).download(film(server, None), sink)
+    assert sink.getvalue() == FILM
+
+
+@pytest.mark.parametrize("told", ["bytes 1-9/10", "bytes 0-8/10", "bytes 0-9/*", "all"])
+def test_part_of_a_file_is_refused(told: str) -> None:
+    with fake(says(206, FILM, Content_Type="video/mp4", Content_Range=told)) as server, pytest.raises(OutputBad):
+        client(server, limits=Limits(download=QUICK)).download(film(server, None), io.BytesIO())
+
+
 def test_a_dripping_media_host_is_ended_by_the_deadline() -> None:
     def drips(_heard: Heard, sock: socket.socket) -> None:
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n")

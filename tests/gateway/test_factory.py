@@ -1,6 +1,6 @@
 """Which gateway a set of values means."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -74,6 +74,30 @@ def test_an_unknown_gateway_is_declared_to_honour_nothing() -> None:
 def test_how_long_a_key_is_trusted_can_be_told_alone(dialect: str, trusted_s: int) -> None:
     values = {"GATEWAY_BASE_URL": "https://v.example/v1", "GATEWAY_KEY_TRUSTED_S": 60}
     assert honours_from(values, Dialect(dialect)).key_trusted_s == trusted_s
+
+
+def test_how_long_lumenfalls_keys_are_trusted_can_be_told_with_its_key_alone() -> None:
+    values = {"LUMENFALL_API_KEY": KEY, "GATEWAY_KEY_TRUSTED_S": 60, "GATEWAY_HONOURS": "nothing"}
+    assert honours_from(values, Dialect.LUMENFALL) == replace(dialect_defaults(Dialect.LUMENFALL), key_trusted_s=60)
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("https://GW.Example/v1", "https://gw.example/v1"),
+        ("HTTPS://gw.example/v1/", "https://gw.example/v1"),
+        ("https://gw.example:443/v1", "https://gw.example/v1"),
+        (" https://gw.example/v1// ", "https://gw.example/v1"),
+        ("https://gw.example:8443/v1", "https://gw.example:8443/v1"),
+        ("https://gw.example:80/v1", "https://gw.example:80/v1"),
+        ("https://gw.example/V1/Videos", "https://gw.example/V1/Videos"),
+        ("http://LOCALHOST:80/v1", "http://localhost/v1"),
+        ("http://localhost:443/v1", "http://localhost:443/v1"),
+        ("http://[::1]:80/v1", "http://[::1]/v1"),
+    ],
+)
+def test_one_address_is_written_in_one_way(written: str, plain: str) -> None:
+    assert config_from({"GATEWAY_BASE_URL": written, "GATEWAY_API_KEY": KEY}).base_url == plain
 
 
 def test_a_named_gateway_wins_and_never_gets_the_lumenfall_key() -> None:

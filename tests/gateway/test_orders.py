@@ -82,6 +82,44 @@ def test_the_idempotency_key_is_left_out_where_it_is_not_honoured() -> None:
     assert "idempotency_key" not in json.loads(server.heard[0].body)
 
 
+@pytest.mark.parametrize("pictures", [(), (picture(),)])
+def test_the_key_goes_along_as_a_header_too_where_it_is_honoured(pictures: tuple[ReferenceFile, ...]) -> None:
+    order = replace(ORDER, references=pictures)
+    with fake(says(202, ACCEPTED)) as server:
+        for honours in (True, False):
+            client(server, honours_idempotency_key=honours).create(order)
+    with_key, without = server.heard
+    assert with_key.headers["content-type"].startswith("multipart/" if pictures else "application/json")
+    assert with_key.headers["idempotency-key"] == "gen-0190-aaaa"
+    assert b"gen-0190-aaaa" in with_key.body
+    assert b"gen-0190-aaaa" not in without.raw
+    assert "idempotency-key" not in without.headers
+
+
+def test_a_price_check_has_no_key_in_any_form() -> None:
+    with fake(says(200, {"estimated": True, "total_cost_micros": 1, "currency": "USD"})) as server:
+        client(server).estimate(ORDER)
+    assert "idempotency-key" not in server.heard[0].headers
+    assert b"gen-0190-aaaa" not in server.heard[0].raw
+
+
+@pytest.mark.parametrize("id", [10021, 0, "10021"])
+def test_a_gateway_that_counts_its_videos_is_asked_for_them_by_that_number(id: object) -> None:
+    told = {"id": id, "status": "queued"}
+    with fake(in_turn(says(202, told), says(200, told))) as server:
+        made = client(server).create(ORDER)
+        job = client(server).retrieve(made.id)
+    assert (made.id, job.id, job.told_id) == (str(id), str(id), str(id))
+    assert server.heard[1].target == f"/openai/v1/videos/{id}"
+
+
+@pytest.mark.parametrize("word", ["succeed", "ready", "Ready", "succeeded"])
+def test_a_finished_video_is_one_by_any_of_the_known_words(word: str) -> None:
+    done = {"id": "video_1", "status": word, "output": {"url": "https://media.example/v.mp4"}}
+    with fake(says(200, done)) as server:
+        assert client(server).retrieve("video_1").state is JobState.COMPLETED
+
+
 def test_a_repeated_multipart_order_is_byte_equal() -> None:
     order = with_pictures(picture(b"x" * 200_000), picture(b"second"))
     with fake(says(202, ACCEPTED)) as server:

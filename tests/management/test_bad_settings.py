@@ -50,6 +50,23 @@ def test_broken_value_is_one_line_that_names_it_and_no_secret(tmp_path: Path, na
 
 
 @pytest.mark.journey
+@pytest.mark.parametrize("dialect", ["", "openai"])
+def test_log_of_requests_that_no_such_gateway_has_is_refused_at_the_start_in_one_line(
+    tmp_path: Path, dialect: str
+) -> None:
+    values = {"GATEWAY_HONOURS": "idempotency-key,request-log", "GATEWAY_DIALECT": dialect}
+    values |= {"GATEWAY_BASE_URL": "https://gw.example/v1", "GATEWAY_API_KEY": SECRET}
+    done = run("manage.py", "check", PLAYGROUND_DATA=str(tmp_path), **values)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert said.count("\n") == 1, said
+    assert "GATEWAY_HONOURS: request-log can only be read in the lumenfall dialect" in said
+    assert SECRET not in said
+    fine = run("manage.py", "check", PLAYGROUND_DATA=str(tmp_path), **values | {"GATEWAY_DIALECT": "lumenfall"})
+    assert fine.returncode == 0, fine.stderr
+
+
+@pytest.mark.journey
 def test_broken_time_of_sandbox_jobs_is_one_line(tmp_path: Path) -> None:
     done = run("-m", "playground.sandbox", "--port", "0", "--data", str(tmp_path), "--job-seconds", "abc")
     assert done.returncode == 2

@@ -7,12 +7,14 @@ from uuid import uuid4
 import pytest
 import structlog
 from django.core.cache import cache
+from django.db import IntegrityError, connection
+from django.db.models import DateTimeField, Value
 from django.utils import timezone
 
 from playground import queue
-from playground.domain.status import Status
+from playground.domain.status import ACTIVE, LATE_SUCCESS, Status
 from playground.models import Generation
-from playground.services import backlog, catalogue, clocks, engine, pace
+from playground.services import backlog, catalogue, clocks, engine, pace, refused
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +39,40 @@ def test_order_due_later_than_any_wait_of_its_state_is_due_now_and_one_within_it
     assert (wrong.next_check_at, wrong.deadline_at) == (now, now + engine.DEADLINE)
     assert Generation.objects.get(id=right.id).next_check_at == now + longest
     assert [line["orders"] for line in logs if line["event"] == "clock_was_ahead"] == [1]
+
+
+@pytest.mark.parametrize("status", sorted(ACTIVE | LATE_SUCCESS))
+def test_row_that_the_database_refused_and_is_set_back_is_taken_for_no_wrong_clock(status: Status) -> None:
+    now = timezone.now()
+    row = waiting(status, due=now, claim_id=uuid4() if status in clocks.CLAIMED else None)
+    cache.set("price", 1, 7200)
+    until = Value(now + timedelta(seconds=refused.REFUSED_S), output_field=DateTimeField())
+    refused.set_back(row.id, IntegrityError("budget_not_negative"), until=until, now=now)
+
+    with structlog.testing.capture_logs() as logs:
+        assert clocks.set_right(now=now + timedelta(seconds=1)) == 0
+
+    row.refresh_from_db()
+    assert row.next_check_at == now + timedelta(seconds=refused.REFUSED_S)
+    assert cache.get("price") == 1
+    assert not logs
+
+
+@pytest.mark.pure
+def test_one_wrong_due_time_of_a_row_that_ended_rewrites_that_row_alone() -> None:
+    model = factories.make_model()
+    run, due = factories.make_run(by=factories.make_member(), model=model), timezone.now()
+    rows = [factories.make_generation(run=run, status=Status.FAILED) for _ in range(9)]
+    Generation.objects.filter(id=rows[0].id).update(next_check_at=due)
+
+    with connection.cursor() as cursor:
+        counts = []
+        for act in (lambda: None, lambda: clocks.set_right(now=due)):
+            act()
+            counts.append(cursor.execute("SELECT total_changes()").fetchone()[0])
+
+    assert counts[1] - counts[0] == 1
+    assert Generation.objects.get(id=rows[0].id).next_check_at is None
 
 
 @pytest.mark.parametrize("status", clocks.CLAIMED)

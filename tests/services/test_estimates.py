@@ -18,8 +18,8 @@ from django.utils import timezone
 from PIL import Image
 
 from playground.media import storage
-from playground.models import Budget, Gateway, Reference
-from playground.services import catalogue, estimates, gateways, ledger, uploads
+from playground.models import Budget, Gateway, Reference, Run
+from playground.services import catalogue, estimates, gateways, ledger, runs, uploads
 from playground.services.estimates import QuoteState
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 
@@ -179,14 +179,19 @@ def test_gateway_that_is_away_gives_no_price_and_no_error(bench: Bench, settings
     assert quote.total_micros is None
 
 
-def test_price_check_that_makes_an_order_is_stopped_and_was_the_last_one(bench: Bench, odd: Odd) -> None:  # noqa: F811
-    odd.answer = {"id": "video_7", "object": "video", "status": "queued"}
+@pytest.mark.parametrize("id", ["video_7", 7])
+def test_price_check_that_makes_an_order_is_stopped_and_was_the_last_one(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    id: object,
+) -> None:
+    odd.answer = {"id": id, "object": "video", "status": "queued"}
 
     first = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=2))
     cache.clear()
     other = estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=3))
 
-    assert odd.asked == ["POST /openai/v1/videos?dryRun=true", "DELETE /openai/v1/videos/video_7"]
+    assert odd.asked == ["POST /openai/v1/videos?dryRun=true", f"DELETE /openai/v1/videos/{id}"]
     for quote in (first, other):
         assert (quote.state, quote.gives_no_price, quote.total_micros) == (QuoteState.UNAVAILABLE, True, None)
     assert not Gateway.objects.get(is_default=True).has_dry_run
@@ -208,6 +213,59 @@ def test_answer_without_a_mark_counts_for_all_of_a_gateway_that_never_gave_a_pri
     odd.answer = PRICE
     with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
         assert estimates.quote(by=bench.membership, wanted=bench.wanted(seconds=5)).unit_micros
+
+
+MARKED_WITHOUT_PRICE = [
+    {"estimated": True, "total_cost_micros": None, "currency": "USD"},
+    {"estimated": True, "total_cost_micros": 70, "currency": "EUR"},
+]
+
+
+@pytest.mark.parametrize("answer", MARKED_WITHOUT_PRICE)
+def test_marked_answer_without_a_price_is_no_order_and_leaves_all_else_its_prices(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    answer: dict[str, Any],
+) -> None:
+    odd.answer = answer
+    first = estimates.quote(by=bench.membership, wanted=bench.wanted("wan-2.6"))
+    odd.answer = {"estimated": False}  # what is not marked says no more than that, now that the flag is honoured
+    second = estimates.quote(by=bench.membership, wanted=bench.wanted("p-video", seconds=1))
+    odd.answer = PRICE
+    third = estimates.quote(by=bench.membership, wanted=bench.wanted("p-video", seconds=2))
+
+    assert (first.gives_no_price, second.gives_no_price, third.unit_micros) == (True, True, 5)
+    assert len(odd.asked) == 3
+
+
+@pytest.mark.parametrize("answer", [{"estimated": False}, {}, {"task_id": "t-1"}])
+def test_unmarked_answer_for_one_model_makes_no_other_orderable_without_a_price(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    answer: dict[str, Any],
+) -> None:
+    """It is not asked for a while, which says nothing of what it costs."""
+    bench.membership.team.allow_unpriced = True
+    bench.membership.team.save()
+    odd.answer = answer
+    first = estimates.quote(by=bench.membership, wanted=bench.wanted("wan-2.6"))
+    dear = bench.wanted("p-video")
+    second = estimates.quote(by=bench.membership, wanted=dear)
+    with pytest.raises(runs.NotPriced):
+        runs.start(
+            by=bench.membership,
+            wanted=dear,
+            prompt="A fox",
+            token=runs.new_token(),
+            quoted_micros=None,
+            accept_unpriced=True,
+            confirmed_unpriced=1,
+        )
+
+    assert (first.may_go_unpriced, second.may_go_unpriced, second.state) == (True, False, QuoteState.UNAVAILABLE)
+    assert "gave no price that can be read" in second.message
+    assert len(odd.asked) == 1
+    assert not Run.objects.exists()
 
 
 def test_switched_off_price_checks_stay_off_at_a_restart_but_not_for_another_address(

@@ -175,6 +175,39 @@ def test_refused_key_makes_no_order_unclear_while_answers_are_written(settings: 
     assert all(isinstance(error, OperationalError) for error in raised)
 
 
+@POSTGRES
+def test_probe_that_fails_while_answers_are_written_raises_nothing_and_holds_all_questions(
+    settings: Any, member: Membership
+) -> None:
+    """It waits for a row that the sweep has, which then waits for one that the probe has: PostgreSQL ends the probe."""
+    refusal = (401, {"error": {"code": "invalid_api_key", "message": "no"}})
+    with upstream(settings, balance=refusal):
+        model, now = model_of_gateway(), timezone.now()
+        rows = [running(member, model, number, next_check_at=now + timedelta(seconds=10)) for number in range(2)]
+        paused = {"paused_at": now - timedelta(minutes=2), "paused_reason": "key", "resume_check_at": now}
+        Gateway.objects.update(**paused)
+        at = threading.Event()
+
+        def sweeps() -> None:
+            with transaction.atomic():
+                for row in reversed(rows):
+                    job = Job(id=str(row.upstream_id), state=JobState.RUNNING, progress=50)
+                    outcomes.record(gateway=row.gateway, answers=[(row, job)], now=timezone.now())
+                    at.set()
+                    time.sleep(0.7)
+
+        def probes() -> None:
+            at.wait(10)
+            pauses.probe_due()
+
+        raised = beside(sweeps, probes)
+
+    assert raised == []
+    until = Gateway.objects.get(id=rows[0].gateway_id).resume_check_at
+    assert until is not None
+    assert set(Generation.objects.values_list("next_check_at", flat=True)) == {until}
+
+
 @pytest.mark.parametrize("times", [1, 99])
 def test_id_of_a_paid_order_is_kept_also_when_the_database_is_away_as_it_comes(
     settings: Any, member: Membership, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, times: int

@@ -255,6 +255,33 @@ def test_full_disk_is_said_in_the_form_and_nothing_is_sent(client, model, monkey
     assert not Run.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("WAITING_PER_MEMBER", "1 of your videos wait to be sent; at most 1 may."),
+        ("WAITING_PER_TEAM", "1 of the team&#x27;s videos wait to be sent; at most 1 may."),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_line_that_is_full_is_said_beside_the_button_and_everything_typed_is_kept(
+    client, model, member, settings, headers, limit, words
+):
+    make_generation(by=member, model=model, status=Status.QUEUED)
+    setattr(settings, limit, 1)
+    priced(model)
+
+    answer = client.post("/create/", values(model), headers=headers)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "30")
+    said = re.search(r'price__problem">([^<]*)<', answer.text)[1]
+    rest = "Nothing was sent. Press again when some have gone, or cancel some that wait."
+    assert said == f"{words} {rest}"
+    assert "Too many wait to be sent. Nothing was sent." in answer.text
+    assert "A fox in the snow" in answer.text
+    assert 'hx-status:429="swap:outerHTML"' in answer.text
+    assert Run.objects.count() == 1
+
+
 def test_a_refusal_is_said_where_no_price_is_known_and_the_tick_is_kept(client, member, model, monkeypatch):
     priced(model, state="unavailable")
     member.team.allow_unpriced = True
@@ -272,6 +299,7 @@ def test_a_refusal_is_said_where_no_price_is_known_and_the_tick_is_kept(client, 
 SAID = {
     "storage_full": "too little disk space",
     "already_sent": "This form was already sent",
+    "line_full": "50 of your videos wait to be sent",
     "price_moved": "Nothing was sent",
     "asked": "The admins have been asked.",
     "asked_too_often": "As many of your runs",
@@ -288,6 +316,7 @@ def test_every_reason_has_its_words_in_every_state_of_the_price(problem):
     for state in [None, *QuoteState]:
         quote = Quote(state, count=1, seconds=4) if state else None
         context = {"quote": quote, "quote_state": state.value if state else "checking", "problem": problem}
+        context["why"] = SAID["line_full"] if problem == "line_full" else ""
 
         panel = render_to_string("create/_price.html", context | {"page": {"by": by}})
 

@@ -265,6 +265,21 @@ def test_a_press_that_nothing_here_can_mend_says_what_is_in_the_way(error, words
     assert "press again" not in said
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_one_more_that_finds_the_line_full_leads_to_create_which_says_so(client, member, made, settings, headers):
+    make_generation(by=member, model=made.model, status=Status.QUEUED)
+    settings.WAITING_PER_MEMBER = 1
+    before = Run.objects.count()
+    fields = {"token": token_in(client.get("/create/").text, made), "quoted_micros": "400000"}
+
+    answer = client.post(f"/generations/{made.id}/again/", fields, headers=headers)
+
+    to = answer.headers["HX-Redirect" if headers else "Location"]
+    assert to.startswith("/create/?")
+    assert "1 of your videos wait to be sent; at most 1 may. Nothing was sent." in client.get(to).text
+    assert Run.objects.count() == before
+
+
 def test_the_same_press_sent_twice_is_one_order_whose_card_is_never_there_twice(client, made):
     token = token_in(client.get("/create/").text, made)
     press(client, made, token)

@@ -1,0 +1,82 @@
+"""A crowd of presses: who finds no place is told so at once, and whatever is read goes on."""
+
+import json
+from contextlib import ExitStack
+
+import pytest
+
+from playground.models import Run
+from playground.views import crowd
+from tests.factories import make_gateway, make_model, make_video
+from tests.views.test_create import HTMX, priced, values
+
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
+WORDS = "The server is busy with other people's orders. Nothing was sent. Press again in a moment."
+
+
+@pytest.fixture
+def model():
+    return make_model("kling-v3", gateway=make_gateway(slug="sandbox", is_default=True))
+
+
+@pytest.fixture
+def crowded(monkeypatch):
+    """Other people's presses have all places."""
+    monkeypatch.setattr(crowd, "WAIT_S", 0.01)
+    with ExitStack() as stack:
+        for _ in range(crowd.PLACES):
+            stack.enter_context(crowd._places)
+        yield
+
+
+@pytest.fixture(params=["create", "again"])
+def path(request, model, member):
+    """Both presses that order."""
+    priced(model)
+    return "/create/" if request.param == "create" else again_path(member, model)
+
+
+def again_path(member, model):
+    return f"/generations/{make_video(by=member, model=model, files=False).generation.id}/again/"
+
+
+def test_press_that_finds_no_place_is_told_to_press_again(member, browser_of, model, path, crowded):
+    before = Run.objects.count()
+    answer = browser_of(member).post(path, values(model))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
+    assert answer.templates[0].name == "errors/429_busy.html"
+    assert "Many press at once" in answer.text
+    assert Run.objects.count() == before
+
+
+def test_press_of_a_page_that_stays_gets_its_words_beside_it_and_keeps_its_form(
+    member, browser_of, model, path, crowded
+):
+    before = Run.objects.count()
+    answer = browser_of(member).post(path, values(model), headers=HTMX)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
+    assert WORDS in json.dumps(json.loads(answer.headers["HX-Trigger"]), ensure_ascii=False)
+    assert answer.headers["HX-Retarget"] == "#nothing"
+    assert "<form" not in answer.text
+    assert Run.objects.count() == before
+
+
+def test_pages_are_read_while_all_places_are_taken(member, browser_of, model, crowded):
+    assert browser_of(member).get("/create/").status_code == 200
+
+
+def test_each_press_gives_its_place_back_also_when_it_fails(member, browser_of, model, monkeypatch):
+    priced(model)
+    monkeypatch.setattr(crowd, "WAIT_S", 0.01)
+    browser = browser_of(member)
+    wrong = [browser.post("/create/", values(model, seconds="x")).status_code for _ in range(crowd.PLACES + 1)]
+    fine = [browser.post("/create/", values(model, token=f"press-{n}")).status_code for n in range(crowd.PLACES + 1)]
+    assert (set(wrong), set(fine)) == ({422}, {303})
+
+    def broken(*_given: object) -> None:
+        raise RuntimeError
+
+    for _ in range(crowd.PLACES):
+        with pytest.raises(RuntimeError):
+            crowd.few_at_once(broken)(type("Post", (), {"method": "POST"})())
+    assert browser.post("/create/", values(model, token="press-9")).status_code == 303
