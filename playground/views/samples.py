@@ -64,10 +64,22 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
         ("queued at the provider", _generation(S.SUBMITTED, now, **sent, **due)),
         ("generating, late", _generation(S.RUNNING, now, **sent, **due)),
         ("generating, with progress", _generation(S.RUNNING, now, progress=42, **sent, **due)),
+        ("generating, late, no price", _generation(S.RUNNING, now, estimate_micros=None, **sent, **due)),
         ("stopping", _generation(S.RUNNING, now, stop_requested_at=now, **sent, **due)),
         ("stop did not get through", _generation(S.RUNNING, now, error_code=STOP_FAILED, **sent, **due)),
         ("saving", _generation(S.STORING, now, **sent, **due)),
+        *_held_up_in_saving(now, sent | due | {"completed_at": now, "collect_attempts": 6}),
         *_ended(now, sent | {"ended_at": now - timedelta(seconds=210)}),
+    ]
+
+
+def _held_up_in_saving(now: datetime, made: dict[str, Any]) -> list[tuple[str, Generation]]:
+    """With a time and without one; with a cost, and without a price."""
+    paid, unknown = made | {"cost_micros": 840_000}, made | {"estimate_micros": None}
+    return [
+        ("saving, trouble", _generation(S.COMPLETED, now, error_code="server_error", **paid)),
+        ("saving, disk full", _generation(S.COMPLETED, now, error_code="disk_full", **paid)),
+        ("saving, no price", _generation(S.COMPLETED, now, error_code="output_missing", **unknown)),
     ]
 
 
@@ -115,7 +127,7 @@ def _looked_for(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generat
 
 
 def _lost_files(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]:
-    """Each cause once, with its cost; a cause without words, of a gateway that reported no cost; and one without price."""
+    """Each cause once, with its cost; a cause without words, without a reported cost; and one without a price."""
     costs: dict[str, Any] = {code: {"cost_micros": 840_000} for code in LOST_FILES} | {"server_error": {}}
     rows = [
         (f"output lost: {code}", _generation(S.OUTPUT_LOST, now, error_code=code, **ended, **cost))
