@@ -15,7 +15,7 @@ from playground.services.estimates import Quote, QuoteState
 from playground.services.limits import suggested
 from playground.templatetags.lost_files import WORDS as LOST_FILES
 from playground.views.cards import Card, card_of
-from playground.views.create_page import per_second_micros
+from playground.views.create_page import empty_account, per_second_micros
 from playground.views.create_prices import Chip, PickerRow
 from playground.views.suggestions import Suggestion
 
@@ -191,7 +191,13 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
         ("no room, no price", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {"problem": "storage_full"}),
         ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
-        ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {}),
+        *[
+            (name, Quote(QuoteState.ACCOUNT_EMPTY, **bare, is_play_money=plays), {"empty_account": words})
+            for name, plays, words in (
+                ("account empty", False, empty_account(Gateway())),
+                ("account empty, played", True, empty_account(Gateway(is_sandbox=True))),
+            )
+        ],
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),
     ]
     page = {"by": by}
