@@ -33,7 +33,7 @@ class Paused:
     words: str = ""
 
 
-def decided(found: Iterable[Notice], *, by: Membership) -> dict[int, Decided]:
+def decided(found: Iterable[Notice], *, by: Membership) -> dict[UUID, Decided]:
     """By notice: those of unclear orders that are not to be decided any more."""
     about = {notice.id: (notice, _uuid(notice.data.get("generation"))) for notice in _of(found, "unclear_order")}
     ids = [id for _notice, id in about.values() if id]
@@ -50,7 +50,7 @@ def decided(found: Iterable[Notice], *, by: Membership) -> dict[int, Decided]:
     return told
 
 
-def paused(found: Iterable[Notice]) -> dict[int, Paused]:
+def paused(found: Iterable[Notice]) -> dict[UUID, Paused]:
     """By notice: how it is with the gateways that were told to be paused."""
     about = {notice.id: (notice, _uuid(notice.data.get("gateway"))) for notice in _of(found, "gateway_paused")}
     if not about:

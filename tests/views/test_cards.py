@@ -317,3 +317,15 @@ def test_saving_says_until_when_it_is_tried_where_that_is_known(code, lasts, unt
 )
 def test_saving_names_no_time_that_is_not_known_or_over(code, more):
     assert "until" not in said(S.COMPLETED, error_code=code, **(MADE | more)).sentence
+
+
+@pytest.mark.parametrize(("has_log", "where"), [(True, "the daily comparison"), (False, "only its bill")])
+def test_closed_order_for_which_nothing_was_set_aside_is_not_called_free(has_log, where):
+    row = _generation(S.REJECTED, NOW, error_kind="never_ran", estimate_micros=None)
+    row.gateway.has_request_log = has_log
+    card = card_of(row, by=None, now=NOW)
+    words = "An admin looked into it: it never ran. Should the gateway charge for it all the same, "
+    assert (card.word, card.sentence) == ("Closed", f"{words}{where} shows it.")
+    assert said(S.REJECTED, error_kind="never_ran").sentence.endswith("Its money is free again.")
+    unsent = said(S.CANCELLED, error_kind="never_ran", estimate_micros=None, ended_at=NOW).sentence
+    assert "free" not in unsent
