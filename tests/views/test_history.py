@@ -73,7 +73,9 @@ ANSWER = {"code": "server_error", "http_status": 502, "message": "Bad <b>gateway
 
 
 @pytest.mark.parametrize("kind", ["refused", "answer_unclear", "put_back"])
-def test_history_tells_what_the_gateway_answered_to_whoever_may_see_the_run(kind: str, viewer: Any, browser_of: Any) -> None:
+def test_history_tells_what_the_gateway_answered_to_whoever_may_see_the_run(
+    kind: str, viewer: Any, browser_of: Any
+) -> None:
     row = factories.make_generation(by=factories.make_member(team=viewer.team))
     factories.make_event(row, kind, data=ANSWER)
     page = browser_of(viewer).get(f"/runs/{row.run_id}/").content.decode()
@@ -117,7 +119,9 @@ def test_event_of_an_earlier_version_without_an_answer_has_none(member: Any, bro
     assert "history__answer" not in browser_of(member).get(f"/runs/{row.run_id}/").content.decode()
 
 
-@pytest.mark.parametrize(("estimate", "money"), [(400_000, "its money given back"), (None, "nothing was set aside for it")])
+@pytest.mark.parametrize(
+    ("estimate", "money"), [(400_000, "its money given back"), (None, "nothing was set aside for it")]
+)
 def test_order_that_an_admin_closed_gives_back_only_money_that_was_set_aside(
     member: Any, estimate: int | None, money: str
 ) -> None:
