@@ -145,6 +145,8 @@ def not_sent(generation: Generation) -> tuple[str, str]:
     """Word and sentence of an order that ended before it was taken."""
     if generation.error_kind == "never_ran":
         word = N_("Cancelled") if generation.stop_requested_at else N_("Not sent")
+        if not generation.estimate_micros:
+            return word, _("An admin looked into it: it never ran. It was not sent again.")
         return word, _("An admin looked into it: it never ran. It was not sent again, and its money is free.")
     if generation.stop_requested_at is not None or not generation.ended_at:
         return N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
@@ -157,6 +159,18 @@ def not_sent(generation: Generation) -> tuple[str, str]:
     if generation.attempts:
         return N_("Not sent"), _("Not sent. The gateway took no order in time. Not charged.")
     return N_("Not sent"), _("Not sent. It waited too long for its turn. Not charged.")
+
+
+def _closed(generation: Generation) -> str:
+    """By an admin's word. Where nothing was set aside no money is free again, and where a charge would show is said."""
+    if generation.estimate_micros:
+        return _("An admin looked into it: it never ran. Its money is free again.")
+    if generation.gateway.is_sandbox:
+        return _("An admin looked into it: it never ran.")
+    what = _(
+        "An admin looked into it: it never ran. Should the gateway charge for it all the same, %(where)s shows it."
+    )
+    return what % {"where": _("the daily comparison") if generation.gateway.has_request_log else _("only its bill")}
 
 
 def failure(generation: Generation) -> tuple[str, str]:
@@ -176,7 +190,7 @@ def failure(generation: Generation) -> tuple[str, str]:
         case "busy":
             what = _("The gateway had no room for it.")
         case "never_ran":
-            return N_("Closed"), _("An admin looked into it: it never ran. Its money is free again.")
+            return N_("Closed"), _closed(generation)
         case "provider":
             what = _broke_off(generation)
         case _:

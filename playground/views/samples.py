@@ -102,6 +102,8 @@ def _ended(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]
         ("refused: key", _generation(S.REJECTED, now, error_kind="key")),
         ("refused: busy", _generation(S.REJECTED, now, error_kind="busy")),
         ("refused: other", _generation(S.REJECTED, now, error_kind="other", error_message="size is not supported")),
+        ("closed", _generation(S.REJECTED, now, error_kind="never_ran")),
+        ("closed, no price", _generation(S.REJECTED, now, error_kind="never_ran", estimate_micros=None)),
         ("failed: provider", _generation(S.FAILED, now, error_kind="provider", **ended)),
         ("failed: other, free", _generation(S.FAILED, now, error_kind="other", cost_micros=0, **ended)),
         ("cancelled, never sent", _generation(S.CANCELLED, now)),
