@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from playground.domain import months
+from playground.domain.status import NEVER_RAN, Status
 from playground.models import Budget, EntryKind, Generation, LedgerEntry, Membership, Team, User
 
 SUGGESTED_CAP_MICROS = 50_000_000
@@ -23,6 +24,13 @@ UNPRICED_A_MONTH = 20
 """Videos without a known price that a month with a limit takes while nobody knows what they cost: a bound where no sum
 can be one, and a working day's worth of tries.
 """
+
+
+_UNSENT = Q(
+    generation__status=Status.CANCELLED, generation__submitted_at__isnull=True, generation__unclear_at__isnull=True
+)
+_SURELY_FREE = (Q(generation__status=Status.REJECTED) | _UNSENT) & ~Q(generation__error_kind=NEVER_RAN)
+"""As a card says "Not charged" of an order without a cost (views/card_money.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +101,16 @@ def _unpriced_under_limits(team: Team, user_id: UUID | None, month: date) -> lis
 
 
 def _unpriced(team_id: UUID, month: date) -> QuerySet[LedgerEntry]:
-    """Entries of the month that set nothing aside for want of a price and have no cost by now, failed ones included."""
+    """Entries of the month that set nothing aside for want of a price and have no cost by now, failed ones included.
+
+    Not those that surely cost nothing, refused outright or never sent: a prompt that is refused uses up no month. One
+    of which only an admin said that it never ran counts.
+    """
     settled = LedgerEntry.objects.filter(generation=OuterRef("generation"), kind=EntryKind.SETTLE)
     holds = LedgerEntry.objects.filter(
         ~Exists(settled), team_id=team_id, month=month, kind=EntryKind.HOLD, gateway__is_sandbox=False, amount_micros=0
     )
-    return holds.filter(generation__estimate_micros=None)
+    return holds.filter(generation__estimate_micros=None).exclude(_SURELY_FREE)
 
 
 def left_of(by: Membership, *, at: datetime) -> Left:

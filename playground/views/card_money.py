@@ -70,6 +70,11 @@ def day_and_time(moment: datetime) -> str:
     return f"{formats.date_format(local, 'j M')} {local:%H:%M}"
 
 
+def time_today_or_day(moment: datetime) -> str:
+    is_today = timezone.localdate(moment) == timezone.localdate()
+    return time_of_day(moment) if is_today else day_and_time(moment)
+
+
 def _unreported(generation: Generation) -> str:
     """What became of the money where the gateway has named no cost."""
     is_free_again = bool(generation.estimate_micros)
@@ -105,6 +110,11 @@ def _looked_for(generation: Generation) -> str:
     if is_aside:
         words = _("No charge reported yet. Its money stays set aside while it is looked for, until %(time)s.")
     return words % {"time": until}
+
+
+def may_cost(generation: Generation) -> str:
+    """Of one under way without a price, which no button and no price panel says either; "" of every other."""
+    return _("It may cost something.") if generation.estimate_micros is None else ""
 
 
 def may_have_cost(generation: Generation) -> str:

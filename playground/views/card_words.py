@@ -1,20 +1,20 @@
 """Sentences of a card that need some thought: why it failed, what is in the way, how the result differs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
-from django.utils.translation import ngettext
 
 from playground.domain.capabilities import nearest_shape, parse_size, quality_of, shape_of
 from playground.domain.status import Status
 from playground.models import Generation, Video
+from playground.services import saving as saving_rules
 from playground.services.pauses import why
 from playground.templatetags.lost_files import lost_file
 from playground.templatetags.playground import clock
-from playground.views.card_money import charge, may_have_cost, time_of_day
+from playground.views.card_money import charge, may_cost, may_have_cost, time_of_day, time_today_or_day
 
 S = Status
 LONG_PAUSE = timedelta(seconds=30)
@@ -24,6 +24,10 @@ MESSAGE_CHARS = 80
 """Of a gateway's own words on a card: what it cost stands behind them. History has them whole."""
 ANSWER_COMES_WITHIN = timedelta(seconds=5)
 """A gateway that takes longer to take an order is waited for in words."""
+
+ON_THE_WAY = frozenset({"server_error", "timeout", "connection_lost", "not_json", "unexpected_status", "throttled"})
+OURS = frozenset({"disk_full", "media_store"})
+"""Our codes of faults on the way to the file, tried as long as its link lasts, and of those here, a day longer."""
 
 
 def file_lost(generation: Generation) -> str:
@@ -96,13 +100,40 @@ def _in_the_way(generation: Generation) -> str:
 
 
 def saving(generation: Generation) -> str:
-    """While it is fetched: what is in the way, if anything, and what is known of the money by then."""
-    if not generation.collect_attempts or generation.error_code == "saver_lost":
-        return _("It is made. Our own copy is being fetched and checked.")
-    what = _("It is made, but its file could not be fetched yet. Trying again.")
-    if generation.error_code == "disk_full":
-        what = _("It is made, but the disk here is full. An admin has been told; trying again.")
-    return f"{what} {charge(generation, silent=True)}".strip()
+    """While it is fetched: what is in the way, if anything, until when it is tried, and what is known of the money."""
+    money = charge(generation, silent=True) or may_cost(generation)
+    what = _("It is made. Our own copy is being fetched and checked.")
+    if generation.collect_attempts and generation.error_code != "saver_lost":
+        what = _trying_to_save(generation)
+    return f"{what} {money}".strip()
+
+
+def _trying_to_save(generation: Generation) -> str:
+    ends_at, is_full = _tried_until(generation), generation.error_code == "disk_full"
+    if ends_at is None and is_full:
+        return _("It is made, but the disk here is full. An admin has been told; trying again.")
+    if ends_at is None:
+        return _("It is made, but its file could not be fetched yet. Trying again.")
+    words = _("It is made, but its file could not be fetched yet. Trying again until %(time)s.")
+    if is_full:
+        words = _("It is made, but the disk here is full. An admin has been told; trying again until %(time)s.")
+    return words % {"time": time_today_or_day(ends_at)}
+
+
+def _tried_until(generation: Generation) -> datetime | None:
+    """When it is given up, where the last fault alone tells that (services/saving.py); None once that is over."""
+    made_at, expires_at = generation.completed_at, generation.output_expires_at
+    if made_at is None:
+        return None
+    ends_at = min(expires_at or made_at + saving_rules.LINK_LASTS, made_at + saving_rules.LINK_MOST)
+    if generation.error_code in OURS and ends_at == (expires_at or ends_at):
+        ends_at += saving_rules.KEEP_TRYING
+    elif generation.error_code == "output_gone":
+        if expires_at is None or expires_at > made_at + saving_rules.KEEP_TRYING:
+            return None
+    elif generation.error_code not in ON_THE_WAY:
+        return None
+    return ends_at if ends_at > timezone.now() else None
 
 
 def still_awaited(generation: Generation, words: str) -> str:
@@ -114,6 +145,8 @@ def not_sent(generation: Generation) -> tuple[str, str]:
     """Word and sentence of an order that ended before it was taken."""
     if generation.error_kind == "never_ran":
         word = N_("Cancelled") if generation.stop_requested_at else N_("Not sent")
+        if not generation.estimate_micros:
+            return word, _("An admin looked into it: it never ran. It was not sent again.")
         return word, _("An admin looked into it: it never ran. It was not sent again, and its money is free.")
     if generation.stop_requested_at is not None or not generation.ended_at:
         return N_("Cancelled"), _("Cancelled before it was sent. Not charged.")
@@ -126,6 +159,18 @@ def not_sent(generation: Generation) -> tuple[str, str]:
     if generation.attempts:
         return N_("Not sent"), _("Not sent. The gateway took no order in time. Not charged.")
     return N_("Not sent"), _("Not sent. It waited too long for its turn. Not charged.")
+
+
+def _closed(generation: Generation) -> str:
+    """By an admin's word. Where nothing was set aside no money is free again, and where a charge would show is said."""
+    if generation.estimate_micros:
+        return _("An admin looked into it: it never ran. Its money is free again.")
+    if generation.gateway.is_sandbox:
+        return _("An admin looked into it: it never ran.")
+    what = _(
+        "An admin looked into it: it never ran. Should the gateway charge for it all the same, %(where)s shows it."
+    )
+    return what % {"where": _("the daily comparison") if generation.gateway.has_request_log else _("only its bill")}
 
 
 def failure(generation: Generation) -> tuple[str, str]:
@@ -145,7 +190,7 @@ def failure(generation: Generation) -> tuple[str, str]:
         case "busy":
             what = _("The gateway had no room for it.")
         case "never_ran":
-            return N_("Closed"), _("An admin looked into it: it never ran. Its money is free again.")
+            return N_("Closed"), _closed(generation)
         case "provider":
             what = _broke_off(generation)
         case _:
@@ -197,18 +242,27 @@ def differences(generation: Generation, video: Video) -> str:
 
 def usual_words(usual: tuple[int, int]) -> str:
     """`Usually 1 to 3 min.` or `Usually 10 to 15 s.`"""
+    return _("Usually %(time)s.") % {"time": _range(usual)}
+
+
+def _range(usual: tuple[int, int]) -> str:
     low, high = usual
     if high < 90:
-        return (
-            _("Usually %(n)d s.") % {"n": high}
-            if low == high
-            else _("Usually %(low)d to %(high)d s.")
-            % {
-                "low": low,
-                "high": high,
-            }
-        )
+        return _("%(n)d s") % {"n": high} if low == high else _("%(low)d to %(high)d s") % {"low": low, "high": high}
     first, last = max(1, low // 60), -(-high // 60)
     if first == last:
-        return ngettext("Usually %(n)d min.", "Usually %(n)d min.", last) % {"n": last}
-    return _("Usually %(low)d to %(high)d min.") % {"low": first, "high": last}
+        return _("%(n)d min") % {"n": last}
+    return _("%(low)d to %(high)d min") % {"low": first, "high": last}
+
+
+def under_way(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
+    """While it is made: how long that takes, that it takes longer, and of one without a price that it may cost."""
+    parts = [usual_words(usual)] if usual and not late else []
+    if late:
+        if usual:
+            parts.append(_("It takes longer than usual (%(time)s).") % {"time": _range(usual)})
+        parts.append(_("We keep asking until %(time)s.") % {"time": time_of_day(generation.deadline_at)})
+    parts.append(may_cost(generation))
+    if late and not generation.gateway.has_cancel:
+        parts.append(_("This gateway cannot stop it."))
+    return " ".join(part for part in parts if part)

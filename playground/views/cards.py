@@ -34,7 +34,7 @@ from playground.views.card_words import (
     still_awaited,
     trying_again,
     unclear,
-    usual_words,
+    under_way,
 )
 from playground.views.suggestions import Suggestion, suggestions_for
 
@@ -272,10 +272,7 @@ def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) 
     if generation.gateway.paused_reason in UNASKED:
         words = _("It cannot be asked after just now, since the gateway has trouble: %(reason)s. What is made is kept.")
         return words % {"reason": why(generation.gateway.paused_reason)}
-    parts = [usual_words(usual)] if usual else []
-    if late:
-        parts.append(_("We keep asking until %(time)s.") % {"time": time_of_day(generation.deadline_at)})
-    return " ".join(parts)
+    return under_way(generation, usual, late)
 
 
 def _ready(generation: Generation, video: Video | None) -> str:

@@ -14,8 +14,8 @@ from playground.domain.capabilities import Capabilities
 from playground.domain.crop import crop_for
 from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
 from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, tidy, wrong_extras
-from playground.models import Dialect, Generation, Membership, Reference, VideoModel
-from playground.services import catalogue, estimates, limits, uploads
+from playground.models import Dialect, Gateway, Generation, Membership, Reference, VideoModel
+from playground.services import catalogue, estimates, limits, pauses, uploads
 from playground.services.estimates import Quote, Wanted
 from playground.services.runs import new_token
 from playground.views.create_prices import Chip, Present, around, picker_rows
@@ -109,6 +109,11 @@ def left_after(quote: Quote | None) -> int | None:
     if quote is None or quote.left_micros is None or quote.total_micros is None:
         return None
     return max(0, quote.left_micros - quote.set_aside_micros)
+
+
+def empty_account(gateway: Gateway) -> str:
+    """The words that a press is refused with, whether the gateway is paused for it or only said so of a price."""
+    return pauses.words(Gateway(is_sandbox=gateway.is_sandbox, paused_reason=pauses.BALANCE))
 
 
 def per_second_micros(quote: Quote | None) -> int | None:
@@ -225,6 +230,7 @@ class Page:
             "quote": self.quote,
             "quote_state": self.quote.state.value if self.quote else "checking",
             "per_second_micros": per_second_micros(self.quote),
+            "empty_account": empty_account(self.model.gateway),
             "left_after": left_after(self.quote),
             "cheaper": prices.cheaper,
             **picture_context(self.reference, self.draft, takes),

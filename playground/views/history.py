@@ -6,12 +6,15 @@ A video that cannot be saved is tried for weeks, so what comes again and again i
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from playground.domain.status import Status
 from playground.models import Event, Generation
 from playground.services.orphan_files import REFUSED_KEPT
+from playground.templatetags.lost_files import WORDS as LOST_FILES
 from playground.templatetags.lost_files import lost_file
 
 WORDS: dict[str, str | Promise] = {
@@ -57,6 +60,12 @@ WORDS: dict[str, str | Promise] = {
 }
 
 
+CLOSED_UNPRICED = _("It never ran, an admin says: closed, nothing was set aside for it")
+ANSWERED = frozenset({"refused", "answer_unclear", "put_back", "failed"})
+"""What the gateway said stands with these: it is what its support asks for."""
+IDS_SHOWN = 10
+"""Of a line that came again and again the first and the last so many request ids."""
+
 BLOCK_MOST = 3
 """Lines of one round: a try to save begins and fails, a try to send waits, begins and is put back."""
 
@@ -72,15 +81,32 @@ class Entry:
     """Which video of the run, from 1."""
     last_at: datetime
     count: int = 1
+    status: int | None = None
+    """Of HTTP, as the gateway answered; with `code`, ours, and `answer`, in its own words."""
+    code: str = ""
+    answer: str = ""
+    request_ids: tuple[str, ...] = ()
+
+    @property
+    def has_answer(self) -> bool:
+        return bool(self.status or self.code or self.answer or self.request_ids)
 
     def is_again(self, other: "Entry") -> bool:
-        return (self.words, self.by) == (other.words, other.by)
+        return self._said() == other._said()
+
+    def _said(self) -> tuple[object, ...]:
+        return self.words, self.by, self.status, self.code, self.answer
 
     def with_again(self, other: "Entry") -> "Entry":
-        return replace(self, last_at=other.last_at, count=self.count + other.count)
+        ids = tuple(dict.fromkeys((*self.request_ids, *other.request_ids)))
+        if len(ids) > 2 * IDS_SHOWN:
+            ids = ids[:IDS_SHOWN] + ids[-IDS_SHOWN:]
+        return replace(self, last_at=other.last_at, count=self.count + other.count, request_ids=ids)
 
 
-def _words(event: Event) -> str | Promise:
+def _words(event: Event, generation: Generation) -> str | Promise:
+    if event.kind == "closed_by_admin" and not generation.estimate_micros:
+        return CLOSED_UNPRICED
     if event.kind != "output_lost" or "code" not in event.data:
         return WORDS.get(event.kind, event.kind.replace("_", " ").capitalize())
     words = lost_file(event.data["code"])
@@ -90,24 +116,40 @@ def _words(event: Event) -> str | Promise:
     return f"{words} {kept % {'days': REFUSED_KEPT.days, 'place': event.data['kept']}}"
 
 
+def _answer(event: Event, generation: Generation) -> dict[str, Any]:
+    """What came back, and of a try to save what was wrong with the file; nothing of other events."""
+    data, code = event.data, str(event.data.get("code", ""))
+    if event.kind == "saving_failed":
+        return {"answer": lost_file(code)} if code in LOST_FILES else {"code": code}
+    if event.kind not in ANSWERED:
+        return {}
+    message = str(data.get("message", ""))
+    if event.kind == "failed" and generation.state is Status.FAILED:
+        message = generation.error_message
+    request_id = str(data.get("request_id", ""))
+    told = {"status": data.get("http_status"), "code": code, "answer": message}
+    return told | {"request_ids": (request_id,) if request_id else ()}
+
+
 def history(generations: Iterable[Generation]) -> list[Entry]:
     """Every event of these generations in the order of time; one query. Kinds without words are shown by their name.
 
     What repeats itself is folded by video: those of a run take turns, and each has rounds of its own.
     """
-    positions = {generation.id: generation.position + 1 for generation in generations}
-    events = Event.objects.filter(generation_id__in=positions).select_related("by").order_by("at", "id")
-    lines: dict[int, list[Entry]] = {position: [] for position in positions.values()}
+    rows = {generation.id: generation for generation in generations}
+    events = Event.objects.filter(generation_id__in=rows).select_related("by").order_by("at", "id")
+    lines: dict[int, list[Entry]] = {}
     for event in events:
-        position = positions[event.generation_id]
-        by = event.by.display_name if event.by else ""
-        lines[position].append(Entry(event.at, _words(event), by, position, last_at=event.at))
-        _fold(lines[position])
+        row = rows[event.generation_id]
+        by, position = event.by.display_name if event.by else "", row.position + 1
+        line = Entry(event.at, _words(event, row), by, position, last_at=event.at, **_answer(event, row))
+        _fold(lines.setdefault(position, []), line)
     return sorted((entry for entries in lines.values() for entry in entries), key=lambda entry: entry.at)
 
 
-def _fold(entries: list[Entry]) -> None:
-    """Take the newest lines into those right before them that say the same, one by one or in a short round."""
+def _fold(entries: list[Entry], line: Entry) -> None:
+    """Add a line, and take the newest into those right before them that say the same, alone or in a short round."""
+    entries.append(line)
     for size in range(1, BLOCK_MOST + 1):
         before, newest = entries[-2 * size : -size], entries[-size:]
         if len(before) == size and all(map(Entry.is_again, before, newest)):

@@ -19,6 +19,7 @@ from playground.services import budget_requests, notices
 from playground.services.budget_requests import Raise
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.errors import bad_request
+from playground.views.notice_states import Decided, Paused, decided, paused
 from playground.views.paging import cursor, newest
 
 PAGE = 30
@@ -33,6 +34,10 @@ class Row:
     is_new: bool
     asked: BudgetRequest | None
     to: Raise | None
+    decided: Decided | None = None
+    """Of an unclear order that is not to be decided any more."""
+    paused: Paused | None = None
+    """Of a gateway that was paused."""
 
 
 @require_safe
@@ -73,11 +78,14 @@ def _rows(found: list[Notice], by: Membership) -> list[Row]:
     seen_at, now = by.notices_seen_at, timezone.now()
     is_open = {id for id, about in asked.items() if by.is_admin and about.granted is None}
     to = budget_requests.raises((asked[id] for id in is_open), team=by.team, at=now)
+    done, stopped = decided(found, by=by), paused(found)
     rows = []
     for notice in found:
         about = asked.get(str(notice.data.get("request")))
         is_new = seen_at is None or notice.at > seen_at
-        rows.append(Row(notice, _words(notice.kind), is_new, about, to.get(about.id) if about else None))
+        room = to.get(about.id) if about else None
+        states = done.get(notice.id), stopped.get(notice.id)
+        rows.append(Row(notice, _words(notice.kind), is_new, about, room, *states))
     return rows
 
 

@@ -15,7 +15,7 @@ from playground.services.estimates import Quote, QuoteState
 from playground.services.limits import suggested
 from playground.templatetags.lost_files import WORDS as LOST_FILES
 from playground.views.cards import Card, card_of
-from playground.views.create_page import per_second_micros
+from playground.views.create_page import empty_account, per_second_micros
 from playground.views.create_prices import Chip, PickerRow
 from playground.views.suggestions import Suggestion
 
@@ -64,10 +64,22 @@ def _rows(now: datetime) -> list[tuple[str, Generation]]:
         ("queued at the provider", _generation(S.SUBMITTED, now, **sent, **due)),
         ("generating, late", _generation(S.RUNNING, now, **sent, **due)),
         ("generating, with progress", _generation(S.RUNNING, now, progress=42, **sent, **due)),
+        ("generating, late, no price", _generation(S.RUNNING, now, estimate_micros=None, **sent, **due)),
         ("stopping", _generation(S.RUNNING, now, stop_requested_at=now, **sent, **due)),
         ("stop did not get through", _generation(S.RUNNING, now, error_code=STOP_FAILED, **sent, **due)),
         ("saving", _generation(S.STORING, now, **sent, **due)),
+        *_held_up_in_saving(now, sent | due | {"completed_at": now, "collect_attempts": 6}),
         *_ended(now, sent | {"ended_at": now - timedelta(seconds=210)}),
+    ]
+
+
+def _held_up_in_saving(now: datetime, made: dict[str, Any]) -> list[tuple[str, Generation]]:
+    """With a time and without one; with a cost, and without a price."""
+    paid, unknown = made | {"cost_micros": 840_000}, made | {"estimate_micros": None}
+    return [
+        ("saving, trouble", _generation(S.COMPLETED, now, error_code="server_error", **paid)),
+        ("saving, disk full", _generation(S.COMPLETED, now, error_code="disk_full", **paid)),
+        ("saving, no price", _generation(S.COMPLETED, now, error_code="output_missing", **unknown)),
     ]
 
 
@@ -90,6 +102,8 @@ def _ended(now: datetime, ended: dict[str, Any]) -> list[tuple[str, Generation]]
         ("refused: key", _generation(S.REJECTED, now, error_kind="key")),
         ("refused: busy", _generation(S.REJECTED, now, error_kind="busy")),
         ("refused: other", _generation(S.REJECTED, now, error_kind="other", error_message="size is not supported")),
+        ("closed", _generation(S.REJECTED, now, error_kind="never_ran")),
+        ("closed, no price", _generation(S.REJECTED, now, error_kind="never_ran", estimate_micros=None)),
         ("failed: provider", _generation(S.FAILED, now, error_kind="provider", **ended)),
         ("failed: other, free", _generation(S.FAILED, now, error_kind="other", cost_micros=0, **ended)),
         ("cancelled, never sent", _generation(S.CANCELLED, now)),
@@ -179,7 +193,13 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
         ("no room, no price", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {"problem": "storage_full"}),
         ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
-        ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {}),
+        *[
+            (name, Quote(QuoteState.ACCOUNT_EMPTY, **bare, is_play_money=plays), {"empty_account": words})
+            for name, plays, words in (
+                ("account empty", False, empty_account(Gateway())),
+                ("account empty, played", True, empty_account(Gateway(is_sandbox=True))),
+            )
+        ],
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),
     ]
     page = {"by": by}

@@ -58,7 +58,28 @@ def for_those_who_decide(view: Callable[..., HttpResponse]) -> Callable[..., Any
 @require_safe
 @for_those_who_decide
 def index(request: MemberRequest) -> HttpResponse:
-    return _page(request)
+    """With `order`, the one that a link leads to: where it is not among them any more, what became of it."""
+    if "order" not in request.GET:
+        return _page(request)
+    said, run_id = _became(request, request.GET["order"])
+    return _page(request, said=said, run_id=run_id)
+
+
+def _became(request: MemberRequest, order: str) -> tuple[str, UUID | None]:
+    """What to say of an order that a link leads to, and its run; "" while it is unclear."""
+    try:
+        row = Generation.objects.visible_to(request.membership).filter(id=UUID(order)).first()
+    except ValueError:
+        row = None
+    if row is None:
+        return _("This order is not here."), None
+    if row.state is Status.UNKNOWN:
+        return "", None
+    latest = unclear.decision_of(row)
+    if latest is None:
+        return _("This order is not unclear any more: its answer came after all."), row.run_id
+    name = latest.by.display_name if latest.by else _("somebody")
+    return _("This order was decided already, by %(name)s.") % {"name": name}, row.run_id
 
 
 @require_POST
@@ -127,9 +148,16 @@ def _how_it_stands(latest: Event | None) -> str:
 
 
 def _page(
-    request: MemberRequest, *, status: int = 200, said: str = "", about: UUID | None = None, **problem: Any
+    request: MemberRequest,
+    *,
+    status: int = 200,
+    said: str = "",
+    run_id: UUID | None = None,
+    about: UUID | None = None,
+    **problem: Any,
 ) -> HttpResponse:
-    context = {"orders": _orders(request, about, problem), "said": said}
+    """`said`: above all orders, with the way to the run that it is about, if given."""
+    context = {"orders": _orders(request, about, problem), "said": said, "said_run": run_id}
     return render(request, "unclear/index.html", context, status=status)
 
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from playground.domain.money import set_aside_micros
+from playground.domain.status import Status
 from playground.models import Budget, Event, Generation, LedgerEntry, Membership, Notice, Role, Run, Team
 from playground.services import budgets, estimates, ledger, limits, runs
 from tests import factories
@@ -341,9 +342,13 @@ def test_play_money_without_a_price_is_not_asked_about_nor_counted(model, bold, 
 
 @pytest.mark.django_db(transaction=True)
 def test_hundred_presses_at_once_without_a_price_are_as_many_as_a_month_takes(model, bold):
-    """No more of them, though the cap has room for any number of orders that set nothing aside."""
+    """No more of them, though the cap has room for any number of orders that set nothing aside; those that were
+    refused before take no place."""
     cap(bold.team, 10 * ASIDE)
     wanted = unpriced(model)
+    press(bold, unpriced(model, 3), token="refused", **UNPRICED, confirmed_unpriced=3)
+    for generation in Generation.objects.select_related("gateway", "team", "run"):
+        ended(generation, Status.REJECTED, error_kind="moderation")
     together = Barrier(50)
 
     def presses(number: int) -> list[str]:
@@ -362,7 +367,40 @@ def test_hundred_presses_at_once_without_a_price_are_as_many_as_a_month_takes(mo
     with ThreadPoolExecutor(50) as pool:
         outcomes = [outcome for each in pool.map(presses, range(50)) for outcome in each]
     assert (outcomes.count("made"), outcomes.count("over")) == (20, 80)
-    assert Generation.objects.count() == LedgerEntry.objects.count() == 20
+    assert Generation.objects.exclude(status=Status.REJECTED).count() == 20
+    assert LedgerEntry.objects.filter(kind="hold").count() == 23
+
+
+def ended(generation: Generation, status: Status, **fields) -> None:
+    Generation.objects.filter(id=generation.id).update(status=status, next_check_at=None, **fields)
+    ledger.release(generation=generation, at=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "counts"),
+    [
+        (Status.REJECTED, {"error_kind": "moderation"}, False),
+        (Status.CANCELLED, {}, False),
+        (Status.CANCELLED, {"attempts": 3, "sent_at": NOON}, False),
+        (Status.REJECTED, {"error_kind": "never_ran"}, True),
+        (Status.CANCELLED, {"error_kind": "never_ran"}, True),
+        (Status.CANCELLED, {"submitted_at": NOON}, True),
+        (Status.CANCELLED, {"unclear_at": NOON}, True),
+        (Status.FAILED, {"submitted_at": NOON}, True),
+        (Status.EXPIRED, {"submitted_at": NOON}, True),
+        (Status.UNKNOWN, {"unclear_at": NOON}, True),
+    ],
+)
+def test_order_that_was_refused_or_never_sent_takes_no_place_of_those_without_a_price(
+    model, bold, monkeypatch, status, fields, counts
+):
+    cap(bold.team, 10 * ASIDE)
+    monkeypatch.setattr(budgets, "UNPRICED_A_MONTH", 1)
+    press(bold, unpriced(model), **UNPRICED, confirmed_unpriced=1)
+    ended(Generation.objects.select_related("gateway", "team", "run").get(), status, **fields)
+    assert budgets.unpriced_left(bold.team, at=timezone.now(), user_id=bold.user_id) == (0 if counts else 1)
+    with pytest.raises(runs.OverBudget) if counts else nullcontext():
+        press(bold, unpriced(model), token="second", **UNPRICED, confirmed_unpriced=1)
 
 
 def test_run_that_is_partly_too_many_without_a_price_is_not_made_at_all(model, bold, monkeypatch):

@@ -138,7 +138,7 @@ def test_running_over_the_usual_time_changes_the_stamp_so_that_the_page_hears_of
     in_time = said(S.RUNNING, usual=(60, 600), **SENT, **deadline)
     late = said(S.RUNNING, usual=(60, 180), **SENT, **deadline)
     assert in_time.sentence == "Usually 1 to 10 min."
-    assert late.sentence.startswith("Usually 1 to 3 min. We keep asking until ")
+    assert late.sentence.startswith("It takes longer than usual (1 to 3 min). We keep asking until ")
     assert in_time.stamp != late.stamp
 
 
@@ -257,3 +257,75 @@ def test_late_order_says_that_it_cannot_be_stopped_and_that_trying_again_costs_b
     assert card.sentence.endswith(words)
     assert not any(action.label.startswith("Stop") for action in [*card.actions, *card.menu])
     assert "cannot be stopped" not in said(S.EXPIRED, **(LOOKED_FOR | {"next_check_at": None})).sentence
+
+
+def test_card_without_a_price_says_while_it_runs_and_is_saved_that_it_may_cost():
+    deadline = {"estimate_micros": None, "deadline_at": NOW + timedelta(minutes=26)}
+    may = "It may cost something."
+    assert said(S.RUNNING, usual=(60, 600), **SENT, **deadline).sentence == f"Usually 1 to 10 min. {may}"
+    assert said(S.RUNNING, usual=(10, 15), **SENT, **deadline).sentence.endswith(f". {may}")
+    assert said(S.STORING, **SENT, **deadline).sentence.endswith(f"fetched and checked. {may}")
+    tried = said(S.COMPLETED, collect_attempts=2, error_code="output_missing", **SENT, **deadline)
+    assert tried.sentence == f"It is made, but its file could not be fetched yet. Trying again. {may}"
+    for status in (S.RUNNING, S.STORING):
+        assert may not in said(status, **SENT).sentence
+    assert may not in said(S.STORING, cost_micros=40_000, **SENT, **deadline).sentence
+
+
+def test_late_card_of_a_gateway_that_cannot_stop_says_so():
+    row = _generation(S.RUNNING, NOW, estimate_micros=None, deadline_at=NOW + timedelta(minutes=26), **SENT)
+    row.gateway.has_cancel = False
+    late = card_of(row, by=None, usual=(5, 36), now=NOW).sentence
+    assert late.startswith("It takes longer than usual (5 to 36 s). We keep asking until ")
+    assert late.endswith(". It may cost something. This gateway cannot stop it.")
+
+
+MADE = SENT | {"completed_at": NOW, "collect_attempts": 6, "cost_micros": 840_000}
+
+
+@pytest.mark.parametrize(
+    ("code", "lasts", "until_h"),
+    [
+        ("server_error", None, 1),
+        ("server_error", 3, 3),
+        ("timeout", 1000, 7 * 24),
+        ("output_gone", 3, 3),
+        ("media_store", 3, 27),
+        ("disk_full", None, 25),
+    ],
+)
+def test_saving_says_until_when_it_is_tried_where_that_is_known(code, lasts, until_h):
+    ends = {"output_expires_at": NOW + timedelta(hours=lasts)} if lasts else {}
+    sentence = said(S.COMPLETED, error_code=code, **ends, **MADE).sentence
+    local = timezone.localtime(NOW + timedelta(hours=until_h))
+    assert re.search(rf"[Tt]rying again until ([0-9]+ [A-Z][a-z]+ )?{local:%H:%M}\. Cost \$0\.84\.$", sentence)
+    is_today = local.date() == timezone.localtime(NOW).date()
+    assert is_today or f"until {local.day} " in sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "more"),
+    [
+        ("output_missing", {}),
+        ("output_gone", {}),
+        ("output_gone", {"output_expires_at": NOW + timedelta(hours=40)}),
+        ("disk_full", {"output_expires_at": NOW + timedelta(days=10)}),
+        ("not_found", {}),
+        ("output_type", {}),
+        ("server_error", {"completed_at": NOW - timedelta(hours=2)}),
+    ],
+)
+def test_saving_names_no_time_that_is_not_known_or_over(code, more):
+    assert "until" not in said(S.COMPLETED, error_code=code, **(MADE | more)).sentence
+
+
+@pytest.mark.parametrize(("has_log", "where"), [(True, "the daily comparison"), (False, "only its bill")])
+def test_closed_order_for_which_nothing_was_set_aside_is_not_called_free(has_log, where):
+    row = _generation(S.REJECTED, NOW, error_kind="never_ran", estimate_micros=None)
+    row.gateway.has_request_log = has_log
+    card = card_of(row, by=None, now=NOW)
+    words = "An admin looked into it: it never ran. Should the gateway charge for it all the same, "
+    assert (card.word, card.sentence) == ("Closed", f"{words}{where} shows it.")
+    assert said(S.REJECTED, error_kind="never_ran").sentence.endswith("Its money is free again.")
+    unsent = said(S.CANCELLED, error_kind="never_ran", estimate_micros=None, ended_at=NOW).sentence
+    assert "free" not in unsent

@@ -17,7 +17,7 @@ from playground.domain.capabilities import Capabilities, Lengths
 from playground.domain.status import Status
 from playground.media import storage
 from playground.models import Generation, Lifecycle, Membership, Reference, Role, Run
-from playground.services import estimates
+from playground.services import estimates, pauses
 from playground.services.estimates import Quote, QuoteState
 from playground.views.create_page import EXAMPLES, LATEST
 from tests.factories import make_gateway, make_generation, make_member, make_model, make_reference, make_run, make_video
@@ -659,3 +659,17 @@ def test_press_of_somebody_who_is_in_no_team_any_more_says_so(model, member):
 
     assert answer.status_code == 403
     assert "You are in no team any more." in answer.headers["HX-Trigger"]
+
+
+@pytest.mark.parametrize("plays", [True, False])
+def test_empty_account_is_told_in_the_price_panel_as_everywhere_else(client, model, plays):
+    """In play money nobody can top anything up."""
+    model.gateway.is_sandbox = plays
+    model.gateway.save()
+    pauses.pause(model.gateway, reason=pauses.BALANCE, now=timezone.now())
+    model.gateway.refresh_from_db()
+    page = client.get("/create/", values(model)).content.decode()
+    panel = page[page.index('id="price"') :].split("</div>")[0]
+    assert pauses.words(model.gateway) in panel
+    assert ("An admin can top it up" in panel) is not plays
+    assert ("The sandbox plays an empty account." in page.split('create__reason">')[1].split("</p>")[0]) is plays

@@ -67,3 +67,65 @@ def test_lines_of_other_words_or_another_person_stay_apart(member: Any) -> None:
         Event.objects.create(generation=row, kind="stop_requested", by=by, at=BEGAN)
 
     assert [entry.count for entry in history([row])] == [1, 1, 1]
+
+
+ANSWER = {"code": "server_error", "http_status": 502, "message": "Bad <b>gateway</b>", "request_id": "req_7"}
+
+
+@pytest.mark.parametrize("kind", ["refused", "answer_unclear", "put_back"])
+def test_history_tells_what_the_gateway_answered_to_whoever_may_see_the_run(
+    kind: str, viewer: Any, browser_of: Any
+) -> None:
+    row = factories.make_generation(by=factories.make_member(team=viewer.team))
+    factories.make_event(row, kind, data=ANSWER)
+    page = browser_of(viewer).get(f"/runs/{row.run_id}/").content.decode()
+    said = page.split('class="history__list"')[1].split("</ol>")[0]
+    assert '<span class="history__answer user-text" dir="auto" translate="no" hx-ignore>' in said
+    for words in ("502", "server_error", "Bad &lt;b&gt;gateway&lt;/b&gt;", "req_7"):
+        assert words in said
+    assert "<b>" not in said
+
+
+def test_history_tells_why_the_provider_failed_and_why_a_video_was_not_saved(member: Any) -> None:
+    failed = factories.make_generation(
+        by=member, status=Status.FAILED, error_code="nsfw", error_message="Not in this land.", next_check_at=None
+    )
+    factories.make_event(failed, "failed", data={"kind": "moderation", "code": "nsfw"})
+    factories.make_event(failed, "saving_failed", data={"code": "output_missing", "why": "gone"})
+    factories.make_event(failed, "saving_failed", data={"code": "OperationalError", "why": "ours"})
+    answers = [(entry.code, entry.answer) for entry in history([failed])]
+    assert answers == [
+        ("nsfw", "Not in this land."),
+        ("", "It was made, but the gateway gave no file."),
+        ("OperationalError", ""),
+    ]
+
+
+def test_lines_with_the_same_answer_are_one_with_every_request_id(member: Any) -> None:
+    row = factories.make_generation(by=member)
+    for number in range(40):
+        factories.make_event(row, "answer_unclear", data=ANSWER | {"request_id": f"req_{number}"})
+    factories.make_event(row, "answer_unclear", data=ANSWER | {"http_status": 500})
+    first, last = history([row])
+    assert (first.count, last.count) == (40, 1)
+    assert first.request_ids == tuple(f"req_{number}" for number in (*range(10), *range(30, 40)))
+
+
+def test_event_of_an_earlier_version_without_an_answer_has_none(member: Any, browser_of: Any) -> None:
+    row = factories.make_generation(by=member)
+    for kind in ("refused", "answer_unclear", "put_back", "failed", "saving_failed", "ordered"):
+        factories.make_event(row, kind)
+    assert not any(entry.has_answer for entry in history([row]))
+    assert "history__answer" not in browser_of(member).get(f"/runs/{row.run_id}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("estimate", "money"), [(400_000, "its money given back"), (None, "nothing was set aside for it")]
+)
+def test_order_that_an_admin_closed_gives_back_only_money_that_was_set_aside(
+    member: Any, estimate: int | None, money: str
+) -> None:
+    row = factories.make_generation(by=member, estimate_micros=estimate)
+    factories.make_event(row, "closed_by_admin")
+    [line] = history([row])
+    assert str(line.words) == f"It never ran, an admin says: closed, {money}"

@@ -400,7 +400,7 @@ def test_order_of_a_gateway_without_keys_warns_that_sending_again_may_cost_twice
 
 def test_runs_and_run_page_lead_admins_to_the_order_and_tell_others_what_happens_next(admin, member, browser_of):
     generation = unclear(admin)
-    target = f"{INDEX}#order-{generation.id}"
+    target = f"{INDEX}?order={generation.id}#order-{generation.id}"
     detail = reverse("runs.detail", args=[generation.run_id])
     assert target in text_of(browser_of(admin).get("/runs/"))
     assert target in text_of(browser_of(admin).get(detail))
