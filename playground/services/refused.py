@@ -42,10 +42,10 @@ def set_back(generation_id: UUID, error: Exception, *, until: Combinable, now: d
         waiting = Generation.objects.filter(id=generation_id, next_check_at__isnull=False)
         rows = waiting.filter(status__in=ACTIVE | LATE_SUCCESS)
         rows.update(next_check_at=until, poll_failures=F("poll_failures") + 1)
-        tell(generation_id, error, now=now)
+        note(generation_id, error, now=now)
 
 
-def tell(generation_id: UUID, error: Exception, *, now: datetime) -> None:
+def note(generation_id: UUID, error: Exception, *, now: datetime) -> None:
     """In the log each time, in its history once."""
     why = str(error).partition("\n")[0][:200]
     log.error("order_not_written", generation=str(generation_id), why=why)

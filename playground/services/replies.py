@@ -219,4 +219,4 @@ def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now:
         with transaction.atomic():
             ledger.release(generation=generation, at=now)
     except refused.REFUSED as why:
-        refused.tell(generation.id, why, now=now)
+        refused.note(generation.id, why, now=now)

@@ -13,10 +13,12 @@ from playground.services.catalogue import Record
 from playground.services.cheaper import Cheaper
 from playground.services.estimates import Quote, QuoteState
 from playground.services.limits import suggested
+from playground.services.line import Line
 from playground.templatetags.lost_files import WORDS as LOST_FILES
 from playground.views.cards import Card, card_of
 from playground.views.create_page import empty_account, per_second_micros
 from playground.views.create_prices import Chip, PickerRow
+from playground.views.generations import line_words
 from playground.views.suggestions import Suggestion
 
 S = Status
@@ -168,26 +170,10 @@ def _limit_samples(by: Membership, fine: dict[str, Any], capped: dict[str, Any])
     ]
 
 
-def price_samples(by: Membership) -> list[dict[str, Any]]:
-    """Contexts for create/_price.html, one per line of the table of states."""
-    now = timezone.now()
-    fine: dict[str, Any] = {"unit_micros": 840_000, "provider": "fal", "checked_at": now, "count": 1, "seconds": 8}
-    bare: dict[str, Any] = {"count": 1, "seconds": 8}
+def _without_price(bare: dict[str, Any]) -> list[Priced]:
     needs = "This model needs a reference image. Add one to see the price."
     none = "This gateway gives no price for wan-2.6."
-    capped: dict[str, Any] = {"left_micros": 41_200_000, "cap_micros": 50_000_000}
-    less = cheaper_samples()
-    quotes: list[Priced] = [
-        (
-            "fine",
-            Quote(QuoteState.ESTIMATED, **fine, **capped),
-            {"left_after": 40_150_000, "cheaper": less},
-        ),
-        ("play money", Quote(QuoteState.ESTIMATED, **fine, is_play_money=True), {}),
-        ("tiny", Quote(QuoteState.ESTIMATED, **(fine | {"unit_micros": 3_000})), {}),
-        ("moved", Quote(QuoteState.ESTIMATED, **fine), {"problem": "price_moved", "was_micros": 700_000}),
-        ("sent already", Quote(QuoteState.ESTIMATED, **fine), {"problem": "already_sent"}),
-        *_limit_samples(by, fine, capped),
+    return [
         ("checking", None, {}),
         ("needs input", Quote(QuoteState.NEEDS_INPUT, **bare, message=needs), {}),
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
@@ -201,6 +187,29 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
             )
         ],
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),
+    ]
+
+
+def price_samples(by: Membership) -> list[dict[str, Any]]:
+    """Contexts for create/_price.html, one per line of the table of states."""
+    now = timezone.now()
+    fine: dict[str, Any] = {"unit_micros": 840_000, "provider": "fal", "checked_at": now, "count": 1, "seconds": 8}
+    capped: dict[str, Any] = {"left_micros": 41_200_000, "cap_micros": 50_000_000}
+    less = cheaper_samples()
+    full = line_words(Line(waiting=50, limit=50, is_own=True))
+    quotes: list[Priced] = [
+        (
+            "fine",
+            Quote(QuoteState.ESTIMATED, **fine, **capped),
+            {"left_after": 40_150_000, "cheaper": less},
+        ),
+        ("play money", Quote(QuoteState.ESTIMATED, **fine, is_play_money=True), {}),
+        ("tiny", Quote(QuoteState.ESTIMATED, **(fine | {"unit_micros": 3_000})), {}),
+        ("moved", Quote(QuoteState.ESTIMATED, **fine), {"problem": "price_moved", "was_micros": 700_000}),
+        ("sent already", Quote(QuoteState.ESTIMATED, **fine), {"problem": "already_sent"}),
+        *_limit_samples(by, fine, capped),
+        ("line full", Quote(QuoteState.ESTIMATED, **fine), {"problem": "line_full", "why": full}),
+        *_without_price({"count": 1, "seconds": 8}),
     ]
     page = {"by": by}
     return [

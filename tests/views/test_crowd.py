@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from playground.models import Run
+from playground.services import places
 from playground.views import crowd
 from tests.factories import make_gateway, make_model, make_video
 from tests.views.test_create import HTMX, priced, values
@@ -22,10 +23,10 @@ def model():
 @pytest.fixture
 def crowded(monkeypatch):
     """Other people's presses have all places."""
-    monkeypatch.setattr(crowd, "WAIT_S", 0.01)
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
     with ExitStack() as stack:
-        for _ in range(crowd.PLACES):
-            stack.enter_context(crowd._places)
+        for _ in range(places.PLACES):
+            stack.enter_context(places._free)
         yield
 
 
@@ -67,16 +68,29 @@ def test_pages_are_read_while_all_places_are_taken(member, browser_of, model, cr
 
 def test_each_press_gives_its_place_back_also_when_it_fails(member, browser_of, model, monkeypatch):
     priced(model)
-    monkeypatch.setattr(crowd, "WAIT_S", 0.01)
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
     browser = browser_of(member)
-    wrong = [browser.post("/create/", values(model, seconds="x")).status_code for _ in range(crowd.PLACES + 1)]
-    fine = [browser.post("/create/", values(model, token=f"press-{n}")).status_code for n in range(crowd.PLACES + 1)]
+    wrong = [browser.post("/create/", values(model, seconds="x")).status_code for _ in range(places.PLACES + 1)]
+    fine = [browser.post("/create/", values(model, token=f"press-{n}")).status_code for n in range(places.PLACES + 1)]
     assert (set(wrong), set(fine)) == ({422}, {303})
 
     def broken(*_given: object) -> None:
         raise RuntimeError
 
-    for _ in range(crowd.PLACES):
+    for _ in range(places.PLACES):
         with pytest.raises(RuntimeError):
             crowd.few_at_once(broken)(type("Post", (), {"method": "POST"})())
     assert browser.post("/create/", values(model, token="press-9")).status_code == 303
+
+
+def test_who_waits_for_something_else_gives_the_place_up_meanwhile_and_takes_it_again(monkeypatch):
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
+    with places.taken() as mine:
+        with places.taken() as second:
+            assert (mine, second) == (True, False)
+        with places.given_up(), places.taken() as other:
+            assert other
+        with places.taken() as third:
+            assert not third
+    with places.given_up(), places.taken() as free:
+        assert free

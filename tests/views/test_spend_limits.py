@@ -575,7 +575,8 @@ def test_moment_to_come_does_not_hide_what_is_told_later(member, browser_of):
 
 
 def test_unclear_order_may_have_cost_its_price_and_keeps_a_quarter_more_aside(member, admin, browser_of):
-    data = {"generation": str(member.id), "estimate_micros": 400_000, "held_micros": 500_000}
+    unclear = factories.make_generation(by=member, status="unknown")
+    data = {"generation": str(unclear.id), "estimate_micros": 400_000, "held_micros": 500_000}
     notices.tell("unclear_order", team=member.team, key="unclear", data=data)
     page = html(browser_of(admin).get("/notices/"))
     assert "It may have cost $0.40. $0.50 stay set aside until you decide." in page
