@@ -12,6 +12,7 @@ from playground.services import collect, gateways, submit, sweep
 from tests import factories
 from tests.bench import money
 from tests.services.test_exactly_once import fresh
+from tests.services.test_saving import passed
 from tests.services.upstream import model_of_gateway, queued, running, upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,7 +96,7 @@ def test_finished_video_waits_while_the_set_up_of_its_gateway_is_broken(settings
             setattr(settings, name, value)
         for _ in range(8):
             collect.collect(row.id)
-            Generation.objects.update(next_check_at=timezone.now())
+            passed(row, minutes=0.5)
 
     assert fresh(row).state is Status.COMPLETED
     assert list(money(row)) == ["hold"]
