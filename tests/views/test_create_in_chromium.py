@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities, Lengths
 from playground.models import Run
-from playground.services import ahead, estimates
+from playground.services import ahead, estimates, places
 from tests import factories
 from tests.browser.conftest import jpeg, picture
 from tests.services.test_ahead import really_start
@@ -221,3 +221,36 @@ def test_a_press_that_ordered_holds_the_button_for_two_seconds_and_leads_to_its_
     assert Run.objects.count() == 1
     page.get_by_role("link", name="Show it").click()
     becomes_true(page, "document.querySelector('.job').getBoundingClientRect().top < innerHeight - 250")
+
+
+@pytest.fixture
+def typed(page, whole):
+    """The form with a prompt in it, ready to be sent."""
+    page.goto("/create/?model=m")
+    page.get_by_label("Prompt", exact=True).fill("A paper boat in the rain")
+    becomes_true(page, PRICED)
+    yield page
+    page.complaints[:] = [line for line in page.complaints if "429" not in line]  # the browser notes every 4xx
+
+
+def test_press_without_room_in_the_line_says_so_beside_the_button_and_keeps_the_prompt(typed, settings):
+    settings.WAITING_PER_MEMBER = 0
+    typed.locator("#generate").click()
+    words = typed.locator(".price__problem")
+    words.wait_for()
+    assert "0 of your videos wait to be sent; at most 0 may. Nothing was sent." in words.inner_text()
+    assert typed.get_by_label("Prompt", exact=True).input_value() == "A paper boat in the rain"
+    assert not Run.objects.exists()
+
+
+def test_press_in_a_crowd_gets_a_toast_and_the_next_one_orders(typed, monkeypatch):
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
+    with places._free:
+        typed.locator("#generate").click()
+        toast = typed.locator("[data-toast]", has_text="The server is busy with other people's orders.")
+        toast.wait_for()
+    assert not Run.objects.exists()
+    assert typed.locator("#order #generate").is_enabled()
+    typed.locator("#generate").click()
+    typed.locator(".job").first.wait_for()
+    assert Run.objects.count() == 1
