@@ -27,8 +27,8 @@ from playground.views.card_words import (
     awaited,
     differences,
     failure,
-    file_lost,
     held_up,
+    lost,
     not_sent,
     saving,
     still_awaited,
@@ -151,7 +151,8 @@ def card_of(
     video = visible_video(generation, by)
     since = since_of(generation)
     late = is_slow(generation, usual, now)
-    word, tone, sentence = said(generation, video=video, usual=usual, late=late)
+    to_admin = by is not None and by.is_admin
+    word, tone, sentence = said(generation, video=video, usual=usual, late=late, to_admin=to_admin)
     buttons = actions_of(generation, video, other) if by is None or by.may_create else looking(video)
     return Card(
         generation=generation,
@@ -219,9 +220,14 @@ def _steps(generation: Generation) -> list[str]:
 
 
 def said(
-    generation: Generation, *, video: Video | None, usual: tuple[int, int] | None, late: bool
+    generation: Generation,
+    *,
+    video: Video | None,
+    usual: tuple[int, int] | None,
+    late: bool,
+    to_admin: bool = False,
 ) -> tuple[str, str, str]:
-    """Word, tone and sentence."""
+    """Word, tone and sentence. `to_admin`: who reads it is whom others are told has been told."""
     word, tone = WORDS[generation.state]
     match generation.state:
         case S.QUEUED:
@@ -247,11 +253,8 @@ def said(
             late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
             hope = still_awaited(generation, late_words)
             sentence = f"{what} {charge(generation)} {hope}"
-        case S.LOST:
-            what = _("The gateway no longer knows this video.")
-            sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
-        case S.OUTPUT_LOST:
-            sentence = file_lost(generation)
+        case S.LOST | S.OUTPUT_LOST:
+            sentence = lost(generation, to_admin=to_admin)
         case S.UNKNOWN:
             sentence = unclear(generation)
         case _:
