@@ -145,6 +145,13 @@ def still_awaited(generation: Generation, words: str) -> str:
     return words if generation.next_check_at is not None else ""
 
 
+def expired(generation: Generation) -> str:
+    """Past its time; while it is looked for also what trying again means, for the first may still come."""
+    what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
+    late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
+    return f"{what} {charge(generation)} {still_awaited(generation, late_words)}"
+
+
 def not_sent(generation: Generation) -> tuple[str, str]:
     """Word and sentence of an order that ended before it was taken."""
     if generation.error_kind == "never_ran":

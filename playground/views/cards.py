@@ -20,12 +20,13 @@ from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
-from playground.views.card_money import charge, is_unsent, time_of_day
+from playground.views.card_money import charge, is_unsent
 from playground.views.card_words import (
     ANSWER_COMES_WITHIN,
     S,
     awaited,
     differences,
+    expired,
     failure,
     held_up,
     lost,
@@ -249,10 +250,7 @@ def said(
                 f"{charge(generation)} {still_awaited(generation, _('If it was made all the same, it is kept.'))}"
             )
         case S.EXPIRED:
-            what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
-            late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
-            hope = still_awaited(generation, late_words)
-            sentence = f"{what} {charge(generation)} {hope}"
+            sentence = expired(generation)
         case S.LOST | S.OUTPUT_LOST:
             sentence = lost(generation, to_admin=to_admin)
         case S.UNKNOWN:

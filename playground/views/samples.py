@@ -168,6 +168,15 @@ def _limit_samples(by: Membership, fine: dict[str, Any], capped: dict[str, Any])
     ]
 
 
+def _empty_accounts(bare: dict[str, Any]) -> list[Priced]:
+    """A real one, and the one that the sandbox plays."""
+    of_sandbox = {"empty_account": empty_account(Gateway(is_sandbox=True))}
+    return [
+        ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {"empty_account": empty_account(Gateway())}),
+        ("account empty, played", Quote(QuoteState.ACCOUNT_EMPTY, **bare, is_play_money=True), of_sandbox),
+    ]
+
+
 def price_samples(by: Membership) -> list[dict[str, Any]]:
     """Contexts for create/_price.html, one per line of the table of states."""
     now = timezone.now()
@@ -193,13 +202,7 @@ def price_samples(by: Membership) -> list[dict[str, Any]]:
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
         ("no room, no price", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {"problem": "storage_full"}),
         ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
-        *[
-            (name, Quote(QuoteState.ACCOUNT_EMPTY, **bare, is_play_money=plays), {"empty_account": words})
-            for name, plays, words in (
-                ("account empty", False, empty_account(Gateway())),
-                ("account empty, played", True, empty_account(Gateway(is_sandbox=True))),
-            )
-        ],
+        *_empty_accounts(bare),
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),
     ]
     page = {"by": by}

@@ -23,7 +23,8 @@ MARK = """(() => {
 })()"""
 PRICED = "!document.querySelector('#order').classList.contains('is-checking')"
 UNCOVERED = """(() => {
-  const field = document.getElementById("reference-field"), { left, top, width, height } = field.getBoundingClientRect();
+  const field = document.getElementById("reference-field");
+  const { left, top, width, height } = field.getBoundingClientRect();
   return [top + 1, top + height - 1].every((y) => field.contains(document.elementFromPoint(left + width / 2, y)));
 })()"""
 TAKES = Capabilities(
