@@ -1,6 +1,6 @@
 """The buttons of a status card. None spends without its price: where none is known it opens Create, which shows one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -83,7 +83,9 @@ def actions_of(generation: Generation, video: Video | None, suggestion: Suggesti
             return [*first.get(generation.error_kind, [retry, edit]), history]
         case S.UNKNOWN:
             return [Action(_("What happens next"), f"{history.url}#unclear", icon="circle-help")]
-        case S.CANCELLED | S.EXPIRED | S.LOST | S.OUTPUT_LOST:
+        case S.LOST | S.OUTPUT_LOST:
+            return [retry, edit, replace(history, url=f"{history.url}#ids")]
+        case S.CANCELLED | S.EXPIRED:
             return [retry, edit, history]
         case _:
             return [history]

@@ -30,9 +30,13 @@ OURS = frozenset({"disk_full", "media_store"})
 """Our codes of faults on the way to the file, tried as long as its link lasts, and of those here, a day longer."""
 
 
-def file_lost(generation: Generation) -> str:
-    """Made and not saved: what was wrong with its file, what it cost, and who knows."""
-    return f"{lost_file(generation.error_code)} {charge(generation)} {_('An admin has been told.')}"
+def lost(generation: Generation, *, to_admin: bool) -> str:
+    """Made and not saved, or not known any more: what was wrong, what it cost, and who knows of it besides."""
+    what = _("The gateway no longer knows this video.")
+    if generation.state is S.OUTPUT_LOST:
+        what = lost_file(generation.error_code)
+    words = f"{what} {charge(generation)}"
+    return words if to_admin else f"{words} {_('An admin has been told.')}"
 
 
 def held_up(generation: Generation) -> str:
@@ -141,6 +145,13 @@ def still_awaited(generation: Generation, words: str) -> str:
     return words if generation.next_check_at is not None else ""
 
 
+def expired(generation: Generation) -> str:
+    """Past its time; while it is looked for also what trying again means, for the first may still come."""
+    what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
+    late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
+    return f"{what} {charge(generation)} {still_awaited(generation, late_words)}"
+
+
 def not_sent(generation: Generation) -> tuple[str, str]:
     """Word and sentence of an order that ended before it was taken."""
     if generation.error_kind == "never_ran":
@@ -167,10 +178,10 @@ def _closed(generation: Generation) -> str:
         return _("An admin looked into it: it never ran. Its money is free again.")
     if generation.gateway.is_sandbox:
         return _("An admin looked into it: it never ran.")
-    what = _(
-        "An admin looked into it: it never ran. Should the gateway charge for it all the same, %(where)s shows it."
-    )
-    return what % {"where": _("the daily comparison") if generation.gateway.has_request_log else _("only its bill")}
+    shows = _("Should the gateway charge for it all the same, only its bill shows it.")
+    if generation.gateway.has_request_log:
+        shows = _("Should the gateway charge for it all the same, the daily comparison shows it.")
+    return f"{_('An admin looked into it: it never ran.')} {shows}"
 
 
 def failure(generation: Generation) -> tuple[str, str]:

@@ -20,15 +20,16 @@ from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
 from playground.templatetags.playground import amount
 from playground.views.card_actions import Action, actions_of, edit_url, looking
-from playground.views.card_money import charge, is_unsent, time_of_day
+from playground.views.card_money import charge, is_unsent
 from playground.views.card_words import (
     ANSWER_COMES_WITHIN,
     S,
     awaited,
     differences,
+    expired,
     failure,
-    file_lost,
     held_up,
+    lost,
     not_sent,
     saving,
     still_awaited,
@@ -151,7 +152,8 @@ def card_of(
     video = visible_video(generation, by)
     since = since_of(generation)
     late = is_slow(generation, usual, now)
-    word, tone, sentence = said(generation, video=video, usual=usual, late=late)
+    to_admin = by is not None and by.is_admin
+    word, tone, sentence = said(generation, video=video, usual=usual, late=late, to_admin=to_admin)
     buttons = actions_of(generation, video, other) if by is None or by.may_create else looking(video)
     return Card(
         generation=generation,
@@ -219,9 +221,14 @@ def _steps(generation: Generation) -> list[str]:
 
 
 def said(
-    generation: Generation, *, video: Video | None, usual: tuple[int, int] | None, late: bool
+    generation: Generation,
+    *,
+    video: Video | None,
+    usual: tuple[int, int] | None,
+    late: bool,
+    to_admin: bool = False,
 ) -> tuple[str, str, str]:
-    """Word, tone and sentence."""
+    """Word, tone and sentence. `to_admin`: who reads it is whom others are told has been told."""
     word, tone = WORDS[generation.state]
     match generation.state:
         case S.QUEUED:
@@ -243,15 +250,9 @@ def said(
                 f"{charge(generation)} {still_awaited(generation, _('If it was made all the same, it is kept.'))}"
             )
         case S.EXPIRED:
-            what = _("Nothing came by %(time)s.") % {"time": time_of_day(generation.deadline_at)}
-            late_words = _("It cannot be stopped any more. If it still comes, it is kept; trying again costs besides.")
-            hope = still_awaited(generation, late_words)
-            sentence = f"{what} {charge(generation)} {hope}"
-        case S.LOST:
-            what = _("The gateway no longer knows this video.")
-            sentence = f"{what} {charge(generation)} {_('An admin has been told.')}"
-        case S.OUTPUT_LOST:
-            sentence = file_lost(generation)
+            sentence = expired(generation)
+        case S.LOST | S.OUTPUT_LOST:
+            sentence = lost(generation, to_admin=to_admin)
         case S.UNKNOWN:
             sentence = unclear(generation)
         case _:

@@ -100,7 +100,8 @@ def _looks(request: MemberRequest) -> list[Look]:
     """Unclear orders and lost videos of the team, with the word of their card."""
     found = Generation.objects.visible_to(request.membership).needing_a_look()
     rows = found.select_related("run", "run__created_by", "model", "gateway")[:LOOKS]
-    return [Look(generation, *said(generation, video=None, usual=None, late=False)) for generation in rows]
+    about: dict[str, Any] = {"video": None, "usual": None, "late": False, "to_admin": True}
+    return [Look(generation, *said(generation, **about)) for generation in rows]
 
 
 @require_safe

@@ -170,6 +170,15 @@ def _limit_samples(by: Membership, fine: dict[str, Any], capped: dict[str, Any])
     ]
 
 
+def _empty_accounts(bare: dict[str, Any]) -> list[Priced]:
+    """A real one, and the one that the sandbox plays."""
+    of_sandbox = {"empty_account": empty_account(Gateway(is_sandbox=True))}
+    return [
+        ("account empty", Quote(QuoteState.ACCOUNT_EMPTY, **bare), {"empty_account": empty_account(Gateway())}),
+        ("account empty, played", Quote(QuoteState.ACCOUNT_EMPTY, **bare, is_play_money=True), of_sandbox),
+    ]
+
+
 def _without_price(bare: dict[str, Any]) -> list[Priced]:
     needs = "This model needs a reference image. Add one to see the price."
     none = "This gateway gives no price for wan-2.6."
@@ -179,13 +188,7 @@ def _without_price(bare: dict[str, Any]) -> list[Priced]:
         ("not available", Quote(QuoteState.UNAVAILABLE, **bare, message=none, gives_no_price=True), {}),
         ("no room, no price", Quote(QuoteState.UNAVAILABLE, **bare, message=none), {"problem": "storage_full"}),
         ("allowed without", Quote(QuoteState.UNAVAILABLE, **bare, message=none, may_go_unpriced=True), {}),
-        *[
-            (name, Quote(QuoteState.ACCOUNT_EMPTY, **bare, is_play_money=plays), {"empty_account": words})
-            for name, plays, words in (
-                ("account empty", False, empty_account(Gateway())),
-                ("account empty, played", True, empty_account(Gateway(is_sandbox=True))),
-            )
-        ],
+        *_empty_accounts(bare),
         ("unreachable", Quote(QuoteState.UNREACHABLE, **bare, message="The gateway does not answer."), {}),
     ]
 

@@ -135,3 +135,6 @@ document.addEventListener("pointerdown", (event) => {
   box.addEventListener("pointermove", move);
   box.addEventListener("lostpointercapture", () => box.removeEventListener("pointermove", move), { once: true });
 });
+
+// Who comes to change the picture, or whose picture was refused, sees its field, and no bar lies over it.
+document.querySelector("#reference[autofocus]")?.closest(".field").scrollIntoView({ block: "center" });

@@ -81,8 +81,8 @@ def failed(kind: str, sentence: str, buttons: tuple[str, ...]) -> Outcome:
 
 
 def lost(what: str) -> Outcome:
-    """Made and paid, and its file could not be saved."""
-    sentence = f"It was made, but {what}. {PAID} An admin has been told."
+    """Made and paid, and its file could not be saved. Who reads it here is the admin who has been told."""
+    sentence = f"It was made, but {what}. {PAID}"
     return Outcome(S.OUTPUT_LOST, "", (PRICE,), "settle", "Lost", sentence, (AGAIN, EDIT))
 
 

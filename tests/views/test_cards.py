@@ -12,6 +12,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.gateway.errors import OutputBad, OutputGone
 from playground.media.boxes import BadVideo
+from playground.models import Membership, Role
 from playground.templatetags.lost_files import WORDS
 from playground.views.cards import card_of
 from playground.views.samples import _generation, _rows, _video
@@ -329,3 +330,12 @@ def test_closed_order_for_which_nothing_was_set_aside_is_not_called_free(has_log
     assert said(S.REJECTED, error_kind="never_ran").sentence.endswith("Its money is free again.")
     unsent = said(S.CANCELLED, error_kind="never_ran", estimate_micros=None, ended_at=NOW).sentence
     assert "free" not in unsent
+
+
+@pytest.mark.parametrize("status", [S.LOST, S.OUTPUT_LOST])
+def test_admin_is_not_told_that_an_admin_has_been_told(status):
+    row = _generation(status, NOW, **ENDED)
+    to_admin = card_of(row, by=Membership(role=Role.ADMIN), now=NOW)
+    assert "An admin has been told." not in to_admin.sentence
+    assert any(action.url.endswith("#ids") for action in to_admin.menu)
+    assert card_of(row, by=Membership(role=Role.CREATOR), now=NOW).sentence.endswith("An admin has been told.")

@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities, Lengths
-from playground.models import Run
+from playground.models import Run, VideoModel
 from playground.services import ahead, estimates, places
 from tests import factories
 from tests.browser.conftest import jpeg, picture
@@ -22,6 +22,11 @@ MARK = """(() => {
   return String(Math.round((100 * mark.x.baseVal.value) / room));
 })()"""
 PRICED = "!document.querySelector('#order').classList.contains('is-checking')"
+UNCOVERED = """(() => {
+  const field = document.getElementById("reference-field");
+  const { left, top, width, height } = field.getBoundingClientRect();
+  return [top + 1, top + height - 1].every((y) => field.contains(document.elementFromPoint(left + width / 2, y)));
+})()"""
 TAKES = Capabilities(
     sizes=("720x1280", "720x720", "1280x720"), lengths=Lengths(minimum=1, maximum=10), image_to_video=True
 )
@@ -254,3 +259,12 @@ def test_press_in_a_crowd_gets_a_toast_and_the_next_one_orders(typed, monkeypatc
     typed.locator("#generate").click()
     typed.locator(".job").first.wait_for()
     assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_change_image_leads_to_the_field_of_the_picture(page, admin, whole, width):
+    row = factories.make_generation(by=admin, model=VideoModel.objects.get())
+    page.set_viewport_size({"width": width, "height": 640})
+    page.goto(f"/create/?from={row.id}&image=change")
+    becomes_true(page, "document.activeElement.id === 'reference'")
+    becomes_true(page, UNCOVERED)
