@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from playground.domain.status import Status
+from playground.domain.status import LATE_SUCCESS, Status
 from playground.models import Generation
 from playground.services.engine import LATE_FOR
 from playground.templatetags.lost_files import may_have_been_charged
@@ -37,6 +37,8 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
         return _("Not charged.")
     if generation.cost_micros is None:
         return "" if silent else _unreported(generation)
+    if generation.cost_micros == 0 and generation.state in LATE_SUCCESS:
+        return _("Not charged so far.")
     paid = _("Cost %(amount)s.") % {"amount": cost(generation.cost_micros)}
     if generation.gateway.is_sandbox:
         paid = _("Cost %(amount)s in play money.") % {"amount": cost(generation.cost_micros)}

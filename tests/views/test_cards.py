@@ -123,6 +123,13 @@ def test_a_reported_cost_of_zero_is_called_free():
     assert said(S.FAILED, error_kind="provider", cost_micros=0, **ENDED).sentence.endswith("Not charged.")
 
 
+@pytest.mark.parametrize("status", [S.CANCELLED, S.EXPIRED])
+def test_a_stopped_order_at_no_cost_that_may_still_come_is_free_so_far(status):
+    sentence = said(status, cost_micros=0, next_check_at=NOW, **ENDED).sentence
+    assert "Not charged so far." in sentence
+    assert "$" not in sentence
+
+
 def test_a_result_that_differs_says_what_was_asked_and_what_came():
     row = _video(_generation(S.DONE, NOW, cost_micros=900_000), width=1280, height=720, duration_ms=8042)
     sentence = card_of(row, by=None, now=NOW).sentence
