@@ -27,7 +27,7 @@ from playground.media import probe, stills, storage
 from playground.media.boxes import BadVideo
 from playground.models import Generation, SearchDocument, Video
 from playground.models.base import new_id
-from playground.services import engine, gateways, ledger, saving
+from playground.services import engine, gateways, ledger, mix_ups, saving
 from playground.services.engine import Move
 from playground.services.saving import cost_of
 from playground.services.told_lengths import Expected
@@ -140,7 +140,7 @@ def _downloaded(
     silent: GatewayError | None = None
     if generation.collect_attempts or known.url is None:
         try:
-            fresh = client.retrieve(generation.upstream_id)
+            fresh = mix_ups.asked(generation, client)
         except GatewayError as error:
             if known.url is None:
                 raise

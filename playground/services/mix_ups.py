@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 
 import structlog
 
-from playground.gateway.errors import Unclear
+from playground.gateway.client import GatewayClient
+from playground.gateway.errors import GatewayError, Unclear
 from playground.gateway.types import Job
 from playground.models import Gateway, Generation
 from playground.services.doubts import Answer
@@ -29,6 +30,16 @@ def sorted_out(gateway: Gateway, answers: Answers) -> Answers:
     rows = Generation.objects.filter(gateway_id=gateway.id, upstream_id__in=told)
     ours = set(rows.values_list("upstream_id", flat=True))
     return [(row, _judged(row, answer, ours)) for row, answer in answers]
+
+
+def asked(generation: Generation, client: GatewayClient) -> Job:
+    """What the gateway says of this order now. Raises GatewayError, also for an answer about another order."""
+    assert generation.upstream_id is not None
+    job = client.retrieve(generation.upstream_id)
+    ((_row, judged),) = sorted_out(generation.gateway, [(generation, job)])
+    if isinstance(judged, GatewayError):
+        raise judged
+    return job
 
 
 def _names_another(job: Job) -> bool:

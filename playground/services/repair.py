@@ -26,6 +26,7 @@ from playground.services import (
     audit,
     engine,
     gateways,
+    mix_ups,
     orphan_files,
     outcomes,
     parking,
@@ -181,7 +182,7 @@ def _asked(row: Generation, *, now: datetime, dry_run: bool) -> Found:
         return
     try:
         with gateways.client_for(row.gateway) as client:
-            answer: Job | GatewayError = client.retrieve(row.upstream_id)
+            answer: Job | GatewayError = mix_ups.asked(row, client)
     except gateways.GatewayNotConfigured:
         return
     except GatewayError as error:

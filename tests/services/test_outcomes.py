@@ -14,7 +14,7 @@ from playground.domain.status import Status
 from playground.gateway.errors import NotSent
 from playground.gateway.types import Job, JobState, Output
 from playground.models import Budget, Generation, LedgerEntry, Membership
-from playground.services import batches, clocks, engine, ledger, outcomes, saving, spend, sweep
+from playground.services import batches, clocks, collect, engine, ledger, outcomes, repair, saving, spend, sweep
 from playground.services.budgets import month_of
 from playground.services.engine import Move
 from playground.services.outcomes import Answer
@@ -194,6 +194,31 @@ def test_answer_with_the_id_of_another_of_our_orders_says_nothing_of_this_one(
     assert list(money(row)) == ["hold"]
     assert (line["log_level"], line["generation"], line["asked"], line["told"]) == ("error", str(row.id), "v0", "v1")
     assert fresh(other).poll_failures == 0
+
+
+@pytest.mark.parametrize(("status", "kind"), [(Status.COMPLETED, "saving"), (Status.OUTPUT_LOST, "repair")])
+def test_link_in_an_answer_about_another_order_is_not_followed(settings: Any, status: Status, kind: str) -> None:
+    """When a file is asked for anew, and when a lost video is looked at again."""
+    said = {"id": "v1", "status": "completed", "output": {"url": "https://media.example/v1.mp4"}}
+    with upstream(settings, poll=lambda _id: (200, said)):
+        by, model, now = factories.make_member(), model_of_gateway(), timezone.now()
+        rows = [running(by=by, model=model, upstream_id=f"v{n}") for n in (0, 1)]
+        Generation.objects.filter(id=rows[0].id).update(
+            status=status,
+            completed_at=now,
+            ended_at=now if kind == "repair" else None,
+            next_check_at=None if kind == "repair" else now,
+        )
+        Generation.objects.filter(id=rows[1].id).update(status=Status.DONE, next_check_at=None)
+        if kind == "saving":
+            collect.collect(rows[0].id)
+        else:
+            repair.run(now=now)
+
+    row = fresh(rows[0])
+    assert (row.state, row.output_url) == (status, "")
+    if kind == "saving":
+        assert row.error_code == "another_order"
 
 
 @pytest.mark.parametrize("told_id", ["", "v0", "v1", "task-of-the-provider"])
