@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from playground.forms.create import whole
@@ -159,13 +160,18 @@ def _why_not(error: Exception) -> str:
 
 def line_words(line: Line) -> str:
     """Why a press has no room in the line, and what to do."""
+    n = line.waiting
     words = (
-        _("%(waiting)s of your videos wait to be sent; at most %(limit)s may.")
+        ngettext("%(n)s of your videos waits to be sent", "%(n)s of your videos wait to be sent", n)
         if line.is_own
-        else _("%(waiting)s of the team's videos wait to be sent; at most %(limit)s may.")
+        else ngettext("%(n)s of the team's videos waits to be sent", "%(n)s of the team's videos wait to be sent", n)
     )
-    rest = _("Nothing was sent. Press again when some have gone, or cancel some that wait.")
-    return f"{words % {'waiting': line.waiting, 'limit': line.limit}} {rest}"
+    parts = [f"{words % {'n': n}}; {_('at most %(limit)s may.') % {'limit': line.limit}} {_('Nothing was sent.')}"]
+    if room := line.limit - line.waiting:
+        parts.append(_("There is room for %(n)s more: make fewer, or press again when some have gone.") % {"n": room})
+    else:
+        parts.append(_("Press again when some have gone, or cancel some that wait."))
+    return " ".join(parts)
 
 
 def repeated_words(run: Run, pressed_at: datetime) -> str:

@@ -255,11 +255,20 @@ def test_full_disk_is_said_in_the_form_and_nothing_is_sent(client, model, monkey
     assert not Run.objects.exists()
 
 
+def test_run_that_is_too_long_for_the_line_says_how_much_room_there_is(client, model, member, settings):
+    make_generation(by=member, model=model, status=Status.QUEUED)
+    settings.WAITING_PER_MEMBER = 3
+    priced(model)
+    answer = client.post("/create/", values(model, count="4", quoted_micros=str(4 * 10**9)))
+    assert answer.status_code == 429
+    assert "There is room for 2 more: make fewer, or press again when some have gone." in answer.text
+
+
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ("WAITING_PER_MEMBER", "1 of your videos wait to be sent; at most 1 may."),
-        ("WAITING_PER_TEAM", "1 of the team&#x27;s videos wait to be sent; at most 1 may."),
+        ("WAITING_PER_MEMBER", "1 of your videos waits to be sent; at most 1 may."),
+        ("WAITING_PER_TEAM", "1 of the team&#x27;s videos waits to be sent; at most 1 may."),
     ],
 )
 @pytest.mark.parametrize("headers", [{}, HTMX])

@@ -276,7 +276,7 @@ def test_one_more_that_finds_the_line_full_leads_to_create_which_says_so(client,
 
     to = answer.headers["HX-Redirect" if headers else "Location"]
     assert to.startswith("/create/?")
-    assert "1 of your videos wait to be sent; at most 1 may. Nothing was sent." in client.get(to).text
+    assert "1 of your videos waits to be sent; at most 1 may. Nothing was sent." in client.get(to).text
     assert Run.objects.count() == before
 
 
