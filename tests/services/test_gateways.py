@@ -35,6 +35,18 @@ def test_same_address_in_other_letters_is_the_same_gateway(custom: Any, written:
     assert list(Gateway.objects.values_list("base_url", "name", "is_default")) == [(PLAIN, "gw.example", True)]
 
 
+def test_addresses_that_differ_only_at_the_end_of_a_long_path_are_two_gateways(custom: Any) -> None:
+    """Each may be another account, whose answers are not about the other's orders."""
+    made = []
+    for end in ("first", "second"):
+        custom.GATEWAY_BASE_URL = f"https://gw.example/of/a/large/house/with/many/{end}/v1"
+        made.append(gateways.ensure_default())
+
+    assert made[0].id != made[1].id
+    assert made[0].slug != made[1].slug
+    assert [row.base_url[-9:] for row in made] == ["/first/v1", "second/v1"]
+
+
 @pytest.mark.parametrize("written", WRITTEN)
 def test_row_of_an_older_version_in_other_letters_is_kept(custom: Any, written: str) -> None:
     """Its orders go on: they are asked for at the gateway that the environment names."""
