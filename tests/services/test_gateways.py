@@ -39,7 +39,7 @@ def test_addresses_that_differ_only_at_the_end_of_a_long_path_are_two_gateways(c
     """Each may be another account, whose answers are not about the other's orders."""
     made = []
     for end in ("first", "second"):
-        custom.GATEWAY_BASE_URL = f"https://gw.example/of/a/large/house/with/many/{end}/v1"
+        custom.GATEWAY_BASE_URL = f"https://gw.example/of/a/large/house/with/many/rooms/and/halls/{end}/v1"
         made.append(gateways.ensure_default())
 
     assert made[0].id != made[1].id
