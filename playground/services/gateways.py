@@ -60,7 +60,7 @@ def _default_row(config: GatewayConfig) -> tuple[str, Gateway | None]:
     slug, rows = default_slug(config), Gateway.objects.filter(team=None)
     if not settings.GATEWAY_BASE_URL:
         return slug, rows.filter(slug=slug).first()
-    named = rows.exclude(slug__in=(LUMENFALL, SANDBOX)).order_by("created_at")
+    named = rows.exclude(slug__in=(LUMENFALL, SANDBOX)).order_by("-is_default", "created_at")
     known = next((row for row in named if plain_address(row.base_url) == config.base_url), None)
     return (known.slug, known) if known else (slug, None)
 
@@ -131,7 +131,7 @@ def _from_environment(gateway: Gateway) -> GatewayConfig:
         return factory.config_from(own, version=settings.VERSION)
     if settings.GATEWAY_BASE_URL and gateway.slug != LUMENFALL:
         config = factory.config_from(values, version=settings.VERSION)
-        if config.base_url == gateway.base_url:
+        if config.base_url == plain_address(gateway.base_url):
             return config
     raise GatewayNotConfigured(gateway.name)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, keys_used, orphan_files, reconcile_daily, repair, restored
+from playground.services import budget_requests, hooks, orphan_files, reconcile_daily, repair, restored
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -75,11 +75,10 @@ def _unused_uploads(*, now: datetime) -> int:
 
 
 def at_start() -> None:
-    """Before a worker begins: what a crash left half-written goes, the files of living processes stay; a database that
-    was put in place from a backup is made safe to work on, and which keys are in use is written down."""
+    """Before a worker begins: what a crash left half-written goes, the files of living processes stay; and a database
+    that was put in place from a backup is made safe to work on."""
     storage.clear_abandoned()
     restored.settle(now=timezone.now())
-    keys_used.note(now=timezone.now())
 
 
 def try_store() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
+from playground.gateway.types import plain_address
 from playground.models import Gateway
 from playground.services import sent_with
 
@@ -24,18 +25,26 @@ def _file() -> Path:
 
 
 def note(*, now: datetime) -> None:
-    """Write down the keys in use that differ from the last ones written."""
+    """Write down the keys in use that differ from the last ones written.
+
+    A disk that takes nothing is told in the log and keeps no worker from starting.
+    """
     known = {address: mark for _at, address, mark in _lines()}
-    marks = {gateway.base_url: sent_with.mark(gateway) for gateway in Gateway.objects.order_by("created_at")}
+    rows = Gateway.objects.order_by("created_at")
+    marks = {plain_address(gateway.base_url): sent_with.mark(gateway) for gateway in rows}
     new = {address: mark for address, mark in marks.items() if mark and known.get(address) != mark}
-    if new:
+    lines = [json.dumps([now.isoformat(), address, mark]) + "\n" for address, mark in new.items()]
+    try:
         with _file().open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps([now.isoformat(), address, mark]) + "\n" for address, mark in new.items())
+            # A line of its own after one that a crash or a full disk has cut; an empty line is none.
+            file.writelines(["\n", *lines] if lines else [])
+    except OSError as error:
+        log.error("keys_in_use_not_written_down", file=str(_file()), why=str(error))
 
 
 def changed_since(gateway: Gateway, at: datetime) -> bool:
     """Whether another key of this gateway than the one at `at` was in use here since then, or is now."""
-    lines = [(then, mark) for then, address, mark in _lines() if address == gateway.base_url]
+    lines = [(then, mark) for then, address, mark in _lines() if address == plain_address(gateway.base_url)]
     before = [mark for then, mark in lines if then <= at][-1:]
     since = [mark for then, mark in lines if then > at]
     now = sent_with.mark(gateway)
@@ -47,7 +56,10 @@ def _lines() -> Iterator[tuple[datetime, str, str]]:
         text = _file().read_text(encoding="utf-8")
     except FileNotFoundError:
         return
-    for line in text.splitlines():
+    except OSError as error:
+        log.error("keys_in_use_not_read", file=str(_file()), why=str(error))
+        return
+    for line in filter(None, text.splitlines()):
         try:
             at, address, mark = json.loads(line)
             yield datetime.fromisoformat(at), str(address), str(mark)

@@ -97,16 +97,19 @@ def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
     """
     if not generation.gateway.has_request_log:
         return False
-    since = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER
+    since, trace = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER, trace_id_of(str(generation.id))
     try:
         with gateways.client_for(generation.gateway) as client:
             ends_at = time.monotonic() + ASKED_S
-            logged = list(_in_time(client.requests(created_after=since, max_pages=MAX_PAGES), ends_at))
-            traces = {entry.trace_id for entry in logged if entry.id in ids and entry.trace_id}
-            traces = traces or _of_unclear(generation, client, logged, ids, ends_at)
+            logged = list[LoggedRequest]()
+            for entry in _in_time(client.requests(created_after=since, max_pages=MAX_PAGES), ends_at):
+                if entry.id in ids and entry.trace_id:
+                    return entry.trace_id != trace
+                logged.append(entry)
+            traces = _of_unclear(generation, client, logged, ids, ends_at)
     except NoRequestLog:
         return False
-    return bool(traces) and trace_id_of(str(generation.id)) not in traces
+    return bool(traces) and trace not in traces
 
 
 def _of_unclear(

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from playground.domain.status import Status
+from playground.domain.status import NEVER_RAN, Status
 from playground.gateway.errors import AccountRefused, GatewayError, InFlight, NotSent, Outcome, Refused, Throttled
 from playground.models import Event, Generation
 from playground.services import backlog, engine, ledger, parking, pauses, refused, sent_with
@@ -201,7 +201,8 @@ def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now:
     Where the database refuses the latter, as beside a counter that has drifted, the refusal stands all the same: its
     silence would make the order an unclear one. Repair mends the counter, then gives the money back.
     """
-    kind = _kind_of(error)
+    # Of one that an admin had sent again that word alone says that the first try cost nothing.
+    kind = NEVER_RAN if generation.error_kind == NEVER_RAN else _kind_of(error)
     fields = {
         "error_kind": kind,
         "error_code": (error.gateway_code or error.code)[:100],

@@ -206,9 +206,9 @@ def _write(
 ) -> None:
     # fault: before-insert
     with transaction.atomic():
+        line.join(by=by, count=wanted.count)
         if not wanted.model.gateway.is_sandbox and not budgets.is_open(run.team_id):
             raise SpendingClosed(quote)
-        line.join(by=by, count=wanted.count)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):

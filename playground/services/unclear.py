@@ -46,7 +46,7 @@ class WrongId(Exception):
 
 
 class Differs(WrongId):
-    """What the gateway says of that video was not ordered; a person may know better."""
+    """What the gateway says of that video was not ordered, or its log cannot tell whose it is; a person may know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def adopt(
     """
     now = now or timezone.now()
     _check_admin(by, generation)
-    job = _asked(generation, upstream_id.strip())
+    job = _asked(generation, upstream_id.strip(), insists=insists)
     # A log knows better whose it is: a provider may make another size or length than was asked for.
     if not insists and not generation.gateway.has_request_log and (found := told.differences(generation.body, job)):
         words = _("The gateway says of this video: %(differences)s. Look whether it is this order's.")
@@ -180,7 +180,7 @@ def adopt(
         raise WrongId(_("This id belongs to another order of ours.")) from error
 
 
-def _asked(generation: Generation, upstream_id: str) -> Job:
+def _asked(generation: Generation, upstream_id: str, *, insists: bool) -> Job:
     if not upstream_id or len(upstream_id) > MAX_ID or not upstream_id.isprintable():
         raise WrongId(_("Paste the id that the gateway shows for this video."))
     try:
@@ -191,7 +191,7 @@ def _asked(generation: Generation, upstream_id: str) -> Job:
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         raise NotNow(_("The gateway could not be asked for it: %(why)s") % {"why": str(error)[:200]}) from error
     taken = Generation.objects.filter(gateway_id=generation.gateway_id, upstream_id__in=(upstream_id, job.id))
-    if _is_of_another(generation, (upstream_id, job.id)):
+    if _is_of_another(generation, (upstream_id, job.id), insists=insists):
         raise WrongId(_("The gateway made the video with this id for another order."))
     if taken.exclude(id=generation.id).exists():
         raise WrongId(_("This id belongs to another order of ours."))
@@ -201,12 +201,14 @@ def _asked(generation: Generation, upstream_id: str) -> Job:
     return job
 
 
-def _is_of_another(generation: Generation, ids: tuple[str, str]) -> bool:
+def _is_of_another(generation: Generation, ids: tuple[str, str], *, insists: bool) -> bool:
     try:
         return lookups.is_of_another(generation, ids)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
-        words = _("Its log could not be read, so nobody can tell whose video this is. Try again in a moment. (%(why)s)")
-        raise NotNow(words % {"why": str(error)[:200]}) from error
+        if insists:
+            return False
+        words = _("Its log could not be read to its end, so nobody can tell whose video this is. (%(why)s)")
+        raise Differs(words % {"why": str(error)[:200]}) from error
 
 
 def _clean() -> dict[str, Any]:

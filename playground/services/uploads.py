@@ -84,6 +84,7 @@ def _kept(by: Membership, sha256: str) -> Reference | None:
     return None
 
 
+@places.given_up()
 @_in_reach()
 def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
     """The part of the picture that is sent, as a picture of its own; made once for each box.
@@ -115,7 +116,6 @@ def cut(*, by: Membership, reference: Reference, crop: Crop) -> Reference:
     return new
 
 
-@places.given_up()
 def _write_cut(new: Reference, reference: Reference, crop: Crop) -> None:
     new.key = storage.reference_key(new.id, ".jpg")
     new.thumb_key = storage.reference_key(new.id, ".webp", variant="thumb")

@@ -11,6 +11,7 @@ from playground.domain.capabilities import nearest_shape, parse_size, quality_of
 from playground.domain.status import Status
 from playground.models import Generation, Video
 from playground.services import saving as saving_rules
+from playground.services.outcomes import GONE_FOR
 from playground.services.pauses import why
 from playground.templatetags.lost_files import lost_file
 from playground.templatetags.playground import clock
@@ -129,14 +130,16 @@ def _tried_until(generation: Generation) -> datetime | None:
     made_at, expires_at = generation.completed_at, generation.output_expires_at
     if made_at is None:
         return None
-    ends_at = min(expires_at or made_at + saving_rules.LINK_LASTS, made_at + saving_rules.LINK_MOST)
-    if generation.error_code in OURS and ends_at == (expires_at or ends_at):
-        ends_at += saving_rules.KEEP_TRYING
-    elif generation.error_code == "output_gone":
-        if expires_at is None or expires_at > made_at + saving_rules.KEEP_TRYING:
+    link_ends_at = expires_at or made_at + saving_rules.LINK_LASTS
+    match generation.error_code:
+        case code if code in OURS:
+            ends_at = min(link_ends_at + saving_rules.KEEP_TRYING, made_at + GONE_FOR)
+        case code if code in ON_THE_WAY:
+            ends_at = min(link_ends_at, made_at + saving_rules.LINK_MOST)
+        case "output_gone" if expires_at and expires_at <= made_at + saving_rules.KEEP_TRYING:
+            ends_at = expires_at
+        case _:
             return None
-    elif generation.error_code not in ON_THE_WAY:
-        return None
     return ends_at if ends_at > timezone.now() else None
 
 

@@ -58,6 +58,17 @@ def test_row_of_an_older_version_in_other_letters_is_kept(custom: Any, written: 
     assert gateways.config_of(gateway).base_url == PLAIN
 
 
+def test_of_two_rows_of_one_address_the_one_in_use_stays_and_the_other_can_be_asked(custom: Any) -> None:
+    """As an older version made them when the address was written anew."""
+    earlier = factories.make_gateway(slug="custom-a", is_sandbox=False, is_default=False, base_url=PLAIN)
+    in_use = factories.make_gateway(slug="custom-b", is_sandbox=False, is_default=True, base_url=WRITTEN[0])
+
+    assert gateways.ensure_default().id == in_use.id
+    for row in (earlier, in_use):
+        row.refresh_from_db()
+        assert gateways.config_of(row).api_key == "key"
+
+
 @pytest.mark.parametrize("written", WRITTEN)
 @pytest.mark.parametrize("is_old", [True, False])
 def test_price_checks_that_made_an_order_stay_off_in_whatever_letters_the_address_is_written(

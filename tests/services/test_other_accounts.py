@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from django.utils import timezone
 
 from playground.domain.status import Status
@@ -86,10 +87,34 @@ def test_keys_in_use_are_written_down_once_each_and_not_the_keys(settings: Any, 
         text = file.read_text()
         file.write_text(text + "half a li\n")
 
-        assert len(text.splitlines()) == 2
+        assert len(text.split()) == 6
         assert settings.GATEWAY_API_KEY not in text
         assert keys_used.changed_since(gateway, now + timedelta(minutes=5))
         assert not keys_used.changed_since(gateway, now + timedelta(minutes=10))
+
+
+def test_key_that_is_written_down_after_a_torn_line_is_read(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR, now = tmp_path, timezone.now()
+    with upstream(settings):
+        gateway, first = model_of_gateway().gateway, settings.GATEWAY_API_KEY
+        keys_used.note(now=now - timedelta(hours=2))
+        with (tmp_path / "keys-used.jsonl").open("a") as file:
+            file.write('["2026-11')
+        settings.GATEWAY_API_KEY = first + "-new"
+        keys_used.note(now=now - timedelta(minutes=20))
+        settings.GATEWAY_API_KEY = first
+
+        assert keys_used.changed_since(gateway, now - timedelta(hours=1))
+
+
+def test_disk_that_gives_and_takes_nothing_keeps_no_worker_from_starting(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "keys-used.jsonl").mkdir()
+    with upstream(settings), structlog.testing.capture_logs() as logs:
+        model_of_gateway()
+        keys_used.note(now=timezone.now())
+
+    assert [line["event"] for line in logs] == ["keys_in_use_not_read", "keys_in_use_not_written_down"]
 
 
 def test_money_of_an_earlier_accounts_order_stays_set_aside_when_the_new_one_does_not_know_it(

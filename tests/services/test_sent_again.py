@@ -7,9 +7,10 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from playground.domain.status import Status
+from playground.domain.status import NEVER_RAN, Status
 from playground.models import Gateway, Generation, Membership, Role
 from playground.services import engine, sent_with, submit, sweep, unclear
+from playground.views.card_money import is_surely_free
 from tests import factories
 from tests.bench import money, run_queue
 from tests.services.test_exactly_once import fresh
@@ -117,3 +118,17 @@ def test_order_that_was_asked_about_anew_goes_out_when_the_admin_says_so_once_mo
         send(row)
     assert gateway.posts == [str(row.id)]
     assert fresh(row).state is Status.SUBMITTED
+
+
+def test_order_that_was_sent_again_and_is_refused_is_not_called_free(settings: Any) -> None:
+    """What the first try cost only the admin's word tells."""
+    admin = factories.make_member(role=Role.ADMIN)
+    with upstream(settings) as gateway:
+        row = unclear_since(admin, timedelta(minutes=120))
+        unclear.send_again(by=admin, generation=row)
+        gateway.refuses = (400, {"error": {"code": "content_policy", "message": "no"}})
+        submit.submit_queued(row.id)
+
+    row = fresh(row)
+    assert (row.state, row.error_kind, row.error_code) == (Status.REJECTED, NEVER_RAN, "content_policy")
+    assert not is_surely_free(row)

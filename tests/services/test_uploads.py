@@ -10,7 +10,7 @@ from PIL import Image
 from playground.domain.crop import crop_for
 from playground.media import storage
 from playground.models import GenerationReference, Membership, Reference, Role
-from playground.services import uploads
+from playground.services import places, uploads
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,32 @@ def corners() -> BytesIO:
     file = BytesIO()
     canvas.save(file, "PNG")
     return file
+
+
+def test_press_holds_up_nobody_while_the_store_is_asked_for_its_picture(
+    member: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket that is away is waited for."""
+    reference, free = uploads.store(by=member, stream=corners()), list[bool]()
+    exists = storage.exists
+
+    def asked(key: str) -> bool:
+        with places.taken() as is_free:
+            free.append(is_free)
+        return exists(key)
+
+    monkeypatch.setattr(storage, "exists", asked)
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
+    upright = crop_for(640, 360, "9:16", 50)
+    whole = crop_for(640, 360, "16:9", 50)
+    with places.taken():
+        for crop in (upright, upright, whole):
+            uploads.cut(by=member, reference=reference, crop=crop)
+        with places.taken() as second:
+            assert not second
+
+    assert free
+    assert all(free)
 
 
 def test_part_of_a_picture_is_cut_once_for_each_box(member: Membership) -> None:

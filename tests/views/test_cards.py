@@ -14,6 +14,7 @@ from playground.gateway.errors import OutputBad, OutputGone
 from playground.media.boxes import BadVideo
 from playground.models import Membership, Role
 from playground.templatetags.lost_files import WORDS
+from playground.views.card_money import day_and_time
 from playground.views.cards import card_of
 from playground.views.samples import _generation, _rows, _video
 
@@ -311,13 +312,19 @@ def test_saving_says_until_when_it_is_tried_where_that_is_known(code, lasts, unt
     assert is_today or f"until {local.day} " in sentence
 
 
+@pytest.mark.parametrize(("days", "until_days"), [(10, 11), (13.5, 14), (40, 14)])
+def test_full_disk_is_waited_for_until_a_day_after_a_long_link_and_two_weeks_at_most(days, until_days):
+    made = MADE | {"completed_at": NOW}
+    sentence = said(S.COMPLETED, error_code="disk_full", output_expires_at=NOW + timedelta(days=days), **made).sentence
+    assert f"until {day_and_time(NOW + timedelta(days=until_days))}." in sentence
+
+
 @pytest.mark.parametrize(
     ("code", "more"),
     [
         ("output_missing", {}),
         ("output_gone", {}),
         ("output_gone", {"output_expires_at": NOW + timedelta(hours=40)}),
-        ("disk_full", {"output_expires_at": NOW + timedelta(days=10)}),
         ("not_found", {}),
         ("output_type", {}),
         ("server_error", {"completed_at": NOW - timedelta(hours=2)}),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.media import storage
 from playground.models import AuditEntry, Gateway, Generation, Team
-from playground.services import engine, ledger, pauses, restored
+from playground.services import engine, ledger, lookups, pauses, restored
 from tests import factories
 from tests.bench import money
 from tests.services.upstream import model_of_gateway, upstream
@@ -292,10 +292,30 @@ def test_log_that_cannot_be_read_lets_no_id_be_taken_and_is_said(admin, browser_
     with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued"}), log=log):
         generation = unclear(admin, model=model_of_gateway())
         page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
-    assert page.status_code == 409
-    assert "Its log could not be read, so nobody can tell whose video this is." in text_of(page)
-    assert 'value="video_1"' in text_of(page)
-    assert state_of(generation) is Status.UNKNOWN
+        assert page.status_code == 422
+        assert "Its log could not be read to its end, so nobody can tell whose video this is." in text_of(page)
+        assert 'value="video_1"' in text_of(page)
+        assert 'name="insists"' in text_of(page)
+        assert state_of(generation) is Status.UNKNOWN
+        known = press(browser_of(admin), "adopt", generation, upstream_id="video_1", insists="1")
+    assert known.status_code == 302
+
+
+def test_id_that_the_log_names_first_is_taken_however_long_the_log_goes_on(admin, browser_of, settings, monkeypatch):
+    monkeypatch.setattr(lookups, "MAX_PAGES", 1)
+    entries = {"data": [], "next_page_url": ""}
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued"}), log=(200, entries)) as gateway:
+        generation, other = (unclear(admin, model=model_of_gateway()) for _ in range(2))
+        entries["next_page_url"] = f"{gateway.origin}/v1/requests?p=2"
+        at = timezone.now().isoformat()
+        entries["data"] = [
+            {"id": "video_own", "status": "processing", "created_at": at, "trace_id": generation.id.hex},
+            {"id": "video_other", "status": "processing", "created_at": at, "trace_id": other.id.hex},
+        ]
+        browser = browser_of(admin)
+        pages = [press(browser, "adopt", generation, upstream_id=id) for id in ("video_other", "video_own")]
+    assert [page.status_code for page in pages] == [422, 302]
+    assert 'name="insists"' not in text_of(pages[0])
 
 
 def test_log_that_a_gateway_does_not_keep_after_all_is_no_hindrance(admin, browser_of, settings):
