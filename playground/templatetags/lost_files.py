@@ -43,4 +43,4 @@ def lost_file(code: str) -> str:
 @register.simple_tag
 def may_have_been_charged() -> str:
     """Of a video that was made and lost where neither price nor cost is known: silence is no sign that it was free."""
-    return _("It was made, so it may have been charged; this gateway named no cost.")
+    return _("It may have been charged: this gateway named no cost.")

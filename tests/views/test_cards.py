@@ -71,7 +71,7 @@ def said(status, *, usual=None, **fields):
             {"error_code": "output_gone", "estimate_micros": None, **ENDED},
             "Lost",
             "It was made, but the link to its file ended before we could save it."
-            " It was made, so it may have been charged; this gateway named no cost. An admin has been told.",
+            " It may have been charged: this gateway named no cost. An admin has been told.",
         ),
         (
             S.UNKNOWN,
