@@ -146,6 +146,16 @@ def test_going_on_gives_no_due_time_to_an_order_that_ends_meanwhile(member: Memb
     assert (row.state, row.next_check_at) == (Status.FAILED, None)
 
 
+def slowly_swept(rows: list[Generation], at: threading.Event) -> None:
+    """Answers to the last row first, all in one transaction; `at` is set once the first of them is written."""
+    with transaction.atomic():
+        for row in reversed(rows):
+            job = Job(id=str(row.upstream_id), state=JobState.RUNNING, progress=50)
+            outcomes.record(gateway=row.gateway, answers=[(row, job)], now=timezone.now())
+            at.set()
+            time.sleep(0.7)
+
+
 @POSTGRES
 def test_refused_key_makes_no_order_unclear_while_answers_are_written(settings: Any, member: Membership) -> None:
     """Its pause touches every row of the gateway, which the sweep writes in another order."""
@@ -156,19 +166,11 @@ def test_refused_key_makes_no_order_unclear_while_answers_are_written(settings: 
         rows = [running(member, model, number, next_check_at=soon) for number in range(2)]
         order, at = queued(by=member, model=model), threading.Event()
 
-        def sweeps() -> None:
-            with transaction.atomic():
-                for row in reversed(rows):
-                    job = Job(id=str(row.upstream_id), state=JobState.RUNNING, progress=50)
-                    outcomes.record(gateway=row.gateway, answers=[(row, job)], now=timezone.now())
-                    at.set()
-                    time.sleep(0.7)
-
         def sends() -> None:
             at.wait(10)
             submit.submit_queued(order.id)
 
-        raised = beside(sweeps, sends)
+        raised = beside(lambda: slowly_swept(rows, at), sends)
     order.refresh_from_db()
     assert order.state is Status.QUEUED
     assert order.gateway.__class__.objects.get(id=order.gateway_id).paused_reason == "key"
@@ -188,19 +190,11 @@ def test_probe_that_fails_while_answers_are_written_raises_nothing_and_holds_all
         Gateway.objects.update(**paused)
         at = threading.Event()
 
-        def sweeps() -> None:
-            with transaction.atomic():
-                for row in reversed(rows):
-                    job = Job(id=str(row.upstream_id), state=JobState.RUNNING, progress=50)
-                    outcomes.record(gateway=row.gateway, answers=[(row, job)], now=timezone.now())
-                    at.set()
-                    time.sleep(0.7)
-
         def probes() -> None:
             at.wait(10)
             pauses.probe_due()
 
-        raised = beside(sweeps, probes)
+        raised = beside(lambda: slowly_swept(rows, at), probes)
 
     assert raised == []
     until = Gateway.objects.get(id=rows[0].gateway_id).resume_check_at
