@@ -1,4 +1,4 @@
-"""Which models there are: read from the gateway, kept as rows, offered to the form."""
+"""Which models there are: read from the gateway and kept as rows. What of them a member is offered: `offers`."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from playground.domain.money import micros_from_dollars
 from playground.domain.status import Status
 from playground.gateway.errors import GatewayError
 from playground.gateway.types import ModelInfo
-from playground.models import Gateway, Lifecycle, Membership, Run, TeamModel, VideoModel
+from playground.models import Gateway, Lifecycle, VideoModel
 from playground.services import gateways, history
 
 log = structlog.get_logger(__name__)
@@ -122,66 +122,6 @@ def _write(gateway: Gateway, info: ModelInfo, *, now: datetime) -> None:
 
 def default_gateway() -> Gateway:
     return Gateway.objects.filter(team=None, is_default=True).first() or gateways.ensure_default()
-
-
-def offered(*, by: Membership) -> list[VideoModel]:
-    """What the form offers: live before retiring, the cheapest first, those without a known price last."""
-    switched_off = TeamModel.objects.filter(team_id=by.team_id, enabled=False).values("model_id")
-    models = VideoModel.objects.filter(gateway=default_gateway()).exclude(lifecycle=Lifecycle.RETIRED)
-    far = 10**15
-    return sorted(
-        models.exclude(id__in=switched_off),
-        key=lambda m: (
-            m.lifecycle != Lifecycle.LIVE,
-            far if m.price_floor_micros is None else m.price_floor_micros,
-            m.slug,
-        ),
-    )
-
-
-def preselected(*, by: Membership) -> VideoModel | None:
-    """This person's last model, else the team's default, else the cheapest live one that works from words alone."""
-    models = {model.id: model for model in offered(by=by)}
-    last = Run.objects.filter(team_id=by.team_id, created_by_id=by.user_id).order_by("-id").values("model_id").first()
-    if last and last["model_id"] in models:
-        return models[last["model_id"]]
-    chosen = TeamModel.objects.filter(team_id=by.team_id, is_default=True).values_list("model_id", flat=True).first()
-    if chosen in models:
-        return models[chosen]
-    priced = [m for m in models.values() if m.price_floor_micros and not m.takes.needs_reference]
-    return next(iter(priced), None) or next(iter(models.values()), None)
-
-
-def find(*, by: Membership, slug: str) -> VideoModel | None:
-    """A model of the default gateway by slug or alias, retired ones too; else one of an earlier gateway."""
-    own = VideoModel.objects.filter(gateway=default_gateway())
-    found = own.filter(slug=slug).first()
-    if found:
-        return found
-    for model in own:
-        if slug in model.aliases:
-            return model
-    return VideoModel.objects.filter(slug=slug, gateway__team=None).order_by("-seen_at").first()
-
-
-def nearest_live(*, by: Membership, model: VideoModel, with_reference: bool) -> VideoModel | None:
-    """The offered model that stands closest to one that is gone or refused: takes the same input, then same maker, then
-    price. Never `model` itself.
-    """
-    candidates = [
-        other
-        for other in offered(by=by)
-        if other.id != model.id
-        and other.lifecycle == Lifecycle.LIVE
-        and (other.takes.image_to_video if with_reference else other.takes.text_to_video)
-        and other.price_floor_micros != 0
-    ]
-    wanted = model.price_floor_micros or 0
-    return min(
-        candidates,
-        key=lambda other: (other.owner != model.owner, abs((other.price_floor_micros or 0) - wanted), other.slug),
-        default=None,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from playground.domain.status import UNTAKEN
-from playground.models import Generation, Membership
+from playground.models import Generation, Membership, Team
 from playground.services import budgets
 
 
@@ -40,7 +40,8 @@ def check(*, by: Membership, count: int) -> None:
             raise LineFull(Line(waiting, limit, is_own))
 
 
-def join(*, by: Membership, count: int) -> None:
-    """As `check`, exactly: holds the team's row to the end of the transaction, in which the orders are to be made."""
-    budgets.lock(by.team_id)
+def join(*, by: Membership, count: int) -> Team:
+    """As `check`, exactly: holds the team's row, and gives it, to the end of the transaction that makes the orders."""
+    team = budgets.lock(by.team_id)
     check(by=by, count=count)
+    return team

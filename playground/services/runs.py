@@ -23,12 +23,12 @@ from playground.services import (
     backlog,
     budget_levels,
     budgets,
-    catalogue,
     engine,
     estimates,
     hooks,
     ledger,
     line,
+    offers,
     room,
     sent_with,
     uploads,
@@ -149,7 +149,7 @@ def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
 
 
 def _check_offered(by: Membership, model: VideoModel) -> None:
-    if model not in catalogue.offered(by=by):
+    if not offers.is_offered(by=by, model=model):
         raise ModelGone(model)
 
 
@@ -206,20 +206,20 @@ def _write(
 ) -> None:
     # fault: before-insert
     with transaction.atomic():
-        line.join(by=by, count=wanted.count)
-        if not wanted.model.gateway.is_sandbox and not budgets.is_open(run.team_id):
+        team, gateway = line.join(by=by, count=wanted.count), wanted.model.gateway
+        if not gateway.is_sandbox and not budgets.is_open(team):
             raise SpendingClosed(quote)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):
             generation = Generation.objects.create(
                 run=run,
-                team_id=run.team_id,
-                gateway_id=run.gateway_id,
+                team=team,
+                gateway=gateway,
                 model=wanted.model,
                 position=position,
                 retry_of=retry_of,
-                **hooks.fields_of(wanted.body(run.prompt), gateway=wanted.model.gateway),
+                **hooks.fields_of(wanted.body(run.prompt), gateway=gateway),
                 estimate_micros=quote.unit_micros,
                 next_check_at=now + HANDED_OVER if at_once else now,
                 deadline_at=now + engine.DEADLINE,

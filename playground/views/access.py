@@ -62,7 +62,7 @@ def _take_team(request: MemberRequest, id: UUID | None) -> None:
     model = next((model for start, model in OBJECTS.items() if view_name.startswith(start)), None)
     if id is not None and model is not None:
         use_team(request, team__in=model._default_manager.filter(id=id).values("team_id"))
-    elif request.method == "POST" and "team" in request.POST:
+    elif request.method == "POST" and "team" in request.POST and is_of_another_team(request):
         use_team(request, team__slug=request.POST["team"])
 
 

@@ -1,6 +1,7 @@
 """What every page's frame needs."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -23,19 +24,21 @@ def _silent_since() -> datetime | str:
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
-    """The team at hand, how many videos are being made, whether the sandbox is in use, how long the trash is kept."""
+    """The team at hand, how many videos are being made, whether the sandbox is in use, how long the trash is kept.
+
+    Most fragments show none of it: what has to be looked up is a function, called by the template that asks.
+    """
     membership = getattr(request, "membership", None)
     always = {"version": settings.VERSION, "kept_days": TRASH_KEPT.days}
     if not membership:
         return always | {"membership": None}
-    return (
-        always
-        | running(membership)
-        | {
-            "membership": membership,
-            "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
-            "worker_silent_since": _silent_since,
-            "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
-            "sandbox_in_use": settings.SANDBOX_IN_USE,
-        }
-    )
+    counts = cache(lambda: running(membership))
+    return always | {
+        "membership": membership,
+        "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
+        "running_count": lambda: counts()["running_count"],
+        "waiting_count": lambda: counts()["waiting_count"],
+        "worker_silent_since": _silent_since,
+        "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
+        "sandbox_in_use": settings.SANDBOX_IN_USE,
+    }

@@ -17,6 +17,7 @@ from playground.htmx import DRAFT_IN_SESSION, is_htmx
 from playground.models import Generation, Membership, Run, VideoModel
 from playground.services import budget_requests, catalogue, estimates, limits, runs, uploads
 from playground.services.estimates import Wanted
+from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
@@ -44,7 +45,6 @@ from playground.views.create_page import (
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 from playground.views.generations import line_words, repeated_words
-from playground.views.running import running
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
 """What the strict form decides; the rest is read off the draft."""
@@ -120,7 +120,7 @@ def _order(request: MemberRequest) -> HttpResponse:
     data = as_pressed(request.POST)
     draft = with_route(membership, Draft.from_data(data))
     draft, image_error = with_upload(request, draft)
-    model = catalogue.find(by=membership, slug=draft.model)
+    model = Offers(membership).find(draft.model)
     if model is None or not model.is_offered:
         return _refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
     reference = reference_of(membership, draft.reference_id)
@@ -205,7 +205,6 @@ def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> Http
     made = Generation.objects.visible_to(request.membership).filter(run=run).for_cards()
     ordered = None if repeated else run
     context = page.context(oob=True, cards=cards_of(made, by=request.membership), ordered=ordered)
-    context |= running(request.membership)
     response = render(request, "create/_sent.html", context)
     return with_toast(request, response, repeated) if repeated else response
 
@@ -264,29 +263,26 @@ def _whole(request: MemberRequest, page: Page, **more: Any) -> HttpResponse:
 def _drawn(membership: Membership, draft: Draft, *, ask: bool = True, name_changes: bool = True) -> Page | None:
     """The draft on its model, or on the nearest live one when that is gone; None when nothing is offered at all."""
     reference = reference_of(membership, draft.reference_id)
-    model, note = _model_for(membership, draft, with_reference=reference is not None)
+    offers = Offers(membership)
+    model, note = _model_for(offers, draft, with_reference=reference is not None)
     if model is None:
         return None
     if note:
         changes = fit(draft, model.takes).changes
         note = " ".join(part for part in (note, sentence(changes), _("Your prompt is unchanged.")) if part)
     return draw(
-        by=membership, draft=draft, model=model, reference=reference, ask=ask, name_changes=name_changes, note=note
+        offers=offers, draft=draft, model=model, reference=reference, ask=ask, name_changes=name_changes, note=note
     )
 
 
-def _model_for(membership: Membership, draft: Draft, *, with_reference: bool) -> tuple[VideoModel | None, str]:
+def _model_for(offers: Offers, draft: Draft, *, with_reference: bool) -> tuple[VideoModel | None, str]:
     """The model to show, and what to say when it is not the one asked for."""
     if not draft.model:
-        return catalogue.preselected(by=membership), ""
-    offered = {model.id: model for model in catalogue.offered(by=membership)}
-    model = catalogue.find(by=membership, slug=draft.model)
-    if model is not None and model.id in offered:
+        return offers.preselected(), ""
+    model = offers.find(draft.model)
+    if model in offers.models:
         return model, ""
-    if model is not None:
-        chosen = catalogue.nearest_live(by=membership, model=model, with_reference=with_reference)
-    else:
-        chosen = catalogue.preselected(by=membership)
+    chosen = offers.nearest_live(model, with_reference=with_reference) if model else offers.preselected()
     if chosen is None:
         return chosen, ""
     gone = model.slug if model else draft.model[:80]

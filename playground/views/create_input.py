@@ -12,7 +12,8 @@ from playground.forms.create import CreateForm, Draft
 from playground.forms.drafts import whole
 from playground.htmx import DRAFT_IN_SESSION
 from playground.models import BudgetRequest, Generation, Membership, Reference, Video, VideoModel
-from playground.services import catalogue, cheaper, uploads
+from playground.services import cheaper, uploads
+from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
@@ -61,7 +62,10 @@ def draft_of_link(request: MemberRequest) -> Draft:
 def with_route(membership: Membership, draft: Draft) -> Draft:
     """A model given as `provider/slug` is that model asked of that provider, unless one is called so itself."""
     provider, separator, slug = draft.model.partition("/")
-    if not separator or catalogue.find(by=membership, slug=draft.model) or not catalogue.find(by=membership, slug=slug):
+    if not separator:
+        return draft
+    offers = Offers(membership)
+    if offers.find(draft.model) or not offers.find(slug):
         return draft
     return dataclasses.replace(draft, model=slug, route=draft.route or provider)
 

@@ -15,8 +15,9 @@ from playground.domain.crop import crop_for
 from playground.domain.parameters import Parameters, WrongParameters, is_route, read_parameters
 from playground.forms.create import MAX_COUNT, Draft, Fitted, fit, tidy, wrong_extras
 from playground.models import Dialect, Gateway, Generation, Membership, Reference, VideoModel
-from playground.services import catalogue, estimates, limits, pauses, uploads
+from playground.services import estimates, limits, pauses, uploads
 from playground.services.estimates import Quote, Wanted
+from playground.services.offers import Offers
 from playground.services.runs import new_token
 from playground.views.create_prices import Chip, Present, around, picker_rows
 
@@ -169,7 +170,7 @@ def fieldless(errors: Mapping[str, str], model: VideoModel) -> list[str]:
 class Page:
     """One drawing of the form. `quote` None: the price is being checked."""
 
-    by: Membership
+    offers: Offers
     draft: Draft
     model: VideoModel
     fitted: Fitted
@@ -178,6 +179,10 @@ class Page:
     reference: Reference | None = None
     note: str = ""
     """What changed, or what is gone: said above the settings."""
+
+    @property
+    def by(self) -> Membership:
+        return self.offers.by
 
     @property
     def errors(self) -> dict[str, str]:
@@ -209,7 +214,7 @@ class Page:
         """`with_picker`: the list of models is drawn too, which looks up how each did; else only its prices."""
         takes = self.model.takes
         shapes, qualities = size_chips(takes, self.fitted)
-        models = catalogue.offered(by=self.by)
+        models = self.offers.models
         prices = around(self.present(models, picker_is_open=picker_is_open))
         offers_length = any(chip.checked for chip in prices.lengths)
         return {
@@ -246,7 +251,7 @@ class Page:
 
 def draw(
     *,
-    by: Membership,
+    offers: Offers,
     draft: Draft,
     model: VideoModel,
     reference: Reference | None,
@@ -257,6 +262,7 @@ def draw(
     """Fit the draft to the model and price it. With `ask` False only a price that is already known is shown."""
     fitted = fit(draft, model.takes)
     wanted = wanted_for(model, draft, fitted, reference)
-    quote = estimates.quote(by=by, wanted=wanted) if ask else estimates.cached_quote(by=by, wanted=wanted)
+    priced = estimates.quote if ask else estimates.cached_quote
+    quote = priced(by=offers.by, wanted=wanted)
     said = note or (sentence(fitted.changes) if name_changes else "")
-    return Page(by, draft, model, fitted, wanted, quote, reference, said)
+    return Page(offers, draft, model, fitted, wanted, quote, reference, said)

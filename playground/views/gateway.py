@@ -62,7 +62,7 @@ def _context(gateway: Gateway) -> dict[str, Any]:
     return {
         "gateway": gateway,
         "paused_because": pauses.why(gateway.paused_reason) if gateway.paused_at else "",
-        "waiting_count": Generation.objects.filter(gateway=gateway, status=Status.QUEUED).count(),
+        "held_count": Generation.objects.filter(gateway=gateway, status=Status.QUEUED).count(),
         "trusted_for": duration(gateway.key_trusted_seconds),
         "models": sorted(models, key=lambda model: (ORDER[model.lifecycle], model.slug)),
     }

@@ -24,7 +24,6 @@ from playground.views.access import MemberRequest, for_creators, for_members, us
 from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
-from playground.views.running import running
 
 AT_MOST = 60
 DOUBLE_PRESS = timedelta(seconds=5)
@@ -76,7 +75,7 @@ def cards(request: MemberRequest) -> HttpResponse:
         "cards": seen,
         "oob": True,
     }
-    return render(request, "generations/_cards.html", context | running(request.membership))
+    return render(request, "generations/_cards.html", context)
 
 
 def _stamped(request: MemberRequest, known: dict[UUID, str], now: datetime) -> list[Stamped]:
@@ -198,7 +197,7 @@ def _made(request: MemberRequest, run: Run, *, pressed: UUID, repeated: str) -> 
         "pressed": _card(request, pressed),
         "oob": True,
     }
-    response = render(request, "generations/_new.html", context | running(request.membership))
+    response = render(request, "generations/_new.html", context)
     return with_toast(request, response, repeated) if repeated else response
 
 

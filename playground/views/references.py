@@ -9,7 +9,8 @@ from django.views.decorators.http import require_POST
 
 from playground.forms.create import Draft
 from playground.models import Reference, VideoModel
-from playground.services import catalogue, uploads
+from playground.services import uploads
+from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_creators
 from playground.views.create_page import picture_context
@@ -25,7 +26,8 @@ def upload(request: MemberRequest) -> HttpResponse:
     422 with the reason beside the field when the image is refused: the picture chosen before stays.
     """
     draft = Draft.from_data(request.POST)
-    model = catalogue.find(by=request.membership, slug=draft.model) or catalogue.preselected(by=request.membership)
+    offers = Offers(request.membership)
+    model = offers.find(draft.model) or offers.preselected()
     reference = _chosen(request, draft)
     if "remove" in request.POST:
         if reference is not None:

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from playground.forms.create import Draft, fit, picked
 from playground.models import Generation, Membership, VideoModel
-from playground.services import catalogue, estimates
+from playground.services import estimates
 from playground.services.estimates import Wanted
+from playground.services.offers import Offers
 from playground.views.create_page import wanted_for
 
 
@@ -28,6 +29,7 @@ def suggestions_for(generations: Sequence[Generation], *, by: Membership | None)
     """
     if by is None or not by.may_create:
         return {}
+    offers = Offers(by)
     nearest: dict[tuple[UUID, bool], VideoModel | None] = {}
     wanted: dict[UUID, Wanted] = {}
     for generation in generations:
@@ -36,7 +38,7 @@ def suggestions_for(generations: Sequence[Generation], *, by: Membership | None)
         with_reference = picked(generation) is not None
         key = generation.model_id, with_reference
         if key not in nearest:
-            nearest[key] = catalogue.nearest_live(by=by, model=generation.model, with_reference=with_reference)
+            nearest[key] = offers.nearest_live(generation.model, with_reference=with_reference)
         if model := nearest[key]:
             wanted[generation.id] = _wanted(generation, model)
     quotes = estimates.cached_quotes(by=by, wanted=list(wanted.values()))

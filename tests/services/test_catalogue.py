@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from playground.gateway.errors import GatewayError
-from playground.models import Gateway, Lifecycle, TeamModel, VideoModel
+from playground.models import Gateway, Lifecycle, VideoModel
 from playground.services import catalogue
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 
@@ -125,36 +125,6 @@ def test_two_looks_at_once_begin_one_try(bench: Bench) -> None:  # noqa: F811
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(look, range(4))) == 1
-
-
-def test_switched_off_model_is_not_offered(bench: Bench) -> None:  # noqa: F811
-    TeamModel.objects.create(team=bench.team, model=bench.model(), enabled=False)
-
-    assert "p-video" not in [model.slug for model in catalogue.offered(by=bench.membership)]
-
-
-def test_preselected_is_the_last_used_then_the_default_then_the_cheapest(bench: Bench) -> None:  # noqa: F811
-    by = bench.membership
-    cheapest = catalogue.preselected(by=by)
-    TeamModel.objects.create(team=bench.team, model=bench.model("kling-v3"), is_default=True)
-    default = catalogue.preselected(by=by)
-    bench.start("A boat", wanted=bench.wanted("wan-2.6"))
-    last = catalogue.preselected(by=by)
-
-    assert [m.slug for m in (cheapest, default, last) if m] == ["p-video", "kling-v3", "wan-2.6"]
-
-
-def test_alias_finds_its_model(bench: Bench) -> None:  # noqa: F811
-    found = catalogue.find(by=bench.membership, slug="kling-3")
-
-    assert found == bench.model("kling-v3")
-
-
-def test_nearest_live_takes_the_same_input(bench: Bench) -> None:  # noqa: F811
-    nearest = catalogue.nearest_live(by=bench.membership, model=bench.model("sora-2"), with_reference=True)
-
-    assert nearest is not None
-    assert nearest.takes.image_to_video
 
 
 def test_track_record_counts_the_last_ten(bench: Bench) -> None:  # noqa: F811

@@ -42,6 +42,17 @@ def test_page_says_what_the_gateway_is_trusted_with(admin, browser_of):
     assert hooks.startswith("Yes, by webhook")
 
 
+def test_what_waits_at_a_paused_gateway_is_not_what_the_pill_counts(admin, browser_of):
+    gateway = catalogue.default_gateway()
+    pauses.pause(gateway, reason=pauses.BALANCE, now=timezone.now())
+    model = factories.make_model("veo-3.1", gateway=gateway)
+    for _ in range(3):
+        factories.make_generation(by=factories.make_member(), model=model, status=Status.QUEUED)
+    page = browser_of(admin).get(reverse("gateway.connect")).content.decode()
+    assert "3 orders wait until their own deadlines." in page
+    assert "pill__waiting" not in page  # they are another team's
+
+
 def test_unknown_gateway_is_trusted_with_nothing_and_the_page_says_so(admin, browser_of, settings):
     settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = "http://127.0.0.1:9/v1", KEY
     gateway = gateways.ensure_default()

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from playground.models import Membership, Role
 from playground.services import catalogue, estimates, runs
+from playground.services.offers import Offers
 
 PROMPTS = (
     "A harbour at dawn, fishing boats leaving in a line, soft fog over the water",
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         if not catalogue.default_gateway().is_sandbox:
             raise CommandError("The gateway in use bills for videos. seed orders from the sandbox only.")
         by = self._member(options["team"])
-        model = catalogue.preselected(by=by)
+        model = Offers(by).preselected()
         if model is None:
             raise CommandError("The sandbox has told of no model yet. Is it running?")
         takes = model.takes
