@@ -24,7 +24,12 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)
 CRAWL_S, LEAST_BYTES = 60.0, 6 * 1024 * 1024
 """A download that brings less than this in a minute (100 KiB a second) crawls: it gives way to one that waits for its
-place. Nobody who waits loses by it, and nothing is given up while nobody does."""
+place. Nothing is given up while nobody waits."""
+ENDS_SOON = 5
+"""Nor one that has all of its bytes within so many more minutes at its pace: a slow line would bring nothing home any
+more if what it has brought were thrown away again and again."""
+SLOW_PART = 4
+"""One that has brought a quarter of its bytes when its time is over is slow, not endless."""
 _PACKINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress")
 """Words for a packed file. What else stands there (`aws-chunked`, `utf-8`, `none`) says nothing of the bytes."""
 _WHOLE_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/([0-9]{1,18})")
@@ -53,7 +58,8 @@ def download(
     egress = Egress(exempt=own if config.allow_loopback or from_content else None, resolver=resolver)
     expected = job.output.size_bytes or None
     url = egress.check_url(first)
-    with Wire(egress, config.limits.download) as wire:
+    pace = _Pace(heartbeat, gives_way)
+    with Wire(egress, config.limits.download, on_read=pace) as wire:
         for _ in range(MAX_HOPS + 1):
             request = httpx.Request("GET", url, headers={**headers, "Accept": "video/*, application/octet-stream, */*"})
             if from_content and origin(url) == own:
@@ -61,10 +67,39 @@ def download(
             with wire.stream(request) as (head, pieces):
                 if head.status not in _REDIRECTS:
                     check_head(head, expected, config.limits.max_download_bytes)
-                    ticking = _ticking(pieces, heartbeat, promised_length(head) or expected, gives_way)
-                    return _save(head, ticking, sink, expected, config.limits.max_download_bytes, progress)
+                    pace.length = promised_length(head) or expected
+                    return _save(head, pieces, sink, expected, config.limits.max_download_bytes, progress)
                 url = egress.check_url(_next_hop(url, head))
     raise OutputBad("The address of the finished file redirects too often.", code="output_redirects")
+
+
+class _Pace:
+    """Looks at each read off the network, those of a head and of what lies between pieces too: a host that drips there
+    holds a place as well.
+
+    Calls `heartbeat` at most every two seconds: a long download keeps its claim that way. Raises TooSlow for one that
+    crawls and is to give way, never when the rest of its `length` in bytes comes soon.
+    """
+
+    def __init__(self, heartbeat: Callable[[], None] | None, gives_way: Callable[[], bool] | None) -> None:
+        self.length: int | None = None
+        self._heartbeat, self._gives_way = heartbeat, gives_way
+        self._last = self._minute = time.monotonic()
+        self._size = self._before = 0
+
+    def __call__(self, count: int) -> None:
+        now = time.monotonic()
+        if self._heartbeat is not None and now - self._last >= HEARTBEAT_S:
+            self._heartbeat()
+            self._last = now
+        self._size += count
+        if now - self._minute < CRAWL_S:
+            return
+        brought = self._size - self._before
+        ends_soon = self.length is not None and self.length - self._size <= brought * ENDS_SOON
+        if brought < LEAST_BYTES and not ends_soon and self._gives_way is not None and self._gives_way():
+            raise TooSlow("The download is too slow, and others wait.")
+        self._minute, self._before = now, self._size
 
 
 def _next_hop(url: httpx.URL, head: Answer) -> str:
@@ -113,34 +148,6 @@ def promised_length(head: Answer) -> int | None:
     return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None
 
 
-def _ticking(
-    pieces: Iterator[bytes],
-    heartbeat: Callable[[], None] | None,
-    length: int | None,
-    gives_way: Callable[[], bool] | None,
-) -> Iterator[bytes]:
-    """The pieces, calling `heartbeat` at most every two seconds: a long download keeps its claim that way.
-
-    Raises TooSlow for one that crawls and is to give way. Never when the rest of its `length` in bytes comes within
-    another such minute: to begin anew would cost more than to end.
-    """
-    last = minute = time.monotonic()
-    size = before = 0
-    for piece in pieces:
-        now = time.monotonic()
-        if heartbeat is not None and now - last >= HEARTBEAT_S:
-            heartbeat()
-            last = now
-        size += len(piece)
-        if now - minute >= CRAWL_S:
-            brought = size - before
-            is_nearly_here = length is not None and length - size <= brought
-            if brought < LEAST_BYTES and not is_nearly_here and gives_way is not None and gives_way():
-                raise TooSlow("The download is too slow, and others wait.")
-            minute, before = now, size
-        yield piece
-
-
 def _save(
     head: Answer,
     pieces: Iterator[bytes],
@@ -163,8 +170,13 @@ def _save(
             # fault: half-file
             if progress is not None:
                 progress(size)
-    except (Deadline, TooSlow):
+    except TooSlow:
         raise
+    except Deadline:
+        length = promised_length(head) or expected
+        if length is None or size * SLOW_PART < length:
+            raise
+        raise Unclear("The file came too slowly to be fetched in time.", code=TooSlow.default_code) from None
     except Unclear as lost:
         received = size if lost.code == "connection_lost" else None
         raise Unclear(

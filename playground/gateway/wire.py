@@ -13,7 +13,7 @@ import logging
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, cast
@@ -59,14 +59,18 @@ class Clock:
 class _Stream(httpcore.NetworkStream):
     """A socket whose every wait ends at the deadline."""
 
-    def __init__(self, inner: httpcore.NetworkStream, clock: Clock) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, clock: Clock, on_read: Callable[[int], None] | None) -> None:
         self._inner = inner
         self._clock = clock
+        self._on_read = on_read
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._clock.passed:
             raise httpcore.ReadTimeout
-        return self._inner.read(max_bytes, self._clock.cap(timeout))
+        data = self._inner.read(max_bytes, self._clock.cap(timeout))
+        if self._on_read is not None:
+            self._on_read(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._clock.passed:
@@ -90,7 +94,8 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, self._clock.cap(timeout)), self._clock)
+        inner = self._inner.start_tls(ssl_context, server_hostname, self._clock.cap(timeout))
+        return _Stream(inner, self._clock, self._on_read)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -99,9 +104,10 @@ class _Stream(httpcore.NetworkStream):
 class _Backend(httpcore.NetworkBackend):
     """Dials only what the egress rules give, by address."""
 
-    def __init__(self, egress: Egress, clock: Clock) -> None:
+    def __init__(self, egress: Egress, clock: Clock, on_read: Callable[[int], None] | None) -> None:
         self._egress = egress
         self._clock = clock
+        self._on_read = on_read
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -121,7 +127,7 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refused:
                 failure = refused
             else:
-                return _Stream(stream, self._clock)
+                return _Stream(stream, self._clock, self._on_read)
         raise failure
 
 
@@ -135,16 +141,20 @@ class Answer:
 
 
 class Wire:
-    """Connections for one call (or one short series of calls) under one clock. Use as a context manager."""
+    """Connections for one call (or one short series of calls) under one clock. Use as a context manager.
 
-    def __init__(self, egress: Egress, timing: Timing) -> None:
+    `on_read` is told how many bytes each read off the network brought, those of a head too. What it raises ends the
+    call.
+    """
+
+    def __init__(self, egress: Egress, timing: Timing, *, on_read: Callable[[int], None] | None = None) -> None:
         self.clock = Clock(timing.total)
         self._timing = timing
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls(),
             max_connections=2,
             retries=0,
-            network_backend=_Backend(egress, self.clock),
+            network_backend=_Backend(egress, self.clock, on_read),
         )
 
     def __enter__(self) -> Self:

@@ -132,7 +132,8 @@ def _downloaded(
     """By the link we know; after a failed try, or where there is none, by that of a fresh answer of the gateway.
 
     A gateway that does not answer just now does not keep a link from being tried that may work all the same. When it
-    does not, the gateway's silence is what is wrong: the link was not asked for anew.
+    does not, the gateway's silence is what is wrong, and the link's own fault its cause: the link was not asked for
+    anew.
     """
     assert generation.upstream_id is not None
     known = Output(url=generation.output_url or None, size_bytes=generation.output_size_bytes)
@@ -152,17 +153,17 @@ def _downloaded(
     expected = _expected(generation, job, most=client.config.limits.max_download_bytes)
     if job.output:
         job = replace(job, output=replace(job.output, size_bytes=expected.exactly))
-    check_room(expected.exactly or expected.least)
+    check_room(expected.exactly)
 
     def gives_way() -> bool:
         return saving.gives_way(generation.id, now=timezone.now())
 
     try:
-        downloaded = client.download(job, sink, heartbeat=heartbeat, gives_way=gives_way)
-        expected.check_size(downloaded.size_bytes)
+        return client.download(job, sink, heartbeat=heartbeat, gives_way=gives_way), expected
     except GatewayError as error:
-        raise silent or error from None
-    return downloaded, expected
+        if silent is None:
+            raise
+        raise silent from error
 
 
 def _expected(generation: Generation, job: Job, *, most: int) -> Expected:

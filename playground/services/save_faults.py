@@ -14,6 +14,7 @@ from playground.gateway.errors import (
     OutputGone,
     OutputLength,
     Throttled,
+    TooSlow,
     Unclear,
 )
 from playground.services import gateways
@@ -43,6 +44,8 @@ def why_of(error: Exception) -> Why:
             return Why.UNKNOWN
         case Deadline():
             return Why.BAD
+        case TooSlow():
+            return Why.OURS  # it gave way to another one: nothing is wrong with it
         case Unclear() | Throttled() | InFlight():
             return Why.WAY
         case gateways.GatewayNotConfigured():
@@ -61,9 +64,14 @@ def code_of(error: Exception | None) -> str:
     return str(getattr(error, "code", "") or type(error).__name__)[:100]
 
 
+def length_of(error: Exception | None) -> OutputLength | None:
+    """What a try learned of the length of its file, also where a gateway that is silent is what is wrong."""
+    return next((one for one in (error, error and error.__cause__) if isinstance(one, OutputLength)), None)
+
+
 def sizes_of(error: Exception | None) -> dict[str, int]:
     """In bytes, as the event of a failed try keeps it: what came of a file that broke off, or was of another length."""
-    if isinstance(error, OutputLength):
-        return {"told": error.told_bytes, "came": error.came_bytes}
+    if length := length_of(error):
+        return {"told": length.told_bytes, "came": length.came_bytes}
     received = getattr(error, "received_bytes", None)
     return {} if received is None else {"received": received}

@@ -10,7 +10,8 @@ after the link has ended, a gateway that is no longer set up here for two weeks.
 try, lest a file that kills its saver is tried for ever. Each cause is counted by itself, so that an hour of full disk
 does not use up the tries of a link.
 
-A download that crawls gives its place to a video that waits for one, but for those that have held theirs longest.
+A download that crawls gives its place to a video that waits for one, but for those that have held theirs longest and
+those that are here soon. That counts against no video.
 """
 
 from datetime import datetime, timedelta
@@ -25,13 +26,13 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import GatewayError, OutputGone, OutputLength
+from playground.gateway.errors import GatewayError, OutputGone
 from playground.media.boxes import BadVideo
 from playground.models import Event, Gateway, Generation
 from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with, told_lengths
 from playground.services.engine import Move
 from playground.services.outcomes import GONE_FOR
-from playground.services.save_faults import Why, code_of, sizes_of, why_of
+from playground.services.save_faults import Why, code_of, length_of, sizes_of, why_of
 from playground.services.told_lengths import Came, Expected
 
 log = structlog.get_logger(__name__)
@@ -171,17 +172,18 @@ def _failures(generation: Generation) -> QuerySet[Event]:
 
 def _came(generation: Generation) -> list[Came]:
     """The lengths of which its file came instead of the one that was told, newest first."""
-    failed = (
-        _failures(generation).filter(data__code=OutputLength.default_code).order_by("-id").values_list("data", "at")
-    )
-    return [Came(data["came"], at) for data, at in failed if "came" in data]
+    failed = _failures(generation).filter(data__has_key="came").order_by("-id")
+    return [Came(data["came"], at) for data, at in failed.values_list("data", "at")]
 
 
 def _is_taken_next(generation: Generation, error: Exception | None, *, now: datetime) -> bool:
     """Whether the next try takes the file that this one refused by its length."""
-    if not isinstance(error, OutputLength):
+    length = length_of(error)
+    if length is None:
         return False
-    return told_lengths.is_taken_next(error, _came(generation), patience=PATIENCE, now=now)
+    told = generation.output_size_bytes or length.told_bytes
+    came = [Came(length.came_bytes, now), *_came(generation)]
+    return told_lengths.expected(told, came, patience=PATIENCE, now=now).exactly == length.came_bytes
 
 
 def expected_length(generation: Generation, told: int, *, now: datetime) -> Expected:

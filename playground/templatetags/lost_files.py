@@ -31,7 +31,34 @@ WORDS = {
     "not_configured": N_("It was made, but the key of the gateway was missing for too long to save it."),
     "account_key": N_("It was made, but the gateway refused the key for too long to save it."),
 }
-"""By our own code of the last error (gateway/errors.py, media/boxes.py)."""
+"""Of one that is lost, by our own code of the last error (gateway/errors.py, media/boxes.py)."""
+
+OF_ONE_TRY = {
+    "output_gone": N_("the link to its file no longer worked"),
+    "not_found": N_("the gateway did not know it"),
+    "output_missing": N_("the gateway gave no file"),
+    "output_type": N_("what its link led to was no video"),
+    "no_video": N_("the file that came was no MP4 or WebM video"),
+    "output_length": N_("its file did not have the length that the gateway told"),
+    "output_empty": N_("its file was empty"),
+    "output_too_large": N_("its file was larger than may be fetched"),
+    "output_encoded": N_("its file came packed, which videos may not be"),
+    "output_redirects": N_("the link to its file led in circles"),
+    "output_place": N_("the link to its file led to a place that is not allowed"),
+    "output_bad": N_("its host did not give out the file"),
+    "download_broken": N_("its file broke off on the way"),
+    "download_slow": N_("its file came too slowly"),
+    "deadline": N_("its file did not come to an end in time"),
+    "BadVideo": N_("the file that came was damaged"),
+    "not_playable": N_("browsers do not play a file like the one that came"),
+    "over_limits": N_("it was larger or longer than can be shown here"),
+    "saver_lost": N_("whoever saved it was cut off"),
+    "disk_full": N_("the disk here was full"),
+    "media_store": N_("the media store here was away"),
+    "not_configured": N_("the key of the gateway was missing"),
+    "account_key": N_("the gateway refused the key"),
+}
+"""What was wrong at a single try, after which it is tried again: part of a sentence, by the same codes."""
 
 
 @register.filter

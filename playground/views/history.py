@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from playground.domain.status import Status
 from playground.models import Event, Generation
 from playground.services.orphan_files import REFUSED_KEPT
-from playground.templatetags.lost_files import WORDS as LOST_FILES
-from playground.templatetags.lost_files import lost_file
+from playground.templatetags.lost_files import OF_ONE_TRY, lost_file
 
 WORDS: dict[str, str | Promise] = {
     "ordered": _("Ordered; waiting to be sent"),
@@ -60,6 +60,7 @@ WORDS: dict[str, str | Promise] = {
 }
 
 
+FAILED_TRY = _("Saving did not work: %(fault)s; tried again")
 CLOSED_UNPRICED = _("It never ran, an admin says: closed, nothing was set aside for it")
 ANSWERED = frozenset({"refused", "answer_unclear", "put_back", "failed"})
 """What the gateway said stands with these: it is what its support asks for."""
@@ -107,6 +108,8 @@ class Entry:
 def _words(event: Event, generation: Generation) -> str | Promise:
     if event.kind == "closed_by_admin" and not generation.estimate_micros:
         return CLOSED_UNPRICED
+    if event.kind == "saving_failed" and event.data.get("code") in OF_ONE_TRY:
+        return FAILED_TRY % {"fault": gettext(OF_ONE_TRY[event.data["code"]])}
     if event.kind != "output_lost" or "code" not in event.data:
         return WORDS.get(event.kind, event.kind.replace("_", " ").capitalize())
     words = lost_file(event.data["code"])
@@ -117,10 +120,10 @@ def _words(event: Event, generation: Generation) -> str | Promise:
 
 
 def _answer(event: Event, generation: Generation) -> dict[str, Any]:
-    """What came back, and of a try to save what was wrong with the file; nothing of other events."""
+    """What came back; of a try to save the code that has no words of ours. Nothing of other events."""
     data, code = event.data, str(event.data.get("code", ""))
     if event.kind == "saving_failed":
-        return {"answer": lost_file(code)} if code in LOST_FILES else {"code": code}
+        return {} if code in OF_ONE_TRY else {"code": code}
     if event.kind not in ANSWERED:
         return {}
     message = str(data.get("message", ""))

@@ -141,6 +141,20 @@ def test_a_dripping_media_host_is_ended_by_the_deadline() -> None:
     assert beats
 
 
+@pytest.mark.parametrize(("length", "code"), [(400, "download_slow"), (40_000, "deadline")])
+def test_file_of_which_much_has_come_is_slow_and_not_endless(length: int, code: str) -> None:
+    """When its time is over: a second and a half here, in which some 250 bytes come."""
+
+    def drips(_heard: Heard, sock: socket.socket) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n" % length)
+        while not server.closed.wait(0.05):
+            sock.sendall(b"x" * 10)
+
+    with fake(drips) as server, pytest.raises(Unclear) as caught:
+        client(server, limits=Limits(download=QUICK)).download(film(server, None), io.BytesIO())
+    assert caught.value.code == code
+
+
 def crawling(server: Fake, *, pieces: int, length: int | None = None) -> Behaviour:
     told = f"Content-Length: {length}\r\n" if length else ""
 

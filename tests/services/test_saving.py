@@ -18,7 +18,16 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import AccountRefused, Deadline, NotFound, NotSent, OutputBad, OutputGone, Unclear
+from playground.gateway.errors import (
+    AccountRefused,
+    Deadline,
+    NotFound,
+    NotSent,
+    OutputBad,
+    OutputGone,
+    TooSlow,
+    Unclear,
+)
 from playground.media import probe, storage
 from playground.models import Event, Generation, Membership, Notice, Run, Video
 from playground.services import collect, ledger, orphan_files, saving
@@ -355,8 +364,9 @@ def test_link_that_is_gone_waits_for_a_gateway_that_cannot_be_asked(places: Call
     place = places(says(410))
     place.job_status = 503
     generation = finished(place)
-    for _ in range(saving.MAX_TRIES[Why.GONE] + 1):
+    for _ in range(saving.MAX_TRIES[Why.GONE] + 4):
         saved(generation)
+        passed(generation, minutes=1)
 
     assert generation.state is Status.COMPLETED
 
@@ -484,6 +494,7 @@ def test_video_costs_what_the_gateway_told_else_its_price_else_nobody_knows(
         (Deadline("slow"), Why.BAD),
         (OutputBad("bad"), Why.BAD),
         (Unclear("broken"), Why.WAY),
+        (TooSlow("gave way"), Why.OURS),
         (NotSent("away"), Why.OURS),
         (AccountRefused("key", reason="key"), Why.OURS),
         (OSError(28, "full"), Why.OURS),

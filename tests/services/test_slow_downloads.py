@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway import download
+from playground.gateway.errors import TooSlow
 from playground.models import Event, Generation
 from playground.services import saving
 from playground.templatetags.lost_files import WORDS
@@ -24,16 +25,38 @@ Places = Callable[[Behaviour], Place]
 
 @pytest.fixture(autouse=True)
 def _short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "CRAWL_S", 0.3)
+    monkeypatch.setattr(download, "CRAWL_S", 0.15)
 
 
-def crawls(heard: object, sock: socket.socket) -> None:
-    """All of it comes in three such minutes."""
-    step = -(-len(CLIP) // 30)
-    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n" % len(CLIP))
-    for at in range(0, len(CLIP), step):
-        time.sleep(0.03)
-        sock.sendall(CLIP[at : at + step])
+def comes_in(pieces: int) -> Behaviour:
+    """All of it comes in so many pieces, five of which take such a minute."""
+    step = -(-len(CLIP) // pieces)
+
+    def behave(heard: object, sock: socket.socket) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n" % len(CLIP))
+        for at in range(0, len(CLIP), step):
+            time.sleep(0.03)
+            sock.sendall(CLIP[at : at + step])
+
+    return behave
+
+
+crawls = comes_in(45)
+"""In nine minutes."""
+
+
+def drips_its_head(heard: object, sock: socket.socket) -> None:
+    sock.sendall(b"HTTP/1.1 200 OK\r\nX-Trace: ")
+    for _ in range(200):
+        time.sleep(0.02)
+        sock.sendall(b"a")
+
+
+def drips_between_pieces(heard: object, sock: socket.socket) -> None:
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nTransfer-Encoding: chunked\r\n\r\n5;")
+    for _ in range(200):
+        time.sleep(0.02)
+        sock.sendall(b"a")
 
 
 def others(*, begun: timedelta, waiting: int) -> None:
@@ -61,17 +84,40 @@ def test_video_over_a_slow_line_is_saved_while_no_other_waits(places: Places, ar
     assert (saved(generation).state, reasons(generation)) == (Status.DONE, [])
 
 
-def test_video_that_crawls_gives_way_to_one_that_waits_and_says_why(places: Places) -> None:  # noqa: F811
-    generation = finished(places(crawls))
+@pytest.mark.parametrize("host", [crawls, drips_its_head, drips_between_pieces])
+def test_video_that_crawls_gives_way_to_one_that_waits_and_says_why(places: Places, host: Behaviour) -> None:  # noqa: F811
+    generation = finished(places(host))
     others(begun=timedelta(minutes=-1), waiting=1)
 
     assert (saved(generation).state, reasons(generation)) == (Status.COMPLETED, ["download_slow"])
     assert "download_slow" in WORDS
 
 
+def test_video_that_is_here_within_five_minutes_keeps_its_place(places: Places) -> None:  # noqa: F811
+    """What it has brought would be brought again: nobody who waits gains by that."""
+    generation = finished(places(comes_in(10)))
+    others(begun=timedelta(minutes=-1), waiting=1)
+
+    assert (saved(generation).state, reasons(generation)) == (Status.DONE, [])
+
+
+def test_giving_way_costs_no_video(places: Places) -> None:  # noqa: F811
+    """However often it happened, and though its link is over by now as far as is known."""
+    made_at = timezone.now() - timedelta(minutes=61)
+    generation = finished(places(crawls), completed_at=made_at, collect_attempts=6)
+    Event.objects.create(generation=generation, kind="completed", at=made_at)
+    for number in range(6):
+        data = {"code": "download_slow", "why": saving.why_of(TooSlow("slow")), "try": number}
+        Event.objects.create(generation=generation, kind="saving_failed", at=made_at + timedelta(minutes=1), data=data)
+    others(begun=timedelta(minutes=-1), waiting=1)
+
+    assert saved(generation).state is Status.COMPLETED
+
+
 def test_free_place_is_taken_from_nobody(places: Places) -> None:  # noqa: F811
     generation = finished(places(crawls))
-    factories.make_generation(status=Status.COMPLETED, next_check_at=timezone.now(), completed_at=timezone.now())
+    others(begun=timedelta(minutes=-1), waiting=1)
+    Generation.objects.filter(status=Status.STORING).order_by("-id")[0].delete()
 
     assert saved(generation).state is Status.DONE
 

@@ -149,6 +149,36 @@ def test_file_that_was_longer_once_must_not_come_shorter_then(places: Places) ->
     assert saved_to_the_end(generation).state is Status.OUTPUT_LOST
 
 
+@pytest.mark.parametrize("told_again", [False, True])
+def test_longer_file_of_another_video_is_not_taken_at_once(places: Places, told_again: bool) -> None:  # noqa: F811
+    """A cache mixed two up for a moment: what comes then is of the length that was told, and is taken."""
+    assert len(CLIP) > len(fragmented())
+    place = places(in_turn(film(CLIP), film(CLIP), film(fragmented())) if told_again else film(CLIP))
+    generation = told(place, len(fragmented()), seconds=SECONDS)
+    for _ in range(4):
+        saved(generation)
+
+    assert generation.state is (Status.DONE if told_again else Status.COMPLETED)
+
+
+def test_longer_file_of_other_seconds_is_taken_when_no_other_comes(places: Places) -> None:  # noqa: F811
+    """A model made another length, and its gateway counts bytes badly: a paid video is not lost by that."""
+    generation = told(places(film(CLIP)), len(CLIP) - 100, seconds=SECONDS)
+
+    assert saved_to_the_end(generation).state is Status.DONE
+    assert len(codes(generation)) >= 3
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_wrong_length_is_learnt_while_the_gateway_cannot_be_asked(places: Places, status: int) -> None:  # noqa: F811
+    place = places(film(CLIP))
+    generation = told(place, len(CLIP) + 100, seconds=1)
+    place.job_status = status
+
+    assert saved_to_the_end(generation).state is Status.DONE
+    assert "output_length" not in codes(generation)[1:]  # from the second try on it was asked
+
+
 def test_shorter_file_is_not_shown_where_no_length_in_seconds_was_ordered(places: Places) -> None:  # noqa: F811
     place = places(film(first_seconds(5)))
 

@@ -1,5 +1,6 @@
 """The history of a run: what comes again and again is one line with its count."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.models import Event, Generation
+from playground.templatetags.lost_files import OF_ONE_TRY, WORDS
 from playground.views.history import Entry, history
 from tests import factories
 
@@ -93,12 +95,23 @@ def test_history_tells_why_the_provider_failed_and_why_a_video_was_not_saved(mem
     factories.make_event(failed, "failed", data={"kind": "moderation", "code": "nsfw"})
     factories.make_event(failed, "saving_failed", data={"code": "output_missing", "why": "gone"})
     factories.make_event(failed, "saving_failed", data={"code": "OperationalError", "why": "ours"})
-    answers = [(entry.code, entry.answer) for entry in history([failed])]
-    assert answers == [
-        ("nsfw", "Not in this land."),
-        ("", "It was made, but the gateway gave no file."),
-        ("OperationalError", ""),
+    told = [(str(entry.words), entry.code, entry.answer) for entry in history([failed])]
+    assert told == [
+        ("Failed at the provider", "nsfw", "Not in this land."),
+        ("Saving did not work: the gateway gave no file; tried again", "", ""),
+        ("Saving did not work; tried again", "OperationalError", ""),
     ]
+
+
+def test_one_failed_try_is_not_told_in_the_words_of_a_loss(member: Any) -> None:
+    row = factories.make_generation(by=member, status=Status.COMPLETED, next_check_at=timezone.now())
+    assert OF_ONE_TRY.keys() == WORDS.keys()
+    for code in OF_ONE_TRY:
+        factories.make_event(row, "saving_failed", data={"code": code})
+    lines = [str(entry.words) for entry in history([row])]
+    assert len(set(lines)) == len(OF_ONE_TRY)
+    for line in lines:
+        assert not re.search("every time|again and again|for too long|never|before we could|It was made", line)
 
 
 def test_lines_with_the_same_answer_are_one_with_every_request_id(member: Any) -> None:
