@@ -75,6 +75,11 @@ def text(value: object, limit: int = 255) -> str:
     return value[:limit].encode("utf-8", "replace").decode().replace("\x00", "").strip()
 
 
+def identifier(value: object) -> str:
+    """An id as text, for some gateways count; up to one character too long, which tells that it is not whole."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value, MAX_ID + 1)
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 

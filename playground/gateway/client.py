@@ -116,7 +116,7 @@ class GatewayClient:
         if not self.config.cancel:
             raise Refused("This gateway cannot stop an order.")
         answer = self._calls.repeatable("DELETE", self._job_url(job_id), self.config.limits.cancel)
-        if not is_success(answer) and answer.status != 404:
+        if not is_success(answer) and answer.status not in (404, 410):
             raise self._calls.refusal(answer)
 
     def models(self) -> list[ModelInfo]:

@@ -12,6 +12,7 @@ from playground.gateway.answers import (
     MAX_ID,
     MAX_MESSAGE,
     complaint,
+    identifier,
     kind_of,
     mapping,
     moment,
@@ -42,7 +43,7 @@ def state_of(word: str) -> JobState:
 def created_job(data: object, dialect: Dialect, request_id: str, status: int) -> Job:
     """The job of a 2xx answer to an order. Raises Unclear when it names none: money may be spent all the same."""
     found = mapping(data)
-    job_id = _id(found)
+    job_id = identifier(found.get("id"))
     if 0 < len(job_id) <= MAX_ID and job_id == str(found.get("id")):
         return job(found, job_id, dialect, request_id, missing=JobState.QUEUED)
     if found.get("error"):
@@ -82,14 +83,8 @@ def job(data: Mapping[str, Any], job_id: str, dialect: Dialect, request_id: str,
         created_at=moment(data.get("created_at")),
         expires_at=moment(data.get("expires_at")),
         request_id=request_id,
-        told_id=_id(data),
+        told_id=identifier(data.get("id")),
     )
-
-
-def _id(data: Mapping[str, Any]) -> str:
-    """As text, for some gateways count."""
-    told = data.get("id")
-    return str(told) if isinstance(told, int) and not isinstance(told, bool) else text(told, MAX_ID + 1)
 
 
 def progress(value: object) -> int | None:
@@ -130,7 +125,7 @@ def estimate(data: object, request_id: str, status: int) -> Estimate:
         raise EstimateUnavailable(
             "The gateway answered a price check with an order.",
             code="estimate_made_a_job",
-            job_id=_id(found)[:MAX_ID],
+            job_id=identifier(found.get("id"))[:MAX_ID],
             status=status,
             request_id=request_id,
         )

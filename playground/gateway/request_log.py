@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from playground.domain.money import micros_from_dollars
-from playground.gateway.answers import MAX_ID, MAX_MESSAGE, mapping, moment, text
+from playground.gateway.answers import MAX_ID, MAX_MESSAGE, identifier, mapping, moment, text
 from playground.gateway.dialects import state_of
 from playground.gateway.errors import Unclear
 from playground.gateway.types import JobState
@@ -54,7 +54,7 @@ def logged(data: object) -> LoggedRequest:
     currency = text(found.get("currency"), 8).upper() or "USD"
     status = text(found.get("status"), 40)
     return LoggedRequest(
-        id=text(found.get("id"), MAX_ID),
+        id=identifier(found.get("id"))[:MAX_ID],
         created_at=moment(found.get("created_at")),
         model=text(found.get("model"), 200),
         status=status,

@@ -14,7 +14,7 @@ import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from playground.domain.status import LATE_SUCCESS, Status
+from playground.domain.status import Status
 from playground.gateway.types import Job, JobState
 from playground.models import Generation
 from playground.services import engine, notices
@@ -96,8 +96,9 @@ def _fields(job: Job, *, now: datetime) -> dict[str, Any]:
 
 
 def _late(source: Status) -> dict[str, Any]:
-    """Away with what its end left on the row. Cancelled in the meantime: what comes is marked as late."""
-    return {"ended_at": None, "cost_micros": None} | ({"is_late": True} if source in LATE_SUCCESS else {})
+    """Away with what its end left on the row. Cancelled or closed in the meantime: what comes is marked as late."""
+    had_ended = source in (Status.CANCELLED, Status.REJECTED)
+    return {"ended_at": None, "cost_micros": None} | ({"is_late": True} if had_ended else {})
 
 
 def _answered_otherwise(generation: Generation, job: Job, *, now: datetime) -> None:

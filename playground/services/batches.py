@@ -46,6 +46,8 @@ class Batch:
     """Unknown at the gateway, which counts, to seconds until the next question."""
     first_missing: list[UUID] = field(default_factory=list)
     found_again: list[UUID] = field(default_factory=list)
+    free: set[UUID] = field(default_factory=set)
+    """Stopped or given-up generation that is said to have cost nothing, and is looked for all the same."""
     closed: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     """Stopped or given-up generation, not looked for any more, to what was learnt last."""
 
@@ -89,6 +91,8 @@ def _write(batch: Batch, *, now: datetime) -> None:
         for generation_id, cost in batch.settled.items():
             if generation_id in changed:
                 _close_money(generation_id, cost, now=now)
+        for generation_id in batch.free:
+            _free(generation_id, now=now)
         for generation_id in batch.lost & changed:
             _tell_lost(generation_id, now=now)
     # fault: poll-written
@@ -142,6 +146,13 @@ def _close_money(generation_id: UUID, cost: int | None, *, now: datetime) -> Non
         ledger.release(generation=generation, at=now)
     else:
         ledger.settle(generation=generation, cost_micros=cost, at=now)
+
+
+def _free(generation_id: UUID, *, now: datetime) -> None:
+    """Once: who is said to have cost nothing is told so on the card, and the money set aside for it is free."""
+    waits = Generation.objects.filter(id=generation_id, status__in=LATE_SUCCESS, next_check_at__isnull=False)
+    if waits.filter(cost_micros=None).update(cost_micros=0, version=F("version") + 1):
+        _close_money(generation_id, None, now=now)
 
 
 def _tell_lost(generation_id: UUID, *, now: datetime) -> None:

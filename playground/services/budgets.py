@@ -29,7 +29,8 @@ can be one, and a working day's worth of tries.
 _UNSENT = Q(
     generation__status=Status.CANCELLED, generation__submitted_at__isnull=True, generation__unclear_at__isnull=True
 )
-_SURELY_FREE = (Q(generation__status=Status.REJECTED) | _UNSENT) & ~Q(generation__error_kind=NEVER_RAN)
+_TOLD_FREE = Q(generation__cost_micros=0, generation__next_check_at__isnull=True)
+_SURELY_FREE = (Q(generation__status=Status.REJECTED) | _UNSENT | _TOLD_FREE) & ~Q(generation__error_kind=NEVER_RAN)
 """As a card says "Not charged" of an order without a cost (views/card_money.py)."""
 
 

@@ -7,7 +7,8 @@ each line has a time, the gateway's address and the mark of its key (services/se
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -20,19 +21,28 @@ from playground.services import sent_with
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    at: datetime
+    address: str
+    mark: str
+
+
 def _file() -> Path:
     return Path(settings.DATA_DIR) / "keys-used.jsonl"
 
 
 def note(*, now: datetime) -> None:
-    """Write down the keys in use that differ from the last ones written.
+    """Write down the keys in use that differ from the last ones written; all after a line that cannot be read.
 
     A disk that takes nothing is told in the log and keeps no worker from starting.
     """
-    known = {address: mark for _at, address, mark in _lines()}
-    rows = Gateway.objects.order_by("created_at")
-    marks = {plain_address(gateway.base_url): sent_with.mark(gateway) for gateway in rows}
-    new = {address: mark for address, mark in marks.items() if mark and known.get(address) != mark}
+    known: dict[str, str] = {}
+    for line in _lines():
+        known = known | {line.address: line.mark} if line else {}
+    rows = [(plain_address(row.base_url), sent_with.mark(row)) for row in Gateway.objects.order_by("created_at")]
+    marks = {address: mark for address, mark in rows if mark}  # a row of before may have the address and no key
+    new = {address: mark for address, mark in marks.items() if known.get(address) != mark}
     lines = [json.dumps([now.isoformat(), address, mark]) + "\n" for address, mark in new.items()]
     try:
         with _file().open("a", encoding="utf-8") as file:
@@ -43,25 +53,35 @@ def note(*, now: datetime) -> None:
 
 
 def changed_since(gateway: Gateway, at: datetime) -> bool:
-    """Whether another key of this gateway than the one at `at` was in use here since then, or is now."""
-    lines = [(then, mark) for then, address, mark in _lines() if address == plain_address(gateway.base_url)]
-    before = [mark for then, mark in lines if then <= at][-1:]
-    since = [mark for then, mark in lines if then > at]
+    """Whether another key of this gateway than the one at `at` was in use here since then, or is now.
+
+    Also where something that was written since then cannot be read, which may have been one: then a person is asked.
+    """
+    lines = list(_lines())
+    earlier = [number for number, line in enumerate(lines) if line and line.at <= at]
+    if None in lines[max(earlier, default=-1) + 1 :]:
+        return True
+    mine = [line for line in filter(None, lines) if line.address == plain_address(gateway.base_url)]
+    before = [line.mark for line in mine if line.at <= at][-1:]
+    since = [line.mark for line in mine if line.at > at]
     now = sent_with.mark(gateway)
     return len({*before, *since, *([now] if now else [])}) > 1
 
 
-def _lines() -> Iterator[tuple[datetime, str, str]]:
+def _lines() -> Iterator[_Line | None]:
+    """None for a line that cannot be read, or for a file that cannot."""
     try:
-        text = _file().read_text(encoding="utf-8")
+        text = _file().read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
     except OSError as error:
         log.error("keys_in_use_not_read", file=str(_file()), why=str(error))
+        yield None
         return
     for line in filter(None, text.splitlines()):
         try:
             at, address, mark = json.loads(line)
-            yield datetime.fromisoformat(at), str(address), str(mark)
-        except (ValueError, TypeError):
+            yield _Line(datetime.fromisoformat(at).astimezone(UTC), str(address), str(mark))
+        except (ValueError, TypeError, OverflowError):
             log.warning("line_of_keys_used_not_read", file=str(_file()))
+            yield None

@@ -13,10 +13,11 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from playground.domain.status import Status
+from playground.domain.status import NEVER_RAN, Status
 from playground.gateway.client import GatewayClient
 from playground.gateway.errors import Deadline, GatewayError, NoRequestLog, NotFound, Refused
 from playground.gateway.request_log import LoggedRequest
@@ -90,13 +91,14 @@ def look_up(generation_id: UUID, claim_id: UUID) -> None:
         _decide(generation, claim_id, found, now=timezone.now())
 
 
-def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
-    """Whether the gateway's log has one of these ids under the trace of another order; not where it keeps none.
+def is_ours(generation: Generation, ids: Sequence[str]) -> bool | None:
+    """Whether the gateway's log has one of these ids under the trace of this order, or of another; None where it keeps
+    no log, or that says nothing of them.
 
     Raises GatewayError or GatewayNotConfigured when the log could not be read to its end: then nobody knows.
     """
     if not generation.gateway.has_request_log:
-        return False
+        return None
     since, trace = (generation.sent_at or generation.created_at) - CLOCKS_DIFFER, trace_id_of(str(generation.id))
     try:
         with gateways.client_for(generation.gateway) as client:
@@ -104,23 +106,32 @@ def is_of_another(generation: Generation, ids: Sequence[str]) -> bool:
             logged = list[LoggedRequest]()
             for entry in _in_time(client.requests(created_after=since, max_pages=MAX_PAGES), ends_at):
                 if entry.id in ids and entry.trace_id:
-                    return entry.trace_id != trace
+                    return entry.trace_id == trace
                 logged.append(entry)
-            traces = _of_unclear(generation, client, logged, ids, ends_at)
+            traces = _of_unanswered(generation, client, logged, ids, since, ends_at)
     except NoRequestLog:
-        return False
-    return bool(traces) and trace not in traces
+        return None
+    return trace in traces if traces else None
 
 
-def _of_unclear(
-    generation: Generation, client: GatewayClient, logged: list[LoggedRequest], ids: Sequence[str], ends_at: float
+def _of_unanswered(
+    generation: Generation,
+    client: GatewayClient,
+    logged: list[LoggedRequest],
+    ids: Sequence[str],
+    since: datetime,
+    ends_at: float,
 ) -> set[str]:
-    """The traces of unclear orders whose entries lead to this video: a log may name them by ids of its own."""
-    unanswered = (Status.UNKNOWN, Status.SUBMITTING)
-    unclear = Generation.objects.filter(gateway_id=generation.gateway_id, status__in=unanswered)
-    ours = {trace_id_of(str(id)) for id in unclear.values_list("id", flat=True)}
+    """The traces of orders without an answer whose entries lead to this video: a log may name them by ids of its own.
+
+    They are unclear, or an admin has closed them.
+    """
+    closed = Q(status=Status.REJECTED, error_kind=NEVER_RAN, ended_at__gte=since)
+    unanswered = Generation.objects.filter(closed | Q(status__in=(Status.UNKNOWN, Status.SUBMITTING)))
+    rows = unanswered.filter(gateway_id=generation.gateway_id)
+    ours = {trace_id_of(str(id)) for id in rows.values_list("id", flat=True)}
     found = set()
-    for entry in _in_time((entry for entry in logged if entry.trace_id in ours), ends_at):
+    for entry in _in_time((entry for entry in logged if entry.id and entry.trace_id in ours), ends_at):
         try:
             job = client.retrieve(entry.id)
         except (NotFound, Refused):
@@ -137,7 +148,7 @@ def _find(generation: Generation, client: GatewayClient) -> Found:
     logged = client.requests(created_after=since, max_pages=MAX_PAGES)
     ends_at = time.monotonic() + FIND_S
     entries = [entry for entry in _in_time(logged, ends_at) if entry.trace_id == trace]
-    for entry in _in_time(entries, ends_at):
+    for entry in _in_time([entry for entry in entries if entry.id], ends_at):
         try:
             return Found(entries, by_its_own_id(client, client.retrieve(entry.id)))
         except NotFound:

@@ -17,7 +17,7 @@ from playground.domain.status import LATE_SUCCESS, STOP_FAILED, STOPPABLE, Statu
 from playground.gateway.errors import AccountRefused, GatewayError, NotFound, Refused
 from playground.gateway.types import Job, JobState
 from playground.models import Gateway, Generation
-from playground.services import doubts, engine, mix_ups, pauses, sent_with
+from playground.services import doubts, engine, later_costs, mix_ups, pauses, sent_with
 from playground.services.batches import Batch, write
 from playground.services.doubts import Answer
 from playground.services.engine import Move
@@ -162,6 +162,9 @@ def _known(generation: Generation, job: Job, *, now: datetime) -> dict[str, Any]
 
 def _completed(batch: Batch, generation: Generation, job: Job, known: dict[str, Any], *, now: datetime) -> None:
     known.pop("last_checked_at")  # how long before its end it was asked for says how well we know its duration
+    if generation.state in LATE_SUCCESS:
+        known.pop("cost_micros", None)
+        known |= later_costs.counted(generation, job.cost_micros, now=now)
     fields = known | {
         "completed_at": now,
         "next_check_at": now,
@@ -194,7 +197,7 @@ def _ended(batch: Batch, generation: Generation, job: Job, known: dict[str, Any]
         else:
             _late_or_forget(batch, generation, now=now)
             if job.cost_micros == 0:
-                batch.settled[generation.id] = None
+                batch.free.add(generation.id)
         return
     fields = known | {"ended_at": now, "progress": None, "next_check_at": None}
     if job.error:

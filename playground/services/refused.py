@@ -12,7 +12,7 @@ from django.db.models.expressions import Combinable
 
 from playground.domain.status import ACTIVE, LATE_SUCCESS
 from playground.models import Event, Generation
-from playground.services import engine
+from playground.services import engine, ledger
 
 log = structlog.get_logger(__name__)
 
@@ -45,9 +45,20 @@ def set_back(generation_id: UUID, error: Exception, *, until: Combinable, now: d
         note(generation_id, error, now=now)
 
 
-def note(generation_id: UUID, error: Exception, *, now: datetime) -> None:
+def give_back(generation: Generation, *, now: datetime) -> None:
+    """The money of an order that ended, within its transaction. Where the database refuses that, as beside a counter
+    that has drifted, the end stands all the same: repair mends the counter, then gives the money back.
+    """
+    try:
+        with transaction.atomic():
+            ledger.release(generation=generation, at=now)
+    except REFUSED as why:
+        note(generation.id, why, now=now, event="money_not_freed")
+
+
+def note(generation_id: UUID, error: Exception, *, now: datetime, event: str = "not_written") -> None:
     """In the log each time, in its history once."""
     why = str(error).partition("\n")[0][:200]
-    log.error("order_not_written", generation=str(generation_id), why=why)
-    if not Event.objects.filter(generation_id=generation_id, kind="not_written").exists():
-        engine.note(generation_id, "not_written", now=now, data={"why": why})
+    log.error(f"order_{event}", generation=str(generation_id), why=why)
+    if not Event.objects.filter(generation_id=generation_id, kind=event).exists():
+        engine.note(generation_id, event, now=now, data={"why": why})

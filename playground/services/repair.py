@@ -20,12 +20,13 @@ from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
 from playground.gateway.errors import GatewayError
 from playground.gateway.types import Job, JobState
 from playground.media import storage
-from playground.models import EntryKind, Event, Generation, LedgerEntry, Team
+from playground.models import Event, Generation, Team
 from playground.models.generation import LOOK_FOR
 from playground.services import (
     audit,
     engine,
     gateways,
+    later_costs,
     mix_ups,
     orphan_files,
     outcomes,
@@ -225,26 +226,11 @@ def _save_again(row: Generation, answer: Job | GatewayError, *, now: datetime) -
         "output_url": answer.output.url or "",
         "output_size_bytes": answer.output.size_bytes,
         "output_expires_at": answer.expires_at,
-    } | _new_cost(row, answer.cost_micros, now=now)
+    } | later_costs.counted(row, answer.cost_micros, now=now)
     with transaction.atomic():
         move = Move(row.id, row.state, Status.COMPLETED, "completed", data={"repair": True}, fields=fields)
         if engine.advance(move, now=now):
             queue.enqueue("collect", str(row.id), timeout_s=saving.TIMEOUT_S)
-
-
-def _new_cost(row: Generation, cost_micros: int | None, *, now: datetime) -> dict[str, int]:
-    """What it cost, where nothing is settled yet. A settled cost stays, so that card and books say the same.
-
-    That the gateway names another one by now is written down; the comparison with the gateway names the difference.
-    """
-    settled = LedgerEntry.objects.filter(generation=row, kind=EntryKind.SETTLE).values_list("amount_micros", flat=True)
-    if cost_micros is None or not settled:
-        return {} if cost_micros is None else {"cost_micros": cost_micros}
-    if settled[0] != cost_micros:
-        data = {"settled_micros": settled[0], "cost_micros": cost_micros}
-        engine.note(row.id, "cost_told_later", now=now, data=data)
-        log.warning("cost_told_after_it_was_settled", generation=str(row.id), **data)
-    return {}
 
 
 def _orphans(*, now: datetime, dry_run: bool) -> Found:

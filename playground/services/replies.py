@@ -20,7 +20,7 @@ from django.utils import timezone
 from playground.domain.status import NEVER_RAN, Status
 from playground.gateway.errors import AccountRefused, GatewayError, InFlight, NotSent, Outcome, Refused, Throttled
 from playground.models import Event, Generation
-from playground.services import backlog, engine, ledger, parking, pauses, refused, sent_with
+from playground.services import backlog, engine, parking, pauses, refused, sent_with
 from playground.services.engine import Move
 
 MAX_TRIES = 6
@@ -198,8 +198,7 @@ def _kind_of(error: GatewayError) -> str:
 def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now: datetime) -> None:
     """The end of the order, and its money given back.
 
-    Where the database refuses the latter, as beside a counter that has drifted, the refusal stands all the same: its
-    silence would make the order an unclear one. Repair mends the counter, then gives the money back.
+    The refusal stands also where the latter fails: silence would make the order an unclear one.
     """
     # Of one that an admin had sent again that word alone says that the first try cost nothing.
     kind = NEVER_RAN if generation.error_kind == NEVER_RAN else _kind_of(error)
@@ -216,8 +215,4 @@ def _reject(generation: Generation, claim_id: UUID, error: GatewayError, *, now:
     move = Move(generation.id, Status.SUBMITTING, Status.REJECTED, "refused", claim=claim_id, data=data, fields=fields)
     if not engine.advance(move, now=now):
         return
-    try:
-        with transaction.atomic():
-            ledger.release(generation=generation, at=now)
-    except refused.REFUSED as why:
-        refused.note(generation.id, why, now=now)
+    refused.give_back(generation, now=now)

@@ -11,7 +11,7 @@ from playground import queue
 from playground.domain.status import STOP_FAILED, STOPPABLE, Status
 from playground.gateway.errors import GatewayError
 from playground.models import Event, Generation, Membership
-from playground.services import engine, gateways, ledger
+from playground.services import engine, gateways, refused
 from playground.services.engine import Move
 from playground.services.run_errors import NotAllowed
 
@@ -28,7 +28,7 @@ def cancel(*, by: Membership, generation: Generation, now: datetime | None = Non
     with transaction.atomic():
         free = Move(generation.id, Status.QUEUED, Status.CANCELLED, "cancelled", by=by.user, fields=fields)
         if engine.advance(free, now=now):
-            ledger.release(generation=generation, at=now)
+            refused.give_back(generation, now=now)
             return True
         return _ask_to_stop(generation.id, by=by, now=now)
 

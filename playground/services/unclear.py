@@ -18,7 +18,7 @@ from playground.domain.status import NEVER_RAN, Status
 from playground.gateway.errors import GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Generation, Membership, Team
-from playground.services import audit, engine, gateways, ledger, lookups, pauses, room, sent_with, told
+from playground.services import audit, engine, gateways, lookups, pauses, refused, room, sent_with, told
 from playground.services.engine import Move
 from playground.services.run_errors import StorageFull
 from playground.services.submit import TIMEOUT_S
@@ -145,7 +145,7 @@ def close(*, by: Membership, generation: Generation, now: datetime | None = None
     with transaction.atomic():
         move = Move(generation.id, Status.UNKNOWN, Status.REJECTED, "closed_by_admin", by=by.user, fields=fields)
         _decide(move, generation.version, by=by, kind="unclear_closed", now=now)
-        ledger.release(generation=generation, at=now)
+        refused.give_back(generation, now=now)
 
 
 def adopt(
@@ -158,9 +158,9 @@ def adopt(
     """
     now = now or timezone.now()
     _check_admin(by, generation)
-    job = _asked(generation, upstream_id.strip(), insists=insists)
-    # A log knows better whose it is: a provider may make another size or length than was asked for.
-    if not insists and not generation.gateway.has_request_log and (found := told.differences(generation.body, job)):
+    job, is_ours = _asked(generation, upstream_id.strip(), insists=insists)
+    # A log that names it knows better whose it is: a provider may make another size or length than was asked for.
+    if not insists and not is_ours and (found := told.differences(generation.body, job)):
         words = _("The gateway says of this video: %(differences)s. Look whether it is this order's.")
         raise Differs(words % {"differences": ", ".join(found)})
     fields = _clean() | {
@@ -180,7 +180,8 @@ def adopt(
         raise WrongId(_("This id belongs to another order of ours.")) from error
 
 
-def _asked(generation: Generation, upstream_id: str, *, insists: bool) -> Job:
+def _asked(generation: Generation, upstream_id: str, *, insists: bool) -> tuple[Job, bool]:
+    """The video of this id, and whether the gateway's log says that it is this order's."""
     if not upstream_id or len(upstream_id) > MAX_ID or not upstream_id.isprintable():
         raise WrongId(_("Paste the id that the gateway shows for this video."))
     try:
@@ -191,22 +192,23 @@ def _asked(generation: Generation, upstream_id: str, *, insists: bool) -> Job:
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         raise NotNow(_("The gateway could not be asked for it: %(why)s") % {"why": str(error)[:200]}) from error
     taken = Generation.objects.filter(gateway_id=generation.gateway_id, upstream_id__in=(upstream_id, job.id))
-    if _is_of_another(generation, (upstream_id, job.id), insists=insists):
+    is_ours = _is_ours(generation, (upstream_id, job.id), insists=insists)
+    if is_ours is False:
         raise WrongId(_("The gateway made the video with this id for another order."))
     if taken.exclude(id=generation.id).exists():
         raise WrongId(_("This id belongs to another order of ours."))
     first = generation.sent_at or generation.created_at
     if job.created_at is not None and job.created_at < first - CLOCKS_DIFFER:
         raise WrongId(_("The video with this id was ordered before this order was sent."))
-    return job
+    return job, bool(is_ours)
 
 
-def _is_of_another(generation: Generation, ids: tuple[str, str], *, insists: bool) -> bool:
+def _is_ours(generation: Generation, ids: tuple[str, str], *, insists: bool) -> bool | None:
     try:
-        return lookups.is_of_another(generation, ids)
+        return lookups.is_ours(generation, ids)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         if insists:
-            return False
+            return None
         words = _("Its log could not be read to its end, so nobody can tell whose video this is. (%(why)s)")
         raise Differs(words % {"why": str(error)[:200]}) from error
 

@@ -10,6 +10,7 @@ from playground.domain.status import Status
 from playground.models import Generation, Video
 from playground.services.runs import new_token
 from playground.templatetags.playground import amount, price
+from playground.views.card_money import is_by_word
 from playground.views.suggestions import Suggestion
 
 S = Status
@@ -68,7 +69,7 @@ def actions_of(generation: Generation, video: Video | None, suggestion: Suggesti
     retry = spend(generation, _("Try again"))
     match generation.state:
         case S.QUEUED:
-            return [_cancel(generation, _("Cancel - free")), history]
+            return [_cancel(generation, _("Cancel") if is_by_word(generation) else _("Cancel - free")), history]
         case S.SUBMITTED | S.RUNNING if generation.gateway.has_cancel and not generation.stop_requested_at:
             return [_cancel(generation, _stop_label(generation)), history]
         case S.DONE if video:

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from playground.domain.status import LATE_SUCCESS, Status
+from playground.domain.status import LATE_SUCCESS, NEVER_RAN, Status
 from playground.models import Generation
 from playground.services.engine import LATE_FOR
 from playground.templatetags.lost_files import may_have_been_charged
@@ -19,12 +19,17 @@ def is_unsent(generation: Generation) -> bool:
     return generation.state is S.CANCELLED and generation.submitted_at is None and generation.unclear_at is None
 
 
+def is_by_word(generation: Generation) -> bool:
+    """An admin's word alone says that its first try never ran, and so cost nothing."""
+    return generation.error_kind == NEVER_RAN
+
+
 def is_surely_free(generation: Generation) -> bool:
     """Nothing was sent, the gateway refused the order outright, or it reported a cost of zero and no more is to come.
 
     Not where an admin's word alone says that it never ran.
     """
-    if generation.error_kind == "never_ran":
+    if is_by_word(generation):
         return False
     if generation.state is S.REJECTED or is_unsent(generation):
         return True
@@ -104,7 +109,8 @@ def _looked_for(generation: Generation) -> str:
     """
     ends_at = generation.ended_at + LATE_FOR if generation.ended_at else None
     until = day_and_time(ends_at) if ends_at and ends_at > timezone.now() else ""
-    is_aside = bool(generation.estimate_micros)
+    # What was given back once, as of an order that was cancelled before its answer came, is not set aside anew.
+    is_aside = bool(generation.estimate_micros) and not generation.is_late
     if not until:
         words = _("No charge reported yet. Its money stays set aside while it is looked for.")
         return words if is_aside else _("No charge reported yet. It is looked for.")

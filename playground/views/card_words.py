@@ -15,7 +15,7 @@ from playground.services.outcomes import GONE_FOR
 from playground.services.pauses import why
 from playground.templatetags.lost_files import lost_file
 from playground.templatetags.playground import clock
-from playground.views.card_money import charge, may_cost, may_have_cost, time_of_day, time_today_or_day
+from playground.views.card_money import charge, is_by_word, may_cost, may_have_cost, time_of_day, time_today_or_day
 
 S = Status
 LONG_PAUSE = timedelta(seconds=30)
@@ -44,11 +44,13 @@ def held_up(generation: Generation) -> str:
     """Whose pause a waiting order waits for, and for how long; "" when none holds it."""
     until = time_of_day(generation.deadline_at)
     if reason := generation.gateway.paused_reason:
-        words = _("The gateway is paused: %(reason)s. It waits until %(time)s. Not charged.")
-        return words % {"reason": why(reason), "time": until}
-    if not generation.gateway.is_sandbox and generation.team.spending_paused_at:
-        return _("An admin has paused all spending. It waits until %(time)s. Not charged.") % {"time": until}
-    return ""
+        words = _("The gateway is paused: %(reason)s. It waits until %(time)s.")
+        words %= {"reason": why(reason), "time": until}
+    elif not generation.gateway.is_sandbox and generation.team.spending_paused_at:
+        words = _("An admin has paused all spending. It waits until %(time)s.") % {"time": until}
+    else:
+        return ""
+    return words if is_by_word(generation) else f"{words} {_('Not charged.')}"
 
 
 def unclear(generation: Generation) -> str:
@@ -66,6 +68,7 @@ def trying_again(generation: Generation) -> str:
     """While an order is tried again: what was in the way of the last try, and what is known of the money. Else ""."""
     if generation.state is S.QUEUED and generation.attempts:
         money = _("Not charged.") if generation.unclear_at is None else charge(generation)
+        money = "" if is_by_word(generation) else money
     elif generation.state is S.SUBMITTING and (generation.unclear_at or generation.attempts > 1):
         # On the wire again: of a clear earlier try nothing is owed, of this one nothing is known.
         money = may_have_cost(generation) if generation.unclear_at else ""
@@ -177,6 +180,8 @@ def not_sent(generation: Generation) -> tuple[str, str]:
 
 def _closed(generation: Generation) -> str:
     """By an admin's word. Where nothing was set aside no money is free again, and where a charge would show is said."""
+    if generation.error_code or generation.error_message:
+        return _refused_anew(generation)
     if generation.estimate_micros:
         return _("An admin looked into it: it never ran. Its money is free again.")
     if generation.gateway.is_sandbox:
@@ -185,6 +190,14 @@ def _closed(generation: Generation) -> str:
     if generation.gateway.has_request_log:
         shows = _("Should the gateway charge for it all the same, the daily comparison shows it.")
     return f"{_('An admin looked into it: it never ran.')} {shows}"
+
+
+def _refused_anew(generation: Generation) -> str:
+    """Sent again by an admin, and then refused: what the gateway said, whose word the first try rests on, the money."""
+    words = _("An admin had it sent again, since its first try never ran.")
+    if generation.estimate_micros:
+        words = _("An admin had it sent again, since its first try never ran; its money is free again.")
+    return f"{_reported(generation)} {words}"
 
 
 def failure(generation: Generation) -> tuple[str, str]:
@@ -204,7 +217,8 @@ def failure(generation: Generation) -> tuple[str, str]:
         case "busy":
             what = _("The gateway had no room for it.")
         case "never_ran":
-            return N_("Closed"), _closed(generation)
+            word = N_("Refused") if generation.error_code or generation.error_message else N_("Closed")
+            return word, _closed(generation)
         case "provider":
             what = _broke_off(generation)
         case _:

@@ -262,7 +262,9 @@ def said(
 
 def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
     if generation.is_late:
-        return _("It had been sent before it was stopped. What comes is kept.")
+        stopped = generation.stop_requested_at is not None
+        sent = _("It had been sent before it was stopped.") if stopped else _("It had been sent after all.")
+        return f"{sent} {_('What comes is kept.')}"
     if generation.stop_requested_at:
         estimate = generation.estimate_micros
         if estimate is None:

@@ -166,7 +166,7 @@ def line_words(line: Line) -> str:
         else ngettext("%(n)s of the team's videos waits to be sent", "%(n)s of the team's videos wait to be sent", n)
     )
     parts = [f"{words % {'n': n}}; {_('at most %(limit)s may.') % {'limit': line.limit}} {_('Nothing was sent.')}"]
-    if room := line.limit - line.waiting:
+    if (room := line.limit - line.waiting) > 0:
         parts.append(_("There is room for %(n)s more: make fewer, or press again when some have gone.") % {"n": room})
     else:
         parts.append(_("Press again when some have gone, or cancel some that wait."))

@@ -40,6 +40,7 @@ WORDS: dict[str, str | Promise] = {
     "other_id_told": _("The gateway answered once more, with another id"),
     "not_found": _("The gateway does not know it just now"),
     "not_written": _("What became of it could not be written down here; tried again every five minutes"),
+    "money_not_freed": _("Its money could not be given back just now; put right by the next hourly repair"),
     "started": _("Generating"),
     "completed": _("Made; the file is at the provider"),
     "saving_started": _("Saving our own copy"),

@@ -25,10 +25,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """`since`: when it went on, where that is known. `words`: of a pause that lasts, in place of the notice's."""
+    """`reason`: why, in words, as the notice tells; `now`: the reason of a pause that lasts, which may have become
+    another. `since`: when it went on, where that is known. `words`: of a pause that lasts, in place of the notice's.
+    """
 
     is_over: bool
     reason: str
+    now: str
     since: datetime | None = None
     words: str = ""
 
@@ -43,11 +46,16 @@ def decided(found: Iterable[Notice], *, by: Membership) -> dict[UUID, Decided]:
     for notice, id in about.values():
         row = rows.get(id) if id else None
         event = next((one for one in events if one.generation_id == id and one.at >= notice.at), None)
-        if row and event:
+        if row and event and not _came_after_all(row, event):
             told[notice.id] = Decided(row.run_id, event.kind, event.by.display_name if event.by else "")
         elif row is None or row.state is not Status.UNKNOWN:
             told[notice.id] = Decided(row.run_id if row else None)
     return told
+
+
+def _came_after_all(row: Generation, event: Event) -> bool:
+    """Closed, and then an answer came: from a sender that had been frozen."""
+    return event.kind == "closed_by_admin" and row.state is not Status.REJECTED
 
 
 def paused(found: Iterable[Notice]) -> dict[UUID, Paused]:
@@ -69,9 +77,10 @@ def paused(found: Iterable[Notice]) -> dict[UUID, Paused]:
 def _paused(notice: Notice, gateway: Gateway | None, since: datetime | None) -> Paused:
     reason = str(notice.data.get("reason", ""))
     is_over = since is not None or gateway is None or gateway.paused_at is None
-    plays = gateway is not None and gateway.is_sandbox and gateway.paused_reason == reason == pauses.BALANCE
+    now = gateway.paused_reason if gateway and gateway.paused_reason else reason
+    plays = gateway is not None and gateway.is_sandbox and now == pauses.BALANCE
     words = pauses.words(gateway) if gateway and plays else ""
-    return Paused(is_over, pauses.why(reason), since, words)
+    return Paused(is_over, pauses.why(reason), now, since, words)
 
 
 def _of(found: Iterable[Notice], kind: str) -> list[Notice]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from playground.domain.parameters import written
 from playground.domain.status import ENDED, Status
 from playground.models import Generation, Run, Video
+from playground.services.repair_money import MADE
 from playground.views.access import MemberRequest, for_members
 from playground.views.card_money import is_lost_unpriced, is_surely_free
 from playground.views.cards import cards_of, said
@@ -70,8 +71,11 @@ def row(run: Run) -> RunRow:
 
 
 def cost(generations: Iterable[Generation]) -> int | None:
-    """The sum of the costs that are known; None when none is."""
-    known = [generation.cost_micros for generation in generations if generation.cost_micros is not None]
+    """The sum of the costs that are known; None when none is, nor when all are 0 and a video was made without one."""
+    rows = list(generations)
+    known = [one.cost_micros for one in rows if one.cost_micros is not None]
+    if not sum(known) and any(one.cost_micros is None and one.state in MADE for one in rows):
+        return None
     return sum(known) if known else None
 
 

@@ -62,7 +62,7 @@ def index(request: MemberRequest) -> HttpResponse:
     if "order" not in request.GET:
         return _page(request)
     said, run_id = _became(request, request.GET["order"])
-    return _page(request, said=said, run_id=run_id)
+    return _page(request, said=said, run_id=run_id, about=None if said else UUID(request.GET["order"]))
 
 
 def _became(request: MemberRequest, order: str) -> tuple[str, UUID | None]:
@@ -156,14 +156,18 @@ def _page(
     about: UUID | None = None,
     **problem: Any,
 ) -> HttpResponse:
-    """`said`: above all orders, with the way to the run that it is about, if given."""
+    """`said`: above all orders, with the way to the run that it is about, if given. `about`: one that is there too,
+    however many there are, and that `problem` is about.
+    """
     context = {"orders": _orders(request, about, problem), "said": said, "said_run": run_id}
     return render(request, "unclear/index.html", context, status=status)
 
 
 def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, Any]) -> list[Order]:
-    rows = Generation.objects.visible_to(request.membership).filter(status=Status.UNKNOWN).for_cards()[:AT_MOST]
-    generations = list(rows)
+    rows = Generation.objects.visible_to(request.membership).filter(status=Status.UNKNOWN).for_cards()
+    generations = list(rows[:AT_MOST])
+    if about and about not in {row.id for row in generations}:
+        generations = [*rows.filter(id=about), *generations]
     evidence, now = unclear.evidence_of(generations), timezone.now()
     held = dict(
         LedgerEntry.objects.filter(generation__in=generations, kind="hold").values_list(

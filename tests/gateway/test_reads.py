@@ -242,8 +242,8 @@ def test_an_unknown_id_is_not_found_and_a_wrong_key_is_not() -> None:
             client(server).retrieve("v")
 
 
-@pytest.mark.parametrize("status", [204, 200, 404])
-def test_cancel_is_done_with_any_success_and_with_404(status: int) -> None:
+@pytest.mark.parametrize("status", [204, 200, 404, 410])
+def test_cancel_is_done_with_any_success_and_where_it_is_gone(status: int) -> None:
     with fake(says(status)) as server:
         client(server).cancel("v")
     assert (server.heard[0].method, server.heard[0].target) == ("DELETE", "/openai/v1/videos/v")

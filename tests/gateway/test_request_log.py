@@ -151,7 +151,8 @@ def test_missing_and_odd_fields_are_unknown_and_not_wrong() -> None:
     assert (bare.created_at, bare.cost_micros, bare.currency, bare.trace_id) == (None, None, "USD", "")
     assert bare.state is JobState.UNRECOGNISED
     odd = logged({"id": 7, "cost": -1, "currency": 3, "created_at": "yesterday", "trace_id": [], "status": None})
-    assert (odd.id, odd.cost_micros, odd.created_at, odd.trace_id) == ("", None, None, "")
+    assert (odd.id, odd.cost_micros, odd.created_at, odd.trace_id) == ("7", None, None, "")
+    assert logged({"id": True}).id == logged({"id": {}}).id == ""
     assert logged("text") == logged({})
     assert logged({"cost": 1, "currency": "eur"}).cost_micros is None
     failed = logged({"status": "upstream_failure", "error": {"code": "UPSTREAM_ERROR", "message": "x\x00y"}})

@@ -37,6 +37,8 @@ def test_idle_worker_processes_may_die_one_after_another(install: Callable[..., 
     """The main process, the sentinel, the first and the last worker, and the two that feed and drain the queue."""
     up = install().ready_to_order()
     order_and_wait(up)
+    keys_used = (up.folder / "data" / "keys-used.jsonl").read_text()
+    assert f"127.0.0.1:{up.sandbox_port}" in keys_used  # which a restored backup is held against
     victims = (0, 1, 2, -3, -2, -1)
     for number, index in enumerate(victims):
         victim = up.cluster()[index]

@@ -385,6 +385,7 @@ def ended(generation: Generation, status: Status, **fields) -> None:
         (Status.REJECTED, {"error_kind": "never_ran"}, True),
         (Status.CANCELLED, {"error_kind": "never_ran"}, True),
         (Status.CANCELLED, {"submitted_at": NOON}, True),
+        (Status.CANCELLED, {"submitted_at": NOON, "cost_micros": 0}, False),
         (Status.CANCELLED, {"unclear_at": NOON}, True),
         (Status.FAILED, {"submitted_at": NOON}, True),
         (Status.EXPIRED, {"submitted_at": NOON}, True),

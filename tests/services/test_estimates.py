@@ -19,7 +19,7 @@ from PIL import Image
 
 from playground.media import storage
 from playground.models import Budget, Gateway, Reference, Run
-from playground.services import catalogue, estimates, gateways, ledger, runs, uploads
+from playground.services import catalogue, estimates, gateways, ledger, places, runs, uploads
 from playground.services.estimates import QuoteState
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 
@@ -103,6 +103,28 @@ def quote_in_thread(bench: Bench, **values: Any) -> Any:  # noqa: F811
         return estimates.quote(by=bench.membership, wanted=bench.wanted(**values))
     finally:
         connection.close()
+
+
+def test_who_waits_for_a_price_holds_up_no_other_press(
+    bench: Bench,  # noqa: F811
+    odd: Odd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
+    odd.may_answer.clear()
+
+    def pressed() -> None:
+        with places.taken() as has_place:
+            assert has_place
+            quote_in_thread(bench)
+
+    with ThreadPoolExecutor(1) as pool:
+        press = pool.submit(pressed)
+        wait_until(lambda: odd.at_once)
+        with places.taken() as is_free:
+            odd.may_answer.set()
+        press.result()
+    assert is_free
 
 
 def dry_runs(bench: Bench) -> int:  # noqa: F811

@@ -83,14 +83,48 @@ def test_keys_in_use_are_written_down_once_each_and_not_the_keys(settings: Any, 
             keys_used.note(now=now + timedelta(minutes=number))
         settings.GATEWAY_API_KEY += "-new"
         keys_used.note(now=now + timedelta(minutes=9))
-        file = tmp_path / "keys-used.jsonl"
-        text = file.read_text()
-        file.write_text(text + "half a li\n")
+        text = (tmp_path / "keys-used.jsonl").read_text()
 
         assert len(text.split()) == 6
         assert settings.GATEWAY_API_KEY not in text
         assert keys_used.changed_since(gateway, now + timedelta(minutes=5))
         assert not keys_used.changed_since(gateway, now + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("torn", [b'["2026-11', b"\xff\xfe", b'["2026-11-22T05:00:00", 1]'])
+def test_line_that_cannot_be_read_counts_as_another_key_until_the_next_start(
+    settings: Any, tmp_path: Path, torn: bytes
+) -> None:
+    settings.DATA_DIR, now = tmp_path, timezone.now()
+    with upstream(settings):
+        gateway = model_of_gateway().gateway
+        keys_used.note(now=now - timedelta(hours=2))
+        with (tmp_path / "keys-used.jsonl").open("ab") as file:
+            file.write(torn)
+        assert keys_used.changed_since(gateway, now - timedelta(hours=1))
+        keys_used.note(now=now)
+
+        assert keys_used.changed_since(gateway, now - timedelta(hours=1))
+        assert not keys_used.changed_since(gateway, now + timedelta(seconds=1))
+
+
+def test_file_that_cannot_be_read_counts_as_another_key(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "keys-used.jsonl").mkdir()
+    with upstream(settings):
+        assert keys_used.changed_since(model_of_gateway().gateway, timezone.now())
+
+
+def test_row_of_before_without_a_key_hides_none_of_the_same_address(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR, now = tmp_path, timezone.now()
+    with upstream(settings):
+        gateway = model_of_gateway().gateway
+        factories.make_gateway(slug="lumenfall", is_sandbox=False, base_url=gateway.base_url)
+        keys_used.note(now=now - timedelta(hours=1))
+        settings.GATEWAY_API_KEY += "-new"
+        keys_used.note(now=now)
+
+        assert keys_used.changed_since(gateway, now - timedelta(minutes=1))
 
 
 def test_key_that_is_written_down_after_a_torn_line_is_read(settings: Any, tmp_path: Path) -> None:

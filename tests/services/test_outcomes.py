@@ -142,6 +142,35 @@ def test_late_video_of_an_order_that_ended_at_no_cost_costs_what_is_told_with_it
     assert set(Budget.objects.values_list("held_micros", "spent_micros")) == {(0, settled)}
 
 
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_cost_of_nothing_that_is_told_after_the_end_frees_the_money_at_once(
+    order: Generation, is_stopped: bool
+) -> None:
+    """Its gateway works a cost out a moment after it stopped the order, or it was past its time here first."""
+    if is_stopped:
+        told(order, job(JobState.CANCELLED))
+    else:
+        Generation.objects.update(deadline_at=timezone.now() - timedelta(seconds=1))
+        told(order, job(JobState.RUNNING))
+    assert list(money(order)) == ["hold"]
+    for _ in range(2):
+        row = told(order, job(JobState.CANCELLED, 0))
+
+    assert money(row) == {"hold": 400_000, "release": 400_000}
+    assert (row.cost_micros, row.next_check_at is not None) == (0, True)
+    assert "Not charged so far." in card_of(row, by=None).sentence
+    assert money(told(row, job(JobState.CANCELLED, 120_000)))["settle"] == 120_000
+
+
+def test_cost_that_was_settled_stays_when_the_video_comes_after_all_with_another(order: Generation) -> None:
+    row = told(order, job(JobState.CANCELLED, 300_000))
+    assert money(row)["settle"] == 300_000
+    row = told(row, job(JobState.COMPLETED, 380_000))
+
+    assert (row.state, row.cost_micros, spent(row)) == (Status.COMPLETED, 300_000, 300_000)
+    assert row.events.get(kind="cost_told_later").data == {"settled_micros": 300_000, "cost_micros": 380_000}
+
+
 @pytest.mark.parametrize(
     ("status", "days", "closes"),
     [(400, 2, True), (422, 2, True), (404, 2, True), (410, 2, True), (400, 0.5, False), (410, 0.5, False)]

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway.types import Job, JobState
-from playground.models import Budget, Gateway, Generation, LedgerEntry, Membership
-from playground.services import accepted, clocks, outcomes, pauses, repair, submit, sweep
+from playground.models import Budget, Gateway, Generation, LedgerEntry, Membership, Role
+from playground.services import accepted, clocks, outcomes, pauses, repair, stops, submit, sweep, unclear
 from playground.services.worker import Watcher
+from playground.views.history import history
 from tests import factories
 from tests.bench import money
 from tests.services.upstream import model_of_gateway, queued, upstream
@@ -96,9 +97,29 @@ def test_refusal_ends_an_order_also_beside_a_drifted_counter_and_repair_gives_it
     assert (refused.state, refused.error_code, refused.next_check_at) == (Status.REJECTED, "moderation_blocked", None)
     assert len(gateway.posts) == 1
     assert held == {"hold": 400_000}
-    assert refused.events.filter(kind="not_written").count() == 1
+    assert refused.events.filter(kind="money_not_freed").count() == 1
+    assert not any("every five minutes" in str(line.words) for line in history([refused]))
     assert money(row) == {"hold": 400_000, "release": 400_000}
     assert set(Budget.objects.values_list("held_micros", "spent_micros")) == {(0, 0)}
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN])
+def test_order_is_cancelled_and_closed_also_beside_a_drifted_counter(settings: Any, status: Status) -> None:
+    with upstream(settings):
+        by = factories.make_member(role=Role.ADMIN)
+        row = queued(by=by, model=model_of_gateway())
+        Budget.objects.update(held_micros=0)  # it has drifted
+        if status is Status.QUEUED:
+            assert stops.cancel(by=by, generation=row)
+        else:
+            Generation.objects.filter(id=row.id).update(status=status, next_check_at=None, unclear_at=timezone.now())
+            unclear.close(by=by, generation=Generation.objects.get(id=row.id))
+        assert list(money(row)) == ["hold"]
+        repair.run(now=timezone.now())
+
+    assert Generation.objects.get(id=row.id).state in (Status.CANCELLED, Status.REJECTED)
+    assert list(money(row)) == ["hold", "release"]
+    assert set(Budget.objects.values_list("held_micros", flat=True)) == {0}
 
 
 def test_row_that_ended_with_a_due_time_is_put_right_and_stops_no_worker() -> None:

@@ -8,9 +8,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from playground.domain.status import NEVER_RAN, Status
-from playground.models import Gateway, Generation, Membership, Role
-from playground.services import engine, sent_with, submit, sweep, unclear
+from playground.gateway.types import Job, JobState
+from playground.models import Gateway, Generation, Membership, Role, Team
+from playground.services import accepted, engine, outcomes, pauses, sent_with, stops, submit, sweep, unclear
 from playground.views.card_money import is_surely_free
+from playground.views.cards import card_of
 from tests import factories
 from tests.bench import money, run_queue
 from tests.services.test_exactly_once import fresh
@@ -118,6 +120,60 @@ def test_order_that_was_asked_about_anew_goes_out_when_the_admin_says_so_once_mo
         send(row)
     assert gateway.posts == [str(row.id)]
     assert fresh(row).state is Status.SUBMITTED
+
+
+@pytest.mark.parametrize("trouble", ["paused", "spending", "busy", "none"])
+def test_order_that_was_sent_again_and_waits_is_not_called_free(settings: Any, admin: Membership, trouble: str) -> None:
+    """Its first try may have been charged: an admin's word alone says that it never ran."""
+    with upstream(settings, refuses=(429, {"error": {"message": "later"}})):
+        row = unclear_since(admin, timedelta(hours=3))
+        unclear.send_again(by=admin, generation=row)
+        if trouble == "paused":
+            pauses.pause(row.gateway, reason=pauses.BALANCE, now=timezone.now())
+        elif trouble == "spending":
+            Team.objects.update(spending_paused_at=timezone.now())
+        elif trouble == "busy":
+            submit.submit_queued(row.id)
+        card = card_of(Generation.objects.for_cards().get(id=row.id), by=admin)
+
+    assert "Not charged" not in card.sentence
+    assert "Cancel" in [action.label for action in card.actions]
+
+
+def test_order_that_was_sent_again_and_is_refused_says_why_and_by_whose_word(settings: Any, admin: Membership) -> None:
+    blocked = {"error": {"message": "Not in this land", "code": "moderation_blocked"}}
+    with upstream(settings, refuses=(400, blocked)):
+        row = unclear_since(admin, timedelta(hours=3))
+        unclear.send_again(by=admin, generation=row)
+        submit.submit_queued(row.id)
+        card = card_of(fresh(row), by=admin)
+
+    assert card.word == "Refused"
+    assert card.sentence == (
+        "The gateway refused it: Not in this land. "
+        "An admin had it sent again, since its first try never ran; its money is free again."
+    )
+
+
+@pytest.mark.parametrize("end", ["cancelled", "closed"])
+def test_late_answer_of_an_order_that_was_free_sets_nothing_aside_anew(
+    settings: Any, admin: Membership, end: str
+) -> None:
+    with upstream(settings):
+        if end == "cancelled":
+            row = queued(by=admin, model=model_of_gateway(), estimate_micros=400_000)
+            assert stops.cancel(by=admin, generation=row)
+        else:
+            row = unclear_since(admin, timedelta(hours=3))
+            unclear.close(by=admin, generation=row)
+        accepted.keep(fresh(row), Job("v0", JobState.QUEUED))
+        stopped = (fresh(row), Job("v0", JobState.CANCELLED))
+        outcomes.record(gateway=row.gateway, answers=[stopped], now=timezone.now())
+        row = fresh(row)
+
+    assert list(money(row)) == ["hold", "release"]
+    assert "It is looked for until" in card_of(row, by=None).sentence
+    assert "set aside" not in card_of(row, by=None).sentence
 
 
 def test_order_that_was_sent_again_and_is_refused_is_not_called_free(settings: Any) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from io import BytesIO
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -97,6 +98,22 @@ def corners() -> BytesIO:
     file = BytesIO()
     canvas.save(file, "PNG")
     return file
+
+
+def test_press_holds_up_nobody_while_its_picture_is_read(member: Membership, monkeypatch: pytest.MonkeyPatch) -> None:
+    free, new_id = list[bool](), uploads.new_id
+
+    def watched() -> UUID:
+        with places.taken() as is_free:
+            free.append(is_free)
+        return new_id()
+
+    monkeypatch.setattr(uploads, "new_id", watched)
+    monkeypatch.setattr(places, "WAIT_S", 0.01)
+    with places.taken():
+        uploads.store(by=member, stream=corners())
+
+    assert free == [True]
 
 
 def test_press_holds_up_nobody_while_the_store_is_asked_for_its_picture(

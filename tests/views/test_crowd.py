@@ -7,7 +7,9 @@ import pytest
 
 from playground.models import Run
 from playground.services import places
+from playground.services.line import Line
 from playground.views import crowd
+from playground.views.generations import line_words
 from tests.factories import make_gateway, make_model, make_video
 from tests.views.test_create import HTMX, priced, values
 
@@ -28,6 +30,16 @@ def crowded(monkeypatch):
         for _ in range(places.PLACES):
             stack.enter_context(places._free)
         yield
+
+
+@pytest.mark.parametrize(
+    ("waiting", "room"), [(48, "There is room for 2 more"), (50, "Press again when"), (51, "Press again when")]
+)
+def test_full_line_names_room_only_where_there_is_some(waiting, room):
+    """More may wait than a limit that was lowered meanwhile."""
+    words = line_words(Line(waiting=waiting, limit=50, is_own=True))
+    assert room in words
+    assert "room for -" not in words
 
 
 @pytest.fixture(params=["create", "again"])

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 
 from playground.domain.status import Status
+from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import ledger, notices, pauses, unclear
+from playground.services import accepted, ledger, notices, pauses, unclear
 from tests import factories
 from tests.views.test_unclear import press
 
@@ -81,6 +82,17 @@ def test_order_that_is_unclear_twice_is_to_be_decided_once(admin, browser_of):
     assert ">Decide<" not in older
 
 
+def test_closed_order_whose_answer_came_after_all_is_not_called_free(admin, browser_of):
+    row = told_unclear(admin)
+    unclear.close(by=admin, generation=row)
+    assert "is free again" in text_of(browser_of(admin).get("/notices/"))
+    accepted.keep(Generation.objects.get(id=row.id), Job("v0", JobState.QUEUED))
+    page = text_of(browser_of(admin).get("/notices/"))
+
+    assert "Its answer came after all." in page
+    assert "is free again" not in page
+
+
 def test_order_whose_answer_came_after_all_is_not_asked_about(admin, browser_of):
     row = told_unclear(admin)
     Generation.objects.filter(id=row.id).update(status=Status.DONE)
@@ -107,6 +119,15 @@ def test_gateway_that_goes_on_is_not_called_paused(admin, browser_of, reason):
     assert "It goes on again since <time" in words
     assert "is paused" not in words
     assert "Nothing more is sent" not in words
+
+
+def test_pause_that_became_another_asks_for_what_is_in_the_way_now(admin, browser_of):
+    gateway = paused(admin)
+    gateway.refresh_from_db()
+    pauses.pause(gateway, reason=pauses.KEY, now=timezone.now())
+    for notice in notices_in(text_of(browser_of(admin).get("/notices/"))):
+        assert "once you top it up" not in notice
+        assert "Put a valid key into the environment" in notice
 
 
 def test_pause_of_today_does_not_make_one_of_yesterday_look_open(admin, browser_of):

@@ -60,6 +60,7 @@ def test_cost_nobody_reported_is_not_zero(member, browser_of):
         ([(Status.FAILED, None), (Status.RUNNING, None)], "not reported"),
         ([(Status.DONE, None)], "not reported"),
         ([(Status.OUTPUT_LOST, None)], "not reported"),
+        ([(Status.CANCELLED, 0), (Status.DONE, None)], "not reported"),
         ([(Status.REJECTED, None), (Status.DONE, 380_000)], "$0.38"),
     ],
 )

@@ -11,6 +11,7 @@ from playground.domain.status import Status
 from playground.media import storage
 from playground.models import AuditEntry, Gateway, Generation, Team
 from playground.services import engine, ledger, lookups, pauses, restored
+from playground.views import unclear as unclear_view
 from tests import factories
 from tests.bench import money
 from tests.services.upstream import model_of_gateway, upstream
@@ -357,10 +358,52 @@ def test_without_a_log_what_differs_is_asked_about_once_more(admin, browser_of, 
 
 
 def test_what_a_log_knows_to_be_its_own_may_differ_from_what_was_ordered(admin, browser_of, settings):
-    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued", "size": "720x1280"})):
+    log = {"data": []}
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued", "size": "720x1280"}), log=(200, log)):
         generation = unclear(admin, model=model_of_gateway())
         Generation.objects.update(body={"size": "1280x720"})
+        log["data"].append(logged("video_1", generation))
         assert press(browser_of(admin), "adopt", generation, upstream_id="video_1").status_code == 302
+
+
+@pytest.mark.parametrize("log", [(200, {"data": []}), (404, {})], ids=["without it", "no log after all"])
+def test_what_a_log_says_nothing_of_is_held_against_the_order(admin, browser_of, settings, log):
+    with upstream(settings, poll=lambda id: (200, {"id": id, "status": "queued", "size": "720x1280"}), log=log):
+        generation = unclear(admin, model=model_of_gateway())
+        Generation.objects.update(body={"size": "1280x720"})
+        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == 422
+    assert INSIST in text_of(page)
+    assert state_of(generation) is Status.UNKNOWN
+
+
+def test_video_of_a_closed_order_is_not_taken_where_the_log_has_ids_of_its_own(admin, browser_of, settings):
+    log = {"data": []}
+    with upstream(settings, poll=lambda _id: (200, {"id": "video_1", "status": "queued"}), log=(200, log)):
+        model = model_of_gateway()
+        generation, other = unclear(admin, model=model), unclear(admin, model=model)
+        log["data"].append(logged("req_1", other))
+        press(browser_of(admin), "close", other)
+        page = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
+    assert page.status_code == 422
+    assert "for another order" in text_of(page)
+
+
+def logged(id, generation):
+    now = timezone.now().isoformat()
+    return {"id": id, "trace_id": generation.id.hex, "status": "processing", "created_at": now}
+
+
+def test_link_leads_to_an_order_also_beyond_those_that_are_listed(admin, browser_of, monkeypatch):
+    monkeypatch.setattr(unclear_view, "AT_MOST", 2)
+    model = factories.make_model()
+    rows = [unclear(admin, model=model) for _ in range(3)]
+    shown = browser_of(admin).get(INDEX).text
+    (hidden,) = (row for row in rows if f'id="order-{row.id}"' not in shown)
+
+    assert f'id="order-{hidden.id}"' in browser_of(admin).get(f"{INDEX}?order={hidden.id}").text
+    page = press(browser_of(admin), "adopt", hidden, upstream_id="")
+    assert (page.status_code, f'id="order-{hidden.id}"' in page.text) == (422, True)
 
 
 @pytest.mark.parametrize("pasted", ["taken", "video_1"])
