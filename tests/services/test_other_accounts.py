@@ -1,5 +1,6 @@
 """A key that was replaced may be another account's: nothing is paid there again, and nothing believed that it says."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,9 @@ def test_row_of_before_without_a_key_hides_none_of_the_same_address(settings: An
         keys_used.note(now=now - timedelta(hours=1))
         settings.GATEWAY_API_KEY += "-new"
         keys_used.note(now=now)
+        lines = (tmp_path / "keys-used.jsonl").read_text().split("\n")
 
-        assert keys_used.changed_since(gateway, now - timedelta(minutes=1))
+    assert [json.loads(line)[2] != "" for line in filter(None, lines)] == [True, True]
 
 
 def test_key_that_is_written_down_after_a_torn_line_is_read(settings: Any, tmp_path: Path) -> None:
