@@ -1,5 +1,7 @@
 """The whole flow by keyboard alone, by touch on a small phone, and without scripts."""
 
+import pytest
+
 from tests.browser.conftest import FOCUS_SHOWS, PHONE, becomes, picture, ready_card, stays, still_there
 
 IN_VIEW = """() => {
@@ -127,6 +129,18 @@ def test_going_back_without_scripts_and_pressing_again_is_the_first_run(visit, u
     page.locator("#generate").click()
     page.wait_for_url("**/create/#jobs")
     assert up.query("SELECT count(*) FROM playground_run WHERE prompt = 'Back and again'") == [(1,)]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_reload_after_a_press_orders_nothing_more(visit, up, scripts: bool) -> None:
+    prompt = f"Reloaded with scripts {scripts}"
+    page = visit("/create/?model=p-video&seconds=1", who="reloader", java_script_enabled=scripts)
+    page.fill("#prompt", prompt)
+    page.locator("#generate", has_text="Generate - about").click()
+    for _ in range(2):
+        page.locator(".job", has_text=prompt).first.wait_for()
+        page.reload()
+    assert up.query(f"SELECT count(*) FROM playground_run WHERE prompt = '{prompt}'") == [(1,)]
 
 
 def test_errors_stand_beside_their_fields_without_scripts(visit, watch) -> None:

@@ -217,6 +217,14 @@ def test_a_nonsense_cost_is_no_cost(cost: object) -> None:
         assert client(server).retrieve("v").cost_micros is None
 
 
+@pytest.mark.parametrize(("currency", "micros"), [("usd", 105_000), (None, 105_000), ("EUR", None)])
+def test_a_cost_in_another_currency_is_no_cost(currency: object, micros: int | None) -> None:
+    metadata = {"cost": 0.105, "cost_estimate": 0.105, "cost_currency": currency}
+    with fake(says(200, {"id": "v", "status": "completed", "metadata": metadata})) as server:
+        job = client(server).retrieve("v")
+    assert (job.cost_micros, job.cost_estimate_micros) == (micros, micros)
+
+
 @pytest.mark.parametrize(
     ("failure", "kind", "code"),
     [
