@@ -71,8 +71,10 @@ def press(browser: Any, team: str, token: str) -> Outcome:
 
 @contextmanager
 def pressers() -> Iterator[list[Connection]]:
-    """The processes, forked while nobody is connected to the database."""
+    """The processes, each with what a web server's has loaded, forked while nobody is connected to the database."""
     from django.db import connections
+
+    import playground.wsgi  # noqa: F401
 
     connections.close_all()
     fork = multiprocessing.get_context("fork")
