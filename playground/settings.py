@@ -124,6 +124,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     _database["CONN_MAX_AGE"] = env.int("DATABASE_MAX_AGE", 60)
+    # As long as SQLite waits: whoever holds a lock for longer has mostly gone without telling the server.
+    _database.setdefault("OPTIONS", {}).setdefault("options", "-c lock_timeout=20s")
     _database["CONN_HEALTH_CHECKS"] = True
 
 CACHES = {

@@ -32,7 +32,8 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 assert _FOLDER == settings.DATA_DIR, settings.DATA_DIR
 
 
-# A busy machine is no counter-example. For a long search: ./scripts/test sqlite -- --hypothesis-profile=long -k fuzz
+# A busy machine is no counter-example. For a long search:
+# ./scripts/test sqlite -- --hypothesis-profile=long --timeout=0 -k fuzz
 hypothesis.settings.register_profile("playground", deadline=None, max_examples=40, stateful_step_count=25)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, stateful_step_count=50)
 hypothesis.settings.load_profile("playground")

@@ -5,10 +5,12 @@ as a toast, by the event `toast` in `HX-Trigger`; what a page asked for by itsel
 """
 
 import json
+import sys
 from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -20,6 +22,9 @@ RETRY_AFTER = 60
 
 AT_ONCE_AGAIN = 2
 """Seconds: what a crowd takes to be served, mostly."""
+
+DATABASE_AGAIN = 5
+"""Seconds: a database that was restarted is mostly back by then."""
 
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
@@ -58,7 +63,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 def too_many_at_once(request: HttpRequest) -> HttpResponse:
     """A press that found no place among those that are answered now. Its form stays as it is."""
-    words = _("The server is busy with other people's orders. Nothing was sent. Press again in a moment.")
+    words = _("The server is busy with other orders. Nothing was sent. Press again in a moment.")
     if is_htmx(request):
         response = with_toast(request, HttpResponse('<div id="nothing" hidden></div>', status=429), words)
         response.headers["HX-Retarget"] = "#nothing"
@@ -70,9 +75,19 @@ def too_many_at_once(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Touches neither the database nor the session: either may be what is broken."""
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        return _database_away(request)
     context = {"request_id": request_id()}
     words = _("The server made a mistake. It has been written to the log. Try again in a moment.")
     response = render(None, "errors/500.html", context, status=500)
+    return with_toast(request, response, words)
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    """Locked for too long, full, restarted, or without a connection that is free."""
+    response = render(None, "errors/503_database.html", {"request_id": request_id()}, status=503)
+    response.headers["Retry-After"] = str(DATABASE_AGAIN)
+    words = _("The database is busy or away. Press again in a moment: nothing is ordered twice by that.")
     return with_toast(request, response, words)
 
 

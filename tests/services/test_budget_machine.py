@@ -108,6 +108,6 @@ def _sum(entries) -> int:
 
 @pytest.mark.django_db
 def test_counters_are_the_ledgers_sums_and_no_order_breaks_a_limit():
-    """15 times 25 steps; 500 times 50 with `--hypothesis-profile=long`."""
+    """10 times 25 steps; 500 times 50 with `--hypothesis-profile=long --timeout=0`."""
     examples = settings().max_examples // 4
     run_state_machine_as_test(Money, settings=settings(max_examples=examples, suppress_health_check=list(HealthCheck)))

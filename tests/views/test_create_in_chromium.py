@@ -252,7 +252,7 @@ def test_press_in_a_crowd_gets_a_toast_and_the_next_one_orders(typed, monkeypatc
     monkeypatch.setattr(places, "WAIT_S", 0.01)
     with places._free:
         typed.locator("#generate").click()
-        toast = typed.locator("[data-toast]", has_text="The server is busy with other people's orders.")
+        toast = typed.locator("[data-toast]", has_text="The server is busy with other orders.")
         toast.wait_for()
     assert not Run.objects.exists()
     assert typed.locator("#order #generate").is_enabled()

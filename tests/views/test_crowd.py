@@ -14,7 +14,7 @@ from tests.factories import make_gateway, make_model, make_video
 from tests.views.test_create import HTMX, priced, values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
-WORDS = "The server is busy with other people's orders. Nothing was sent. Press again in a moment."
+WORDS = "The server is busy with other orders. Nothing was sent. Press again in a moment."
 
 
 @pytest.fixture
