@@ -618,7 +618,7 @@ def test_answer_that_comes_after_a_person_decided_is_kept_and_stops_a_second_sen
     assert (row.state, row.upstream_id, row.ended_at) == (Status.SUBMITTED, "paid-1", None)
     assert row.deadline_at is not None
     assert row.deadline_at > timezone.now() + timedelta(minutes=29)
-    assert row.is_late is (state is Status.CANCELLED)
+    assert row.is_late is (state in ENDED)
     assert gateway.posts == []
 
 
