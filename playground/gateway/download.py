@@ -28,6 +28,10 @@ place. Nothing is given up while nobody waits."""
 ENDS_SOON = 5
 """Nor one that has all of its bytes within so many more minutes at its pace: a slow line would bring nothing home any
 more if what it has brought were thrown away again and again."""
+MUCH_LONGER, MUCH_BYTES = 4, 16 * 1024 * 1024
+"""A longer file than was told is read to its end, which tells its length: up to so many times that and so many bytes
+more.
+"""
 SLOW_PART = 4
 """One that has brought a quarter of its bytes when its time is over is slow, not endless."""
 _PACKINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress")
@@ -163,8 +167,8 @@ def _save(
             size += len(piece)
             if size > max_bytes:
                 raise OutputBad("The finished file is too large.", code="output_too_large")
-            if expected is not None and size > expected:
-                raise _other_length(expected, size)
+            if expected is not None and size > expected * MUCH_LONGER + MUCH_BYTES:
+                raise OutputBad("The finished file is much longer than was told.", code=OutputLength.default_code)
             digest.update(piece)
             sink.write(piece)
             # fault: half-file

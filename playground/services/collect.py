@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import GatewayError
+from playground.gateway.errors import GatewayError, TooSlow
 from playground.gateway.types import Downloaded, Job, JobState, Output
 from playground.media import probe, stills, storage
 from playground.media.boxes import BadVideo
@@ -96,7 +96,7 @@ def _fetch(generation: Generation, claim_id: UUID, *, file: Path, poster: Path, 
     still_ours()
     # fault: downloaded
     facts = probe.probe(file, tick=heartbeat)
-    expected.check_seconds(facts.duration_ms, ordered_s=generation.run.settings.get("seconds"))
+    expected.check(downloaded.size_bytes, facts.duration_ms, ordered_s=generation.run.settings.get("seconds"))
     stills.poster(file, poster)
     heartbeat()
     stills.preview(file, preview, tick=heartbeat)
@@ -133,7 +133,7 @@ def _downloaded(
 
     A gateway that does not answer just now does not keep a link from being tried that may work all the same. When it
     does not, the gateway's silence is what is wrong, and the link's own fault its cause: the link was not asked for
-    anew.
+    anew. Giving way is nobody's fault.
     """
     assert generation.upstream_id is not None
     known = Output(url=generation.output_url or None, size_bytes=generation.output_size_bytes)
@@ -153,7 +153,7 @@ def _downloaded(
     expected = _expected(generation, job, most=client.config.limits.max_download_bytes)
     if job.output:
         job = replace(job, output=replace(job.output, size_bytes=expected.exactly))
-    check_room(expected.exactly)
+    check_room(expected.exactly or expected.told)
 
     def gives_way() -> bool:
         return saving.gives_way(generation.id, now=timezone.now())
@@ -161,7 +161,7 @@ def _downloaded(
     try:
         return client.download(job, sink, heartbeat=heartbeat, gives_way=gives_way), expected
     except GatewayError as error:
-        if silent is None:
+        if silent is None or isinstance(error, TooSlow):
             raise
         raise silent from error
 

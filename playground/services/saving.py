@@ -63,6 +63,8 @@ LONG_RETRY_AFTER, LONG_RETRY_S = timedelta(days=1), 1800
 """From the first try on: what has not worked for a day hardly works in a minute. No pause is longer (clocks.py)."""
 
 
+LENGTHS_MOST = 12
+"""So many lengths that differ from the one told are looked at: then no other try tells more."""
 MAX_TRIES = {Why.GONE: 4, Why.UNKNOWN: 4, Why.BAD: 5, Why.WAY: 5, Why.SAVER: 12}
 """Of one cause, at least; the first GONE is that of the link we had, so the order is read again three times. A worker
 that is restarted over and over must not cost a video, hence the larger number for the last."""
@@ -183,7 +185,9 @@ def _is_taken_next(generation: Generation, error: Exception | None, *, now: date
         return False
     told = generation.output_size_bytes or length.told_bytes
     came = [Came(length.came_bytes, now), *_came(generation)]
-    return told_lengths.expected(told, came, patience=PATIENCE, now=now).exactly == length.came_bytes
+    if length.came_bytes == told:
+        return True  # another one was expected by then
+    return len(came) <= LENGTHS_MOST and told_lengths.expected(told, came, patience=PATIENCE, now=now).exactly != told
 
 
 def expected_length(generation: Generation, told: int, *, now: datetime) -> Expected:

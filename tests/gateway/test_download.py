@@ -88,7 +88,7 @@ def endless(_heard: Heard, sock: socket.socket) -> None:
         (says(200, b"<html>", Content_Type="text/html"), None, OutputBad, "output_type"),
         (says(200, {"error": "x"}), None, OutputBad, "output_type"),
         (says(200, b"", Content_Type="video/mp4"), None, OutputBad, "output_empty"),
-        (endless, 5, OutputLength, "output_length"),
+        (endless, 300_000, OutputBad, "output_too_large"),
         (endless, None, OutputBad, "output_too_large"),
         (
             says(200, gzip.compress(b"0" * 10_000_000), Content_Type="video/mp4", Content_Encoding="gzip"),
@@ -127,6 +127,15 @@ def test_whole_file_is_taken_whatever_a_store_calls_it(status: int, headers: dic
 def test_part_of_a_file_is_refused(told: str) -> None:
     with fake(says(206, FILM, Content_Type="video/mp4", Content_Range=told)) as server, pytest.raises(OutputBad):
         client(server, limits=Limits(download=QUICK)).download(film(server, None), io.BytesIO())
+
+
+def test_file_that_goes_on_far_beyond_what_was_told_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "MUCH_BYTES", 100_000)
+    sink = io.BytesIO()
+    with fake(endless) as server, pytest.raises(OutputBad) as caught:
+        client(server, limits=Limits(download=QUICK)).download(film(server, 5), sink)
+    assert caught.value.code == "output_length"
+    assert sink.tell() <= 100_020
 
 
 def test_a_dripping_media_host_is_ended_by_the_deadline() -> None:

@@ -114,6 +114,22 @@ def test_giving_way_costs_no_video(places: Places) -> None:  # noqa: F811
     assert saved(generation).state is Status.COMPLETED
 
 
+@pytest.mark.parametrize("status", [404, 503])
+def test_giving_way_is_no_fault_of_a_gateway_that_is_silent(places: Places, status: int) -> None:  # noqa: F811
+    made_at = timezone.now() - timedelta(minutes=90)
+    place = places(crawls)
+    place.job_status = status
+    generation = finished(place, completed_at=made_at, collect_attempts=6)
+    Event.objects.create(generation=generation, kind="completed", at=made_at)
+    for number in range(6):
+        data = {"code": "not_found", "why": "unknown" if status == 404 else "way", "try": number}
+        Event.objects.create(generation=generation, kind="saving_failed", at=made_at, data=data)
+    others(begun=timedelta(minutes=-1), waiting=1)
+
+    assert saved(generation).state is Status.COMPLETED
+    assert reasons(generation)[-1] == "download_slow"
+
+
 def test_free_place_is_taken_from_nobody(places: Places) -> None:  # noqa: F811
     generation = finished(places(crawls))
     others(begun=timedelta(minutes=-1), waiting=1)
