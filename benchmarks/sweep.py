@@ -122,9 +122,10 @@ async def bare(url: str, ids: list[str], concurrency: int) -> float:
 def measure(port: int, count: int, bar: float) -> int:
     from django.db import connection
 
-    from playground.services import pace
+    from playground.services import pace, warmup
     from playground.services.asking import POLL_CONCURRENCY
 
+    warmup.preload()  # as a worker's processes have it
     pace.SURGE = 1e6
     url, ids, pairs = f"http://127.0.0.1:{port}/openai/v1", make_rows(count, cap=count), []
     for turn in range(ROUNDS + 1):

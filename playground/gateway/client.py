@@ -191,14 +191,14 @@ class GatewayClient:
         *,
         progress: Callable[[int], None] | None = None,
         heartbeat: Callable[[], None] | None = None,
-        gives_way: Callable[[], bool] | None = None,
+        gives_way: Callable[[bool], bool] | None = None,
     ) -> Downloaded:
         """Write the finished file into `sink` (from where it stands) and say its length and SHA-256.
 
         `progress` gets the bytes so far after each piece; `heartbeat` is called at most every two seconds, and an
         exception from either ends the download. `gives_way` is asked at most once a minute, and only of a download that
-        crawls: True ends it with TooSlow. Raises OutputGone (read the order again), OutputBad (for good), NotSent,
-        Unclear or Deadline (try again); what was written to the sink is then worthless.
+        crawls, with whether it even drips: True ends it with TooSlow. Raises OutputGone (read the order again),
+        OutputBad (for good), NotSent, Unclear or Deadline (try again); what was written to the sink is then worthless.
         """
         return download(
             self.config,

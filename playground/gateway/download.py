@@ -22,9 +22,9 @@ MAX_HOPS = 3
 HEARTBEAT_S = 2.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (403, 404, 410)
-CRAWL_S, LEAST_BYTES = 60.0, 6 * 1024 * 1024
-"""A download that brings less than this in a minute (100 KiB a second) crawls: it gives way to one that waits for its
-place. Nothing is given up while nobody waits."""
+CRAWL_S, LEAST_BYTES, DRIP_BYTES = 60.0, 6 * 1024 * 1024, 1024 * 1024
+"""A download that brings less than this in a minute (100 KiB a second) crawls, and one that brings less than the last
+(17 KiB a second) drips: it gives way to one that waits for its place. Nothing is given up while nobody waits."""
 ENDS_SOON = 5
 """Nor one that has all of its bytes within so many more minutes at its pace: a slow line would bring nothing home any
 more if what it has brought were thrown away again and again."""
@@ -51,7 +51,7 @@ def download(
     resolver: Resolver,
     progress: Callable[[int], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
-    gives_way: Callable[[], bool] | None = None,
+    gives_way: Callable[[bool], bool] | None = None,
 ) -> Downloaded:
     """See GatewayClient.download."""
     if job.output is None:
@@ -85,7 +85,7 @@ class _Pace:
     crawls and is to give way, never when the rest of its `length` in bytes comes soon.
     """
 
-    def __init__(self, heartbeat: Callable[[], None] | None, gives_way: Callable[[], bool] | None) -> None:
+    def __init__(self, heartbeat: Callable[[], None] | None, gives_way: Callable[[bool], bool] | None) -> None:
         self.length: int | None = None
         self._heartbeat, self._gives_way = heartbeat, gives_way
         self._last = self._minute = time.monotonic()
@@ -101,7 +101,12 @@ class _Pace:
             return
         brought = self._size - self._before
         ends_soon = self.length is not None and self.length - self._size <= brought * ENDS_SOON
-        if brought < LEAST_BYTES and not ends_soon and self._gives_way is not None and self._gives_way():
+        if (
+            brought < LEAST_BYTES
+            and not ends_soon
+            and self._gives_way is not None
+            and self._gives_way(brought < DRIP_BYTES)
+        ):
             raise TooSlow("The download is too slow, and others wait.")
         self._minute, self._before = now, self._size
 

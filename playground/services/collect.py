@@ -155,8 +155,8 @@ def _downloaded(
         job = replace(job, output=replace(job.output, size_bytes=expected.exactly))
     check_room(expected.exactly or expected.told)
 
-    def gives_way() -> bool:
-        return saving.gives_way(generation.id, now=timezone.now())
+    def gives_way(drips: bool) -> bool:
+        return saving.gives_way(generation, drips=drips, now=timezone.now())
 
     try:
         return client.download(job, sink, heartbeat=heartbeat, gives_way=gives_way), expected

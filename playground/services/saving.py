@@ -11,13 +11,12 @@ try, lest a file that kills its saver is tried for ever. Each cause is counted b
 does not use up the tries of a link.
 
 A download that crawls gives its place to a video that waits for one, but for those that have held theirs longest and
-those that are here soon. That counts against no video.
+those that are here soon, and once only. That counts against no video.
 """
 
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -26,7 +25,7 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import GatewayError, OutputGone
+from playground.gateway.errors import GatewayError, OutputGone, TooSlow
 from playground.media.boxes import BadVideo
 from playground.models import Event, Gateway, Generation
 from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with, told_lengths
@@ -100,14 +99,17 @@ def _room() -> int:
     return AT_ONCE - Generation.objects.filter(status=Status.STORING).count() - queue.waiting_for("collect")
 
 
-def gives_way(generation_id: UUID, *, now: datetime) -> bool:
+def gives_way(generation: Generation, *, drips: bool, now: datetime) -> bool:
     """Whether a download that crawls is given up for now: another video waits for its place, and it is not among those
-    that have held theirs longest."""
+    that have held theirs longest. Once, unless it `drips`: else a slow line would begin again and again.
+    """
     if not _due(now=now).exists() or _room() > 0:
+        return False
+    if not drips and _failures(generation).filter(data__code=TooSlow.default_code).exists():
         return False
     begun_at = Max("events__at", filter=Q(events__kind="saving_started"))
     held = Generation.objects.filter(status=Status.STORING).annotate(begun_at=begun_at).order_by("begun_at", "id")
-    return generation_id not in held.values_list("id", flat=True)[:KEPT_WHILE_SLOW]
+    return generation.id not in held.values_list("id", flat=True)[:KEPT_WHILE_SLOW]
 
 
 def failed(generation: Generation, error: Exception, *, file: Path | None = None) -> None:

@@ -261,8 +261,9 @@ def said(
 
 
 def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) -> str:
-    if generation.is_late:
-        stopped = generation.stop_requested_at is not None
+    stopped, submitted_at = generation.stop_requested_at, generation.submitted_at
+    is_stopping = bool(stopped and submitted_at and stopped > submitted_at)
+    if generation.is_late and not is_stopping and generation.error_code != STOP_FAILED:
         sent = _("It had been sent before it was stopped.") if stopped else _("It had been sent after all.")
         return f"{sent} {_('What comes is kept.')}"
     if generation.stop_requested_at:

@@ -183,7 +183,7 @@ def crawl(monkeypatch: pytest.MonkeyPatch, *, length: int | None, asked: list[bo
     monkeypatch.setattr(download, "CRAWL_S", 0.11)
     sink = io.BytesIO()
     with fake(lambda heard, sock: crawling(server, pieces=10, length=length)(heard, sock)) as server:
-        gives_way = asked.pop if asked is not None else None
+        gives_way = (lambda _drips: asked.pop()) if asked is not None else None
         client(server).download(film(server), sink, gives_way=gives_way)
     return len(sink.getvalue())
 

@@ -167,11 +167,16 @@ def test_late_answer_of_an_order_that_was_free_sets_nothing_aside_anew(
             row = unclear_since(admin, timedelta(hours=3))
             unclear.close(by=admin, generation=row)
         accepted.keep(fresh(row), Job("v0", JobState.QUEUED))
+        went_on = card_of(fresh(row), by=None)
+        Generation.objects.filter(id=row.id).update(stop_requested_at=timezone.now())
+        stopping = card_of(fresh(row), by=None)
         stopped = (fresh(row), Job("v0", JobState.CANCELLED))
         outcomes.record(gateway=row.gateway, answers=[stopped], now=timezone.now())
         row = fresh(row)
 
     assert list(money(row)) == ["hold", "release"]
+    assert "It had been sent" in went_on.sentence
+    assert "Stopping. It may still cost $0.40." in stopping.sentence
     assert "It is looked for until" in card_of(row, by=None).sentence
     assert "set aside" not in card_of(row, by=None).sentence
 
