@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, orphan_files, reconcile_daily, repair, restored
+from playground.services import budget_requests, hooks, keys_used, orphan_files, reconcile_daily, repair, restored
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -34,6 +34,7 @@ def tidy(*, now: datetime | None = None) -> None:
     call_command("clearsessions")
     compared = reconcile_daily.start_due(now=now)
     repaired = repair.run(now=now, periodic=True)
+    keys_used.note(now=now)  # what a full disk did not take at the start
     log.info(
         "tidied",
         videos=purged,

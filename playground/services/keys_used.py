@@ -1,8 +1,9 @@
 """Which keys of the gateways were in use when, kept in a file beside the database.
 
 A restored database knows the keys of its time alone. Had another one been in use since, orders may have gone out with
-it, and the same key being back proves nothing. Written when a worker starts, since a key is read once, at the start;
-each line has a time, the gateway's address and the mark of its key (services/sent_with.py), which tells nothing of it.
+it, and the same key being back proves nothing. Written when a worker starts, since a key is read once, at the start,
+and hourly, should that have failed; each line has a time, the gateway's address and the mark of its key
+(services/sent_with.py), which tells nothing of it.
 """
 
 import json

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -25,6 +25,9 @@ AT_ONCE_AGAIN = 2
 
 DATABASE_AGAIN = 5
 """Seconds: a database that was restarted is mostly back by then."""
+
+SQLITE_AWAY = ("locked", "is full", "unable to open", "disk I/O error")
+"""Of its messages those that waiting may mend."""
 
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
@@ -75,12 +78,19 @@ def too_many_at_once(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Touches neither the database nor the session: either may be what is broken."""
-    if isinstance(sys.exception(), OperationalError | InterfaceError):
+    if _is_database_away(sys.exception()):
         return _database_away(request)
     context = {"request_id": request_id()}
     words = _("The server made a mistake. It has been written to the log. Try again in a moment.")
     response = render(None, "errors/500.html", context, status=500)
     return with_toast(request, response, words)
+
+
+def _is_database_away(error: BaseException | None) -> bool:
+    """SQLite calls a table that is missing operational too, which no waiting mends."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    return connection.vendor != "sqlite" or any(words in str(error) for words in SQLITE_AWAY)
 
 
 def _database_away(request: HttpRequest) -> HttpResponse:

@@ -24,7 +24,10 @@ def used_up() -> Iterator[None]:
     """The server takes no connection more; the one that this process had is gone."""
 
     def refused(_parameters: object) -> None:
-        raise OperationalError("FATAL: sorry, too many clients already")
+        words = "unable to open database file"
+        if connection.vendor == "postgresql":
+            words = "FATAL: sorry, too many clients already"
+        raise OperationalError(words)
 
     connection.close()
     with pytest.MonkeyPatch.context() as patch:

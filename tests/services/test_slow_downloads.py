@@ -95,7 +95,7 @@ def test_video_that_crawls_gives_way_to_one_that_waits_and_says_why(places: Plac
 
 def test_video_that_is_here_within_five_minutes_keeps_its_place(places: Places) -> None:  # noqa: F811
     """What it has brought would be brought again: nobody who waits gains by that."""
-    generation = finished(places(comes_in(10)))
+    generation = finished(places(comes_in(14)))
     others(begun=timedelta(minutes=-1), waiting=1)
 
     assert (saved(generation).state, reasons(generation)) == (Status.DONE, [])

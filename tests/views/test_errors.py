@@ -6,6 +6,7 @@ import logging
 import re
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -137,3 +138,31 @@ def test_nul_in_a_form_is_refused_in_words_on_every_database(member, browser_of)
     answer = browser_of(member).post("/create/price/", {"model": "a\0b"})
     assert answer.status_code == 400
     assert "could not read" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("database is locked", 503),
+        ("database is locked: another writer holds the lock file", 503),
+        ("database or disk is full", 503),
+        ("no such table: playground_run", 500),
+        ("too many SQL variables", 500),
+    ],
+)
+def test_database_that_waiting_may_mend_is_told_apart_from_one_that_is_wrong(
+    member, browser_of, monkeypatch, words, status
+):
+    def broken(*_args, **_kwargs):
+        raise OperationalError(words)
+
+    monkeypatch.setattr("playground.views.create.Draft.from_data", broken)
+    browser = browser_of(member)
+    browser.raise_request_exception = False
+    page = browser.get("/create/")
+    pressed = browser.post("/create/", {"team": member.team.slug}, headers={"HX-Request": "true"})
+
+    for answer in (page, pressed):
+        assert (answer.status_code, "Retry-After" in answer.headers) == (status, status == 503)
+        assert ("The database is busy or away" in answer.text) == (status == 503)
+    assert toast(pressed).startswith("The database is busy or away" if status == 503 else "The server made a mistake")
