@@ -372,7 +372,7 @@ def test_hundred_presses_at_once_without_a_price_are_as_many_as_a_month_takes(mo
 
 
 def ended(generation: Generation, status: Status, **fields) -> None:
-    Generation.objects.filter(id=generation.id).update(status=status, next_check_at=None, **fields)
+    Generation.objects.filter(id=generation.id).update(**{"status": status, "next_check_at": None} | fields)
     ledger.release(generation=generation, at=timezone.now())
 
 
@@ -386,6 +386,7 @@ def ended(generation: Generation, status: Status, **fields) -> None:
         (Status.CANCELLED, {"error_kind": "never_ran"}, True),
         (Status.CANCELLED, {"submitted_at": NOON}, True),
         (Status.CANCELLED, {"submitted_at": NOON, "cost_micros": 0}, False),
+        (Status.CANCELLED, {"submitted_at": NOON, "cost_micros": 0, "next_check_at": NOON}, True),
         (Status.CANCELLED, {"unclear_at": NOON}, True),
         (Status.FAILED, {"submitted_at": NOON}, True),
         (Status.EXPIRED, {"submitted_at": NOON}, True),

@@ -61,6 +61,7 @@ def test_cost_nobody_reported_is_not_zero(member, browser_of):
         ([(Status.DONE, None)], "not reported"),
         ([(Status.OUTPUT_LOST, None)], "not reported"),
         ([(Status.CANCELLED, 0), (Status.DONE, None)], "not reported"),
+        ([(Status.DONE, 380_000), (Status.DONE, None)], "$0.38"),
         ([(Status.REJECTED, None), (Status.DONE, 380_000)], "$0.38"),
     ],
 )
