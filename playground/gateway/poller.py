@@ -199,7 +199,8 @@ class Poller:
     async def _one(self, key: Hashable, config: GatewayConfig, job_id: str) -> Job | GatewayError:
         try:
             async with asyncio.timeout(self._total_s):
-                line = await asyncio.shield(self._line(key, config))
+                opened = self._line(key, config)
+                line = opened.result() if opened.done() else await asyncio.shield(opened)
                 async with line.room:
                     return await line.poll(job_id)
         except GatewayError as error:
