@@ -67,12 +67,21 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 def too_many_at_once(request: HttpRequest) -> HttpResponse:
     """A press that found no place among those that are answered now. Its form stays as it is."""
     words = _("The server is busy with other orders. Nothing was sent. Press again in a moment.")
-    if is_htmx(request):
-        response = with_toast(request, HttpResponse('<div id="nothing" hidden></div>', status=429), words)
-        response.headers["HX-Retarget"] = "#nothing"
-    else:
+    response = _said_beside(request, 429, words)
+    if response is None:
         response = render(request, "errors/429_busy.html", status=429)
     response.headers["Retry-After"] = str(AT_ONCE_AGAIN)
+    return response
+
+
+def _said_beside(request: HttpRequest, status: int, words: str) -> HttpResponse | None:
+    """A toast and nothing else, for what htmx asked: forms are drawn anew by answers of some of these kinds, and what
+    was typed has to stay. None for a whole page.
+    """
+    if not is_htmx(request):
+        return None
+    response = with_toast(request, HttpResponse('<div id="nothing" hidden></div>', status=status), words)
+    response.headers["HX-Retarget"] = "#nothing"
     return response
 
 
@@ -95,10 +104,12 @@ def _is_database_away(error: BaseException | None) -> bool:
 
 def _database_away(request: HttpRequest) -> HttpResponse:
     """Locked for too long, full, restarted, or without a connection that is free."""
-    response = render(None, "errors/503_database.html", {"request_id": request_id()}, status=503)
-    response.headers["Retry-After"] = str(DATABASE_AGAIN)
     words = _("The database is busy or away. Press again in a moment: nothing is ordered twice by that.")
-    return with_toast(request, response, words)
+    response = _said_beside(request, 503, words)
+    if response is None:
+        response = render(None, "errors/503_database.html", {"request_id": request_id()}, status=503)
+    response.headers["Retry-After"] = str(DATABASE_AGAIN)
+    return response
 
 
 def request_id() -> str:
