@@ -201,8 +201,7 @@ class OutputBad(GatewayError):
 
 
 class OutputLength(OutputBad):
-    """The gateway told `told_bytes`, and `came_bytes` came, or were promised by the host; of a file that is longer and
-    of which nothing is promised, at least so many."""
+    """The gateway told `told_bytes`, and `came_bytes` came to the file's end, or were promised by the host."""
 
     default_code = "output_length"
 
