@@ -77,7 +77,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "playground.views.errors.bad_request"
-handler403 = "playground.views.errors.forbidden"
+handler403 = "playground.views.errors.not_found"
+"""Forbidden and missing look the same; what fails the CSRF check has a page of its own."""
 handler404 = "playground.views.errors.not_found"
 handler429 = "playground.views.errors.too_many_requests"
 """Asked for by allauth, for its limits that belong to no form."""

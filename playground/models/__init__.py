@@ -2,6 +2,7 @@
 
 from playground.models.audit import AuditEntry
 from playground.models.budget_request import BudgetRequest
+from playground.models.collection import Collection, CollectionItem
 from playground.models.gateway import Dialect, Gateway, Lifecycle, TeamModel, VideoModel
 from playground.models.generation import Event, Generation
 from playground.models.ledger import Budget, EntryKind, LedgerEntry
@@ -9,10 +10,14 @@ from playground.models.notice import Notice
 from playground.models.process import Heartbeat, Lease
 from playground.models.reconciliation import BalanceLook, Reconciliation, ReconciliationState
 from playground.models.reference import GenerationReference, Reference
+from playground.models.remark import Comment, Favourite
 from playground.models.run import Run
+from playground.models.share import ShareLink, ShareMark
 from playground.models.team import Invitation, Membership, Role, SignInLink, Team
 from playground.models.user import User
-from playground.models.video import SearchDocument, Video, Visibility
+from playground.models.video import SearchDocument, Video
+from playground.models.video_request import VideoRequest
+from playground.models.visibility import Visibility
 from playground.models.webhook import WebhookDelivery
 
 __all__ = [
@@ -20,9 +25,13 @@ __all__ = [
     "BalanceLook",
     "Budget",
     "BudgetRequest",
+    "Collection",
+    "CollectionItem",
+    "Comment",
     "Dialect",
     "EntryKind",
     "Event",
+    "Favourite",
     "Gateway",
     "Generation",
     "GenerationReference",
@@ -39,12 +48,15 @@ __all__ = [
     "Role",
     "Run",
     "SearchDocument",
+    "ShareLink",
+    "ShareMark",
     "SignInLink",
     "Team",
     "TeamModel",
     "User",
     "Video",
     "VideoModel",
+    "VideoRequest",
     "Visibility",
     "WebhookDelivery",
 ]

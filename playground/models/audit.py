@@ -13,6 +13,7 @@ class AuditEntry(models.Model):
     id = models.BigAutoField(primary_key=True)
     team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, blank=True, related_name="audit")
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    by_name = models.CharField(max_length=254, blank=True, help_text="As the person was called then; stays.")
     kind = models.CharField(max_length=40, help_text="In the past tense.")
     data = models.JSONField(default=dict, blank=True)
     at = models.DateTimeField(default=timezone.now, editable=False)

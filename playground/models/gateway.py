@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from playground.domain.capabilities import Capabilities
 from playground.models.base import Row
 from playground.models.team import Team
+from playground.models.user import User
 
 
 class Dialect(models.TextChoices):
@@ -43,6 +44,13 @@ class Gateway(Row):
     has_webhooks = models.BooleanField(default=False)
     webhook_secret = models.TextField(blank=True, help_text="Sealed; what its webhooks are signed with.")
     rate_cap = models.PositiveIntegerField(default=100, help_text="Polls a second at the most.")
+    sealed_key = models.TextField(blank=True, help_text="A team's own key; the installation's is in the environment.")
+    key_last4 = models.CharField(max_length=4, blank=True, help_text="All of the key that is ever shown.")
+    key_set_at = models.DateTimeField(null=True, blank=True)
+    key_set_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    removed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Of a team's own: no longer ordered from, its key is forgotten."
+    )
     paused_at = models.DateTimeField(
         null=True, blank=True, help_text="Set: nothing is sent to it, whatever team orders; asked for again by itself."
     )
@@ -66,6 +74,11 @@ class Gateway(Row):
                 fields=["is_default"],
                 condition=models.Q(team__isnull=True, is_default=True),
                 name="gateway_one_default_for_all",
+            ),
+            models.UniqueConstraint(
+                fields=["team"],
+                condition=models.Q(team__isnull=False, is_default=True),
+                name="gateway_one_default_per_team",
             ),
         ]
 
@@ -115,12 +128,13 @@ class VideoModel(Row):
 
 
 class TeamModel(Row):
-    """What a team says of a model: switched off, or its default."""
+    """What a team says of a model: switched off, or its default, and a note beside its price."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="team_models")
     model = models.ForeignKey(VideoModel, on_delete=models.CASCADE, related_name="team_models")
     enabled = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
+    price_note = models.CharField(max_length=200, blank=True, help_text="The team's words beside the price.")
 
     class Meta:
         constraints = [

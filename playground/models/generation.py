@@ -14,6 +14,7 @@ from playground.models.reference import Reference
 from playground.models.run import Run
 from playground.models.team import Membership, Team
 from playground.models.user import User
+from playground.models.visibility import Visibility
 
 LOOK_FOR = timedelta(days=14)
 """How long a lost video stands among what an admin should look at."""
@@ -25,7 +26,11 @@ def new_hook_token() -> str:
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def visible_to(self, membership: Membership | None) -> Self:
-        return self.filter(team_id=membership.team_id) if membership else self.none()
+        """The team's, and those of this member's own private runs."""
+        if membership is None:
+            return self.none()
+        mine = models.Q(run__visibility=Visibility.TEAM) | models.Q(run__created_by_id=membership.user_id)
+        return self.filter(mine, team_id=membership.team_id)
 
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)

@@ -9,11 +9,16 @@ from playground.models.base import Row
 from playground.models.gateway import Gateway, VideoModel
 from playground.models.team import Membership, Team
 from playground.models.user import User
+from playground.models.visibility import Visibility
 
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, membership: Membership | None) -> Self:
-        return self.filter(team_id=membership.team_id) if membership else self.none()
+        """The team's, and this member's own private ones."""
+        if membership is None:
+            return self.none()
+        mine = models.Q(visibility=Visibility.TEAM) | models.Q(created_by_id=membership.user_id)
+        return self.filter(mine, team_id=membership.team_id)
 
 
 class Run(Row):
@@ -26,6 +31,9 @@ class Run(Row):
     prompt = models.TextField()
     settings = models.JSONField(default=dict, help_text="size, seconds, count, negative_prompt, seed, generate_audio.")
     quoted_total_micros = models.PositiveBigIntegerField(null=True, help_text="What the button said; null: not known.")
+    visibility = models.CharField(
+        max_length=10, choices=Visibility.choices, default=Visibility.TEAM, help_text="Where its videos go."
+    )
     parent_video = models.ForeignKey("Video", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -38,6 +38,15 @@ class Team(Row):
     limits_accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     spending_paused_at = models.DateTimeField(null=True, blank=True, help_text="Set: nothing that costs is ordered.")
     spending_paused_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    retention_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="After so many days a video moves to the trash by itself; null: never."
+    )
+    link_days = models.PositiveSmallIntegerField(default=7, help_text="How long a share link lasts unless said else.")
+    links_may_be_endless = models.BooleanField(default=False)
+    link_shows_prompt = models.BooleanField(default=False)
+    link_allows_download = models.BooleanField(default=True)
+    link_has_previews = models.BooleanField(default=False, help_text="Open Graph, so that messengers show a picture.")
+    link_takes_marks = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -50,6 +59,9 @@ class Membership(Row):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.CREATOR)
     monthly_cap_micros = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="What a month may cost for this member; null: the team's limit for members."
+    )
+    sees_spend = models.BooleanField(
+        default=True, help_text="Sees prices already paid, the spend page and what is left; an admin always does."
     )
     notices_seen_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -71,6 +83,10 @@ class Membership(Row):
     def may_create(self) -> bool:
         return self.role in {Role.CREATOR, Role.ADMIN}
 
+    @property
+    def may_see_spend(self) -> bool:
+        return self.is_admin or self.sees_spend
+
 
 class Invitation(Row):
     """An open seat in a team. Only the hash of its secret is kept."""
@@ -78,11 +94,14 @@ class Invitation(Row):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField(max_length=254, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.CREATOR)
+    sees_spend = models.BooleanField(default=True, help_text="As the membership that comes of it.")
     token_hash = models.CharField(max_length=64, unique=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
+    mailed_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -4,18 +4,13 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from playground.domain.capabilities import nearest_shape
 from playground.models.base import Row
 from playground.models.generation import Generation
 from playground.models.team import Membership, Team
 from playground.models.user import User
-
-
-class Visibility(models.TextChoices):
-    TEAM = "team", _("Team")
-    PRIVATE = "private", _("Only me")
+from playground.models.visibility import Visibility
 
 
 class VideoQuerySet(models.QuerySet["Video"]):
@@ -64,6 +59,8 @@ class Video(Row):
     size_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
 
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     trashed_at = models.DateTimeField(null=True, blank=True)
     missing_at = models.DateTimeField(

@@ -16,4 +16,5 @@ def record(
     Call it inside the transaction that does the deed, so that neither is there without the other. Without `by` the
     engine did it; without `team` it concerns the whole installation.
     """
-    AuditEntry.objects.create(kind=kind, by=by, team=team, data=data or {}, at=now or timezone.now())
+    by_name = (by.name or by.email) if by else ""
+    AuditEntry.objects.create(kind=kind, by=by, by_name=by_name, team=team, data=data or {}, at=now or timezone.now())

@@ -1,6 +1,7 @@
 """Who may open a view: members of a team, and among them those who may change things.
 
-Nobody is told whether something of another team exists: object pages look it up through `visible_to` and answer 404.
+What is forbidden and what does not exist get the same 404: nobody is told which it was. Object pages look their object
+up through `visible_to`; a role that may not open a page does not learn that there is one.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,9 +9,9 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -73,32 +74,36 @@ def use_team(request: MemberRequest, **of_team: Any) -> None:
 
 
 def for_creators(view: View) -> View:
-    """403 for a viewer, and for a form that was made in another of the person's teams."""
+    """404 for a viewer, and for a form that was made in another of the person's teams."""
 
     @wraps(view)
     def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.may_create or is_of_another_team(request):
-            raise PermissionDenied
+            raise Http404("not for this role, or of another team")
         return view(request, *args, **kwargs)
 
     return for_members(guarded)
 
 
 def for_admins(view: View) -> View:
-    """403 for everyone but the team's admins."""
+    """404 for everyone but the team's admins."""
 
     @wraps(view)
     def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.is_admin or is_of_another_team(request):
-            raise PermissionDenied
+            raise Http404("not for this role, or of another team")
         return view(request, *args, **kwargs)
 
     return for_members(guarded)
 
 
 def is_of_another_team(request: MemberRequest) -> bool:
-    """True for a form that does not carry the name of the team at hand: none, or another one."""
-    return request.method == "POST" and request.POST.get("team") != request.membership.team.slug
+    """True for a form that carries the name of another team. Raises BadRequest for one without any: it broke off."""
+    if request.method != "POST":
+        return False
+    if "team" not in request.POST:
+        raise BadRequest("a form without its team")
+    return request.POST["team"] != request.membership.team.slug
 
 
 def may_change(membership: Membership, video: Video) -> bool:
@@ -107,6 +112,6 @@ def may_change(membership: Membership, video: Video) -> bool:
 
 
 def require_change(membership: Membership, videos: Iterable[Video]) -> None:
-    """Raise PermissionDenied if one of the videos is not this member's to change."""
+    """Raise Http404 if one of the videos is not this member's to change."""
     if not all(may_change(membership, video) for video in videos):
-        raise PermissionDenied
+        raise Http404("a video is not this member's to change")

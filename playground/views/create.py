@@ -4,8 +4,7 @@ import dataclasses
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -116,7 +115,7 @@ def _price(request: MemberRequest) -> HttpResponse:
 def _order(request: MemberRequest) -> HttpResponse:
     membership = request.membership
     if not membership.may_create or is_of_another_team(request):
-        raise PermissionDenied
+        raise Http404("not for this role, or of another team")
     data = as_pressed(request.POST)
     draft = with_route(membership, Draft.from_data(data))
     draft, image_error = with_upload(request, draft)
@@ -156,7 +155,7 @@ def _ask(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str,
 def _accept_limits(request: MemberRequest) -> HttpResponse:
     """An admin takes the suggested limits; the form comes back as it was, and the next press orders."""
     if not request.membership.is_admin or is_of_another_team(request):
-        raise PermissionDenied
+        raise Http404("not for this role, or of another team")
     limits.accept_suggested(by=request.membership)
     draft, _error = with_upload(request, with_route(request.membership, Draft.from_data(request.POST)))
     return _refused(request, draft, status=200, problem="limits_accepted")

@@ -4,8 +4,7 @@ import dataclasses
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
-from django.http import QueryDict
+from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
 from playground.forms.create import CreateForm, Draft
@@ -93,7 +92,7 @@ def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:
     if not upload or not upload.size:
         return draft, ""
     if not request.membership.may_create or is_of_another_team(request):
-        raise PermissionDenied
+        raise Http404("not for this role, or of another team")
     try:
         stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[arg-type]
     except ImageRefused as error:

@@ -40,17 +40,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, "400", 400, words, wrong_host=wrong_host, request_id=request_id())
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, "403", 403, _("That is not yours to do. Nothing was changed."))
-
-
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     words = _("This page was open for too long. Nothing was sent. Reload it: what you typed is kept.")
     return _answer(request, "403_csrf", 403, words)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, "404", 404, _("That is gone. Reload the page."))
+    """What is not there and what is not for this person look the same."""
+    return _answer(request, "404", 404, _("That is gone, or not yours to do. Nothing was changed. Reload the page."))
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

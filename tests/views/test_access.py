@@ -66,15 +66,15 @@ def test_viewer_sees_but_changes_nothing(member, viewer, browser_of):
     assert "Move to trash" not in page
     for name, args in (("videos.trash", []), ("videos.rename", [video.id])):
         answer = browser_of(viewer).post(reverse(name, args=args), {"video": str(video.id), "title": "x"})
-        assert answer.status_code == 403
+        assert answer.status_code == 404
 
 
 def test_member_changes_only_their_own_videos_and_an_admin_all(member, admin, browser_of):
     video = factories.make_video(by=admin)
     other = factories.make_video(by=member)
     rename = reverse("videos.rename", args=[video.id])
-    assert browser_of(member).post(rename, {"title": "mine now"}).status_code == 403
-    assert browser_of(member).post(reverse("videos.trash"), {"video": str(video.id)}).status_code == 403
+    assert browser_of(member).post(rename, {"title": "mine now"}).status_code == 404
+    assert browser_of(member).post(reverse("videos.trash"), {"video": str(video.id)}).status_code == 404
     assert browser_of(admin).post(reverse("videos.trash"), {"video": str(other.id)}).status_code == 303
     other.refresh_from_db()
     assert other.trashed_by == admin.user
@@ -84,7 +84,7 @@ def test_form_of_another_of_my_teams_is_refused(member, browser_of):
     other = factories.make_team()
     video = factories.make_video(by=member)
     answer = browser_of(member).post(reverse("videos.trash"), {"video": str(video.id), "team": other.slug})
-    assert answer.status_code == 403
+    assert answer.status_code == 404
     video.refresh_from_db()
     assert video.trashed_at is None
 
@@ -99,8 +99,8 @@ def test_person_without_a_team_is_told_so(db, browser_of):
 
 
 def test_gateway_page_is_for_admins(member, admin, browser_of):
-    assert browser_of(member).get(reverse("gateway.connect")).status_code == 403
-    assert browser_of(member).post(reverse("gateway.check")).status_code == 403
+    assert browser_of(member).get(reverse("gateway.connect")).status_code == 404
+    assert browser_of(member).post(reverse("gateway.check")).status_code == 404
     assert browser_of(admin).get(reverse("gateway.connect")).status_code == 200
 
 
@@ -140,7 +140,7 @@ def test_a_team_of_others_in_the_address_changes_nothing(stranger, member, brows
 def test_a_form_without_a_team_of_mine_is_refused(member, browser_of, name, team):
     browser = browser_of(member)
     browser.team = team or ""
-    assert browser.post(reverse(name)).status_code == 403
+    assert browser.post(reverse(name)).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["generations.again", "generations.cancel"])
@@ -148,7 +148,7 @@ def test_a_card_button_without_its_team_is_refused(member, browser_of, name):
     browser = browser_of(member)
     browser.team = ""
     generation = factories.make_generation(by=member, status="queued")
-    assert browser.post(reverse(name, args=[generation.id])).status_code == 403
+    assert browser.post(reverse(name, args=[generation.id])).status_code == 404
     generation.refresh_from_db()
     assert generation.status == "queued"
 

@@ -107,7 +107,7 @@ def test_paused_gateway_says_why_and_an_admin_may_use_it_again(admin, member, br
     assert "Use it again now" in page
     card = browser_of(member).get(reverse("generations.card", args=[waiting.id]), headers={"HX-Request": "true"})
     assert "The gateway is paused: its account is out of credit." in card.content.decode()
-    assert browser_of(member).post(reverse("gateway.resume")).status_code == 403
+    assert browser_of(member).post(reverse("gateway.resume")).status_code == 404
 
     for said in ("It is tried again now", "is in use already"):
         answer = browser_of(admin).post(reverse("gateway.resume"), follow=True)

@@ -62,9 +62,9 @@ def limits_form(**more):
 
 def test_limits_are_for_admins_alone(member, admin, viewer, browser_of):
     assert browser_of().get(LIMITS).status_code == 302
-    assert [browser_of(one).get(LIMITS).status_code for one in (viewer, member, admin)] == [403, 403, 200]
+    assert [browser_of(one).get(LIMITS).status_code for one in (viewer, member, admin)] == [404, 404, 200]
     for name in ("limits.index", "limits.pause"):
-        assert browser_of(member).post(reverse(name), limits_form(paused="1")).status_code == 403
+        assert browser_of(member).post(reverse(name), limits_form(paused="1")).status_code == 404
     assert not AuditEntry.objects.exists()
 
 
@@ -189,7 +189,7 @@ def test_page_says_what_is_spent_set_aside_and_left_and_where_the_month_is_headi
 def test_form_without_its_team_changes_nothing(admin, browser_of):
     browser = browser_of(admin)
     browser.team = ""
-    assert browser.post(LIMITS, limits_form()).status_code == 403
+    assert browser.post(LIMITS, limits_form()).status_code == 404
     assert not AuditEntry.objects.exists()
 
 
@@ -244,7 +244,7 @@ def test_before_the_first_order_members_are_told_that_an_admin_sets_limits(membe
     assert "An admin must first set limits." in page
     assert 'name="accept_limits"' not in page
     assert browser_of(member).post("/create/", values()).status_code == 422
-    assert browser_of(member).post("/create/", values(accept_limits="1")).status_code == 403
+    assert browser_of(member).post("/create/", values(accept_limits="1")).status_code == 404
     assert Team.objects.get(id=member.team_id).limits_accepted_at is None
 
 
@@ -481,7 +481,7 @@ def test_request_is_answered_and_opened_by_its_team_alone(member, stranger, tigh
     one = BudgetRequest.objects.get()
     address = reverse("limits.answer", args=[one.id])
     assert browser_of(stranger).post(address, {"answer": "decline"}).status_code == 404
-    assert browser_of(member).post(address, {"answer": "raise"}).status_code == 403
+    assert browser_of(member).post(address, {"answer": "raise"}).status_code == 404
     colleague = factories.make_member(team=member.team)
     for other in (stranger, colleague):
         assert "A fox in the snow" not in html(browser_of(other).get(f"/create/?request={one.id}"))
@@ -597,7 +597,7 @@ def test_viewer_has_no_button_that_asks(member, tight, browser_of):
     viewer = factories.make_member(team=member.team, role=Role.VIEWER)
     page = html(browser_of(viewer).get("/create/?count=4"))
     assert 'name="ask"' not in page
-    assert browser_of(viewer).post("/create/", values(4, ask="1")).status_code == 403
+    assert browser_of(viewer).post("/create/", values(4, ask="1")).status_code == 404
 
 
 # --- without a known price

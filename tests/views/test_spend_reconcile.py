@@ -48,8 +48,8 @@ def test_with_the_sandbox_there_is_nothing_to_compare(admin, browser_of):
 
 def test_only_admins_may_look_and_compare(member, viewer, gateway, browser_of):
     for membership in (member, viewer):
-        assert browser_of(membership).get(PAGE).status_code == 403
-        assert browser_of(membership).post(f"{PAGE}compare/").status_code == 403
+        assert browser_of(membership).get(PAGE).status_code == 404
+        assert browser_of(membership).post(f"{PAGE}compare/").status_code == 404
     assert browser_of().get(PAGE).status_code == 302
     assert not Reconciliation.objects.exists()
 
@@ -84,7 +84,7 @@ def test_a_month_at_the_end_of_the_calendar_is_this_month(admin, gateway, browse
 
 def test_a_form_of_another_team_compares_nothing(admin, stranger, gateway, browser_of):
     client = browser_of(admin)
-    assert client.post(f"{PAGE}compare/", {"team": stranger.team.slug}).status_code == 403
+    assert client.post(f"{PAGE}compare/", {"team": stranger.team.slug}).status_code == 404
     assert not Reconciliation.objects.exists()
 
 

@@ -1,0 +1,84 @@
+"""Links by which people without an account see a video or a collection, and what they leave there."""
+
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from playground.models.base import Row
+from playground.models.collection import Collection
+from playground.models.team import Membership, Team
+from playground.models.user import User
+from playground.models.video import Video
+
+NOTE_LENGTH = 280
+
+
+class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
+    def visible_to(self, membership: Membership | None) -> Self:
+        """An admin sees all of the team's, others those they made."""
+        if membership is None:
+            return self.none()
+        rows = self.filter(team_id=membership.team_id)
+        return rows if membership.is_admin else rows.filter(created_by_id=membership.user_id)
+
+    def open(self) -> Self:
+        """Neither revoked nor over."""
+        lasting = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(lasting, revoked_at__isnull=True)
+
+
+class ShareLink(Row):
+    """One recipient's way to one video or one collection. Of its 256-bit token only the SHA-256 is kept."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="share_links")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=80, help_text="For whom it is; only the team reads it.")
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, null=True, blank=True, related_name="share_links")
+    collection = models.ForeignKey(
+        Collection, on_delete=models.CASCADE, null=True, blank=True, related_name="share_links"
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    password = models.CharField(max_length=128, blank=True, help_text="Hashed as those of accounts; empty: none.")
+    shows_prompt = models.BooleanField(default=False)
+    shows_cost = models.BooleanField(default=False)
+    allows_download = models.BooleanField(default=True)
+    has_previews = models.BooleanField(default=False)
+    takes_marks = models.BooleanField(default=False, help_text="The holder may mark favourites and leave a note.")
+    view_count = models.PositiveIntegerField(default=0, help_text="Openings of the page by people, not by bots.")
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Null: never, where the team allows that.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = ShareLinkQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(video__isnull=False, collection__isnull=True)
+                | models.Q(video__isnull=True, collection__isnull=False),
+                name="share_link_of_one_thing",
+            ),
+        ]
+        indexes = [models.Index(fields=["team", "-id"], name="share_link_newest_of_team")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ShareMark(Row):
+    """What the holder of a link says of one video: a favourite, a note."""
+
+    link = models.ForeignKey(ShareLink, on_delete=models.CASCADE, related_name="marks")
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="share_marks")
+    is_favourite = models.BooleanField(default=False)
+    note = models.CharField(max_length=NOTE_LENGTH, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["link", "video"], name="share_mark_once")]
+
+    def __str__(self) -> str:
+        return self.note or str(self.video_id)
