@@ -13,7 +13,7 @@ THUMBNAIL_SIDE = 320
 MEMORY_BYTES = 176 * MEBIBYTE
 """Address space of a child beside what it has before it begins, some 30 MiB: so it never holds more than 200 MiB."""
 CPU_S = 2
-WALL_S = 10.0
+WALL_S = 20.0
 """Until the child is ended whatever it does: longer than its processor time, since a busy machine is no fault of it."""
 WRITTEN_BYTES = 16 * MEBIBYTE
 """Of one file. Noise of 2048 x 2048 is 8 MiB as a JPEG of our quality."""
