@@ -78,9 +78,7 @@ def test_decoder_that_does_not_work_is_our_fault(program, instead, tmp_path, cap
     assert "decoder_failed" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "program", ["time.sleep(60)", "os.close(1); time.sleep(60)", "print(1, flush=True); time.sleep(60)"]
-)
+@pytest.mark.parametrize("before", ["", "os.close(1); ", "print(1, flush=True); "])
 def test_decoder_that_hangs_is_ended(before, instead, tmp_path, monkeypatch):
     ended = []
     kill = subprocess.Popen.kill
