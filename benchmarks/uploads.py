@@ -4,7 +4,8 @@ Each is a real JPEG, posted to /references/ by a signed-in person of their own (
 kept once) as the page does it: received, decoded, shrunk,
 written anew, stored with its row, answered with the form's field. Prints the peak resident memory of the one web
 process above idle, per upload; exits 1 above LIMIT_MB. The child processes that decode are not of it: one runs at a
-time, and none takes more than 200 MiB (media/picture_limits.py). Idle is a server that has drawn pages and received nothing.
+time, and none takes more than 200 MiB (media/picture_limits.py). Idle is a server that has drawn pages and received
+nothing.
 
     python -m benchmarks.uploads
 """
