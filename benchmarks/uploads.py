@@ -3,7 +3,9 @@
 Each is a real JPEG, posted to /references/ by a signed-in person of their own (the same picture twice by one person is
 kept once) as the page does it: received, decoded, shrunk,
 written anew, stored with its row, answered with the form's field. Prints the peak resident memory of the one web
-process above idle, per upload; exits 1 above LIMIT_MB. Idle is a server that has drawn pages and received nothing.
+process above idle, per upload; exits 1 above LIMIT_MB. The child processes that decode are not of it: one runs at a
+time, and none takes more than 200 MiB (media/picture_limits.py). Idle is a server that has drawn pages and received
+nothing.
 
     python -m benchmarks.uploads
 """
@@ -28,10 +30,10 @@ BOUNDARY = "b0undary"
 
 
 def picture() -> bytes:
-    """A JPEG of about 24 megapixels, filled up to FILE_BYTES with what a decoder skips at its end."""
+    """A JPEG of 16 megapixels, filled up to FILE_BYTES with what a decoder skips at its end."""
     grain = np.random.default_rng(3).integers(0, 255, (400, 600, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(grain).resize((6000, 4000), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=95)
+    Image.fromarray(grain).resize((4096, 4096), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=95)
     data = buffer.getvalue()
     if len(data) > FILE_BYTES:
         raise RuntimeError(f"the test picture has {len(data)} bytes")

@@ -1,5 +1,7 @@
 """Addresses in the settings: read, and refused without showing what may hold a password."""
 
+import re
+from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 LOCAL_MAIL = {"console", "file", "memory", "dummy"}
@@ -16,3 +18,15 @@ def split_address(name: str, value: str, *schemes: str, example: str) -> SplitRe
     if not fits:
         raise ValueError(f"{name} must be an address such as {example}")
     return parts
+
+
+_HOST_PATTERN = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+
+
+def host_patterns(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Hosts as `films.example`, or `*.films.example` for all below it. Raises ValueError naming the variable."""
+    patterns = tuple(value.strip().lower().rstrip(".") for value in values if value.strip())
+    for pattern in patterns:
+        if not _HOST_PATTERN.fullmatch(pattern) or len(pattern) > 253:
+            raise ValueError(f"{name} must name hosts such as films.example or *.films.example, separated by commas")
+    return patterns

@@ -24,3 +24,21 @@ def database_keeps_what_it_wrote(app_configs: Any, databases: Any = None, **kwar
     if "default" not in (databases or ()) or not (why := durability.doubts()):
         return []
     return [Warning(why, id="playground.W001")]
+
+
+@register()
+def pictures_are_limited(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Pillow refuses by itself, before decoding, what is larger than our limits, whoever opens a picture."""
+    from playground.media import decoder
+
+    if decoder.is_armed() and set(decoder.FORMATS) == {"JPEG", "PNG", "WEBP"}:
+        return []
+    return [Error("Pillow does not refuse pictures that are over our limits.", id="playground.E003")]
+
+
+@register(deploy=True)
+def pictures_are_decoded_apart(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The child process that decodes pictures starts here, takes a small one and refuses a bomb."""
+    from playground.media import rehearsal
+
+    return [Error(why, id="playground.E004")] if (why := rehearsal.problem()) else []

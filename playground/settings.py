@@ -9,7 +9,7 @@ from pathlib import Path
 import dj_email_url
 from environs import Env, validate
 
-from playground.addresses import split_address
+from playground.addresses import host_patterns, split_address
 from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
@@ -215,6 +215,7 @@ if GATEWAY_BASE_URL:
     split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
     check_pair("GATEWAY_HONOURS", GATEWAY_HONOURS, dialect_of(GATEWAY_DIALECT, GATEWAY_BASE_URL))
 GATEWAY_KEY_TRUSTED_S = env.int("GATEWAY_KEY_TRUSTED_S", KEY_TRUSTED_S, validate=validate.Range(min=1, max=31_536_000))
+OUTPUT_HOSTS = host_patterns("OUTPUT_HOSTS", env.list("OUTPUT_HOSTS", []))
 # The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.
 SANDBOX_HOOK_LOOPBACK = env.bool("SANDBOX_HOOK_LOOPBACK", False)
 SANDBOX_IN_USE = not (LUMENFALL_API_KEY or GATEWAY_BASE_URL)
@@ -242,6 +243,9 @@ FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 FILE_UPLOAD_PERMISSIONS = 0o640
 FILE_UPLOAD_HANDLERS = ["playground.upload_handlers.CappedUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 9
+UPLOAD_DAY_MB = env.int("UPLOAD_DAY_MB", 500, validate=validate.Range(min=1))
+UPLOAD_TEAM_MB = env.int("UPLOAD_TEAM_MB", 20_000, validate=validate.Range(min=1))
 
 # --- language and time -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -21,7 +21,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import multipartparser
 
-from playground.media.images import MAX_FILE_BYTES
+from playground.media.picture_limits import MAX_FILE_BYTES
 
 MAX_BODY_BYTES = MAX_FILE_BYTES + 20 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024

@@ -5,7 +5,7 @@ gives is checked, and that very address is dialled; TLS still checks the name. O
 the whole name, and a resolver that fails, hangs or gives nothing refuses too. Only port 443 is dialled.
 
 The one exemption is an exact host and port that an administrator configured (the gateway itself). It never switches
-the check off for anything else.
+the check off for anything else. A gateway that a team connected gets none: its own calls pass the same wall.
 """
 
 import ipaddress
@@ -17,10 +17,14 @@ from queue import Empty, Queue
 
 import httpx  # noqa: TID251
 
-from playground.gateway.errors import NotSent, OutputBad
+from playground.gateway.errors import NotSent, OutputBad, OutputHost
 
 Resolver = Callable[[str, int, float], list[str]]
 """(host, port, seconds) -> addresses as text, at least one. Raises NotSent."""
+
+MAX_NAME = 253
+GATEWAY_PLACE = "gateway_place"
+"""The code of a gateway that may not be dialled."""
 
 _V4_REFUSED = tuple(
     ipaddress.IPv4Network(network)
@@ -107,6 +111,11 @@ class Egress:
     exempt: tuple[str, str, int] | None = None
     guarded: bool = True
     resolver: Resolver = resolve
+    is_gateway: bool = False
+    """For calls to a gateway: what may not be dialled raises NotSent, since nothing has left this machine."""
+    hosts: tuple[str, ...] = ()
+    """Where there are any, no other host is dialled, `*.films.example` naming all below that one. What they name has to
+    be public like everything else."""
 
     def check_url(self, text: str | httpx.URL) -> httpx.URL:
         """The parsed URL if it may be followed, else OutputBad. Addresses are checked later, when dialling."""
@@ -122,6 +131,7 @@ class Egress:
             raise _refused("is not https")
         if origin(url)[2] != 443:
             raise _refused("uses an unusual port")
+        self._check_host(url.raw_host.decode("ascii"))
         return url
 
     def addresses(self, host: str, port: int, seconds: float) -> list[str]:
@@ -132,13 +142,27 @@ class Egress:
         if not found:
             raise NotSent("The name of the host could not be looked up.", code="name_lookup")
         if port != 443 or not all(is_public(address) for address in found):
-            raise _refused("is not on the open internet")
+            raise _gateway_refused() if self.is_gateway else _refused("is not on the open internet")
+        self._check_host(host)
         return found
+
+    def _check_host(self, host: str) -> None:
+        name = host.lower().rstrip(".")
+        if self.hosts and not any(_is_below(name, pattern) for pattern in self.hosts):
+            raise OutputHost(name[:MAX_NAME])
+
+
+def _is_below(name: str, pattern: str) -> bool:
+    return name.endswith(pattern[1:]) if pattern.startswith("*.") else name == pattern
 
 
 def _same_place(host: str, port: int, exempt: tuple[str, str, int]) -> bool:
     name = "127.0.0.1" if host.lower() in ("localhost", "::1") else host.lower()
     return (name, port) == exempt[1:]
+
+
+def _gateway_refused() -> NotSent:
+    return NotSent("The address of the gateway is not on the open internet.", code=GATEWAY_PLACE)
 
 
 def _refused(why: str) -> OutputBad:

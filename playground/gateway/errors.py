@@ -14,6 +14,7 @@
     |- EstimateUnavailable      refused    the gateway gives no price for this; `job_id` set: it started a job instead
     |- OutputGone               refused    403 404 410, or no link at all: read the order again for a fresh link
     `- OutputBad                refused    wrong type or encoding, too large, endless, at a forbidden place
+       |- OutputHost            refused    at a host that OUTPUT_HOSTS does not name
        `- OutputLength          refused    of another length than the gateway tells; read the order and the file again
 
 The outcome speaks of orders. For calls that change nothing it only says whether the gateway gave a clear answer; ask
@@ -198,6 +199,16 @@ class OutputBad(GatewayError):
 
     outcome = Outcome.REFUSED
     default_code = "output_bad"
+
+
+class OutputHost(OutputBad):
+    """It lies at a host that whoever runs this installation has not allowed."""
+
+    default_code = "output_host"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"The finished file is at {host}, which is not among OUTPUT_HOSTS.")
+        self.host = host
 
 
 class OutputLength(OutputBad):

@@ -22,7 +22,7 @@ from yarl import URL
 
 from playground.gateway import dialects
 from playground.gateway.calls import Calls, default_headers, is_success
-from playground.gateway.egress import Resolver, resolve
+from playground.gateway.egress import Egress, Resolver, resolve
 from playground.gateway.errors import Deadline, GatewayError, NotSent, Unclear
 from playground.gateway.types import GatewayConfig, Job
 from playground.gateway.wire import Answer, tls, unpacked
@@ -56,7 +56,8 @@ class _Fixed(AbstractResolver):
 async def _addresses(config: GatewayConfig, resolver: Resolver) -> list[str]:
     parts = urlsplit(config.base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return await asyncio.to_thread(resolver, parts.hostname or "", port, config.limits.retrieve.connect)
+    egress = Egress(guarded=config.guarded, resolver=resolver, is_gateway=True)
+    return await asyncio.to_thread(egress.addresses, parts.hostname or "", port, config.limits.retrieve.connect)
 
 
 def _session(addresses: list[str], concurrency: int) -> aiohttp.ClientSession:

@@ -61,7 +61,8 @@ class GatewayConfig:
     """One gateway: where it is, how it talks, what it honours. Raises ConfigError when the values cannot work.
 
     `allow_loopback` lets `base_url` be plain http and lets media come from the very host and port of `base_url`
-    whatever its address; it opens nothing else.
+    whatever its address; it opens nothing else. `guarded`: its name may lead to public addresses and port 443 alone,
+    looked at each time it is dialled; for what somebody typed who does not run this machine.
     """
 
     base_url: str
@@ -71,8 +72,11 @@ class GatewayConfig:
     dry_run: bool = False
     cancel: bool = False
     allow_loopback: bool = False
+    guarded: bool = False
     native_base_url: str = ""
     """For balance and requests; derived from `base_url` when empty (`/openai/v1` becomes `/v1`)."""
+    output_hosts: tuple[str, ...] = ()
+    """Hosts that files may be fetched from, `films.example` or `*.films.example`, on top of the guard; none: any."""
     limits: Limits = field(default_factory=Limits)
     version: str = "0"
     """Ours, for the User-Agent header."""
@@ -87,6 +91,8 @@ class GatewayConfig:
         object.__setattr__(self, "native_base_url", native)
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.api_key):
             raise ConfigError("The gateway key must be 1 to 1024 visible ASCII characters without spaces.")
+        if self.guarded and (self.allow_loopback or (urlsplit(base).port or 443) != 443):
+            raise ConfigError("The gateway address must use port 443.")
         if not re.fullmatch(r"[\w.+-]{1,64}", self.version, re.ASCII):
             raise ConfigError("The version must be a short word.")
 

@@ -1,104 +1,60 @@
 """Reference images: from any bytes a person sends to a picture that is safe to keep, to show and to send on.
 
-Nothing of the sent file survives but its pixels. It is opened by Pillow under limits with the three formats named, its
-size is checked before a pixel is decoded, and it is then drawn onto a fresh canvas and written as JPEG. So metadata,
-comments, colour profiles, further frames and whatever is glued behind the picture are gone, and the stored bytes are
-the same on every retry.
+Nothing of the sent file survives but its pixels. A child process (decoding.py, decoder.py) decodes it under limits of
+memory and time and draws it onto a fresh canvas, so metadata, comments, colour profiles, further frames and whatever is
+glued behind the picture are gone; what it wrote is looked at here before it is used (written.py). No picture is
+decoded in this process.
 
 Choices, with their reasons:
 
 - Output is an sRGB JPEG, quality 92, without chroma subsampling, at most OUTPUT_SIDE pixels on its longer side. No
-  video model of the catalogue renders above 1920 pixels, so a bigger picture only costs time on the way.
+  video model of the catalogue renders above 1920 pixels, so a bigger picture only costs time on the way. The stored
+  bytes are the same on every retry.
 - Transparency is flattened onto white: video models take opaque pictures, and what they make of an alpha channel
   differs (often black). What the person sees before the press is what is sent.
-- Peak memory is bounded per format, measured to stay under 200 MiB. A baseline JPEG is decoded at a reduced scale by
-  the codec itself, so phone pictures of 50 megapixels pass. PNG and progressive JPEG are held whole while decoding,
-  WebP several times over, hence their lower limits.
-- Pictures are decoded and written one after the other, thumbnails too, in a thread of their own. Done in the threads of
-  the requests, fifty uploads at once left far more memory behind: the allocator keeps what each thread freed.
-
-All functions here are plain: a path or stream in, a file out, no database and no request, so that they can be run in a
-limited child process without a change to their callers.
 """
 
 import hashlib
-import os
-import struct
-import warnings
-import zlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import SEEK_END
+from dataclasses import asdict, dataclass
+from io import SEEK_END, UnsupportedOperation
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
-from django.utils.translation import get_language, override
+import structlog
 from django.utils.translation import gettext as _
-from PIL import Image, UnidentifiedImageError
 
-from playground.media.canvas import draw_upright
+from playground.media import decoding, written
+from playground.media.parts import temporary_folder
+from playground.media.picture_limits import LIMITS as LIMITS
+from playground.media.picture_limits import MAX_FILE_BYTES as MAX_FILE_BYTES
+from playground.media.picture_limits import MEBIBYTE, MEGAPIXEL, THUMBNAIL_SIDE
+from playground.media.picture_limits import ImageLimits as ImageLimits
 
-MEBIBYTE = 1024 * 1024
-MEGAPIXEL = 1_000_000
-MAX_FILE_BYTES = 12 * MEBIBYTE
-FORMATS = ("JPEG", "PNG", "WEBP")
+log = structlog.get_logger(__name__)
+
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
-OUTPUT_SIDE = 2048
-THUMBNAIL_SIDE = 320
-DECODES_AT_ONCE = 1
 
-# What Pillow and its codecs raise on hostile bytes; each was seen with mutated files.
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-
-_decoder = ThreadPoolExecutor(DECODES_AT_ONCE, thread_name_prefix="decode")
-
-
-def _renew_decoder() -> None:
-    """A forked process inherits the pool without its thread, and would wait for ever."""
-    global _decoder
-    _decoder = ThreadPoolExecutor(DECODES_AT_ONCE, thread_name_prefix="decode")
-
-
-os.register_at_fork(after_in_child=_renew_decoder)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
-    """Bytes, pixels, and sides. `max_pixels` is per format; `max_ratio` is the longer side over the shorter one."""
-
-    max_bytes: int = MAX_FILE_BYTES
-    min_side: int = 32
-    max_ratio: float = 8.0
-    max_pixels: dict[str, int] = field(
-        default_factory=lambda: {
-            "JPEG": 50 * MEGAPIXEL,
-            "PNG": 24 * MEGAPIXEL,
-            "progressive JPEG": 24 * MEGAPIXEL,
-            "WEBP": 8_300_000,  # 3840 x 2160,
-        }
-    )
-    output_side: int = OUTPUT_SIDE
-
-
-LIMITS = ImageLimits()
-
-# The second wall: Pillow itself refuses, before decoding, what the table above would refuse anyway.
-Image.MAX_IMAGE_PIXELS = max(LIMITS.max_pixels.values())
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+Box = tuple[int, int, int, int]
 
 
 class ImageRefused(Exception):
     """The picture cannot be used. `code` is for programs, `message` for the person who sent it.
 
-    Codes: empty, too_large, unreadable, animated, broken, too_many_pixels, too_narrow, too_small.
+    Codes: empty, too_large, unreadable, animated, broken, too_large_side, too_many_pixels, too_narrow, too_small,
+    too_much_memory, too_slow, crashed.
     """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code)
         self.code = code
         self.message = message
+
+
+class DecoderAway(ImageRefused):
+    """It lies with us, not with the picture: the same one may well be taken in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,37 +71,87 @@ class NormalisedImage:
     original_content_type: str
 
 
-def normalise(source: Path | BinaryIO, out: Path, *, limits: ImageLimits = LIMITS) -> NormalisedImage:
+def normalise(
+    source: Path | BinaryIO, out: Path, *, thumb: Path | None = None, limits: ImageLimits = LIMITS
+) -> NormalisedImage:
     """Check the picture and write it anew to `out` as an opaque, upright sRGB JPEG without metadata.
 
-    `source` is a path or a seekable stream, read from its start. Raises ImageRefused. Waits for the
-    pictures before it.
+    `source` is a path or a seekable stream, read from its start. `thumb` becomes a small WebP of it. Raises
+    ImageRefused, and DecoderAway where we are to blame. Waits for the pictures before it.
     """
     _check_bytes(source, limits)
-    kind, (width, height) = _decoder.submit(_redraw, source, out, limits, get_language()).result()
-    with out.open("rb") as written:
-        sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+    asked = {"do": "redraw", "limits": asdict(limits)}
+    return _made(_decoded(source, asked, out, thumb), out)
+
+
+def crop_to(source: Path | BinaryIO, out: Path, box: Box, *, thumb: Path | None = None) -> NormalisedImage:
+    """Cut `box` (x, y, width, height) out of a picture that `normalise` made and write it as JPEG to `out`.
+
+    Raises ValueError when the box is not inside the picture, and what `normalise` raises.
+    """
+    return _made(_decoded(source, {"do": "cut", "box": box}, out, thumb), out)
+
+
+def _decoded(source: Path | BinaryIO, asked: dict[str, Any], out: Path, thumb: Path | None) -> decoding.Answer:
+    with _as_file(source) as file:
+        try:
+            answer = decoding.decode(file, {**asked, "thumb_side": THUMBNAIL_SIDE}, out=out, thumb=thumb)
+            if answer["code"]:
+                _refuse(answer)
+            _look_at(answer, out, thumb)
+        except decoding.Failed as failed:
+            _blame(failed)
+    return answer
+
+
+def _look_at(answer: decoding.Answer, out: Path, thumb: Path | None) -> None:
+    try:
+        if written.jpeg_size(out) != (answer.get("width"), answer.get("height")):
+            raise written.NotPlain("another size than was told")
+        if thumb is not None:
+            written.check_webp(thumb)
+    except written.NotPlain as error:
+        for path in (out, thumb):
+            if path is not None:
+                path.unlink(missing_ok=True)
+        raise decoding.Failed("crashed", str(error)) from error
+
+
+def _made(answer: decoding.Answer, out: Path) -> NormalisedImage:
+    kind = answer.get("kind") if answer.get("kind") in SUFFIXES else "JPEG"
+    with out.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return NormalisedImage(
         path=out,
-        width=width,
-        height=height,
+        width=answer["width"],
+        height=answer["height"],
         content_type="image/jpeg",
         sha256=sha256,
         size_bytes=out.stat().st_size,
-        original_suffix=SUFFIXES[kind],
-        original_content_type=f"image/{kind.lower()}",
+        original_suffix=SUFFIXES[str(kind)],
+        original_content_type=f"image/{str(kind).lower()}",
     )
 
 
-def _redraw(
-    source: Path | BinaryIO, out: Path, limits: ImageLimits, language: str | None
-) -> tuple[str, tuple[int, int]]:
-    """Returns the format and the new size. `language` is the person's: the decoding thread does not know it."""
-    with override(language), _refusing(limits), Image.open(source, formats=FORMATS) as image:
-        kind = _check(image, limits)
-        canvas = draw_upright(image, limits.output_side)
-        canvas.save(out, "JPEG", quality=92, subsampling=0)
-    return kind, canvas.size
+@contextmanager
+def _as_file(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """Open for reading under a number of its own, which alone a child can be given."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+        return
+    try:
+        source.fileno()
+    except (UnsupportedOperation, AttributeError):
+        with tempfile.TemporaryFile(dir=temporary_folder(), suffix=".part") as copy:
+            source.seek(0)
+            while block := source.read(256 * 1024):
+                copy.write(block)
+            copy.flush()
+            yield copy
+    else:
+        source.flush()  # what a store has just fetched may still lie in memory
+        yield source
 
 
 def _check_bytes(source: Path | BinaryIO, limits: ImageLimits) -> None:
@@ -163,78 +169,48 @@ def _check_bytes(source: Path | BinaryIO, limits: ImageLimits) -> None:
         )
 
 
-@contextmanager
-def _refusing(limits: ImageLimits) -> Iterator[None]:
-    """Turns what a decoder raises into words for a person. MemoryError is ours to know about and passes through."""
+def _blame(failed: decoding.Failed) -> NoReturn:
+    """The picture for what it did to its decoder, ourselves for the rest. Either is worth a line in the log."""
+    if failed.is_ours:
+        log.error("decoder_failed", code=failed.code, why=failed.why)
+        busy = failed.code == "busy"
+        words = _("Many pictures are being looked at just now.") if busy else _("The picture could not be looked at.")
+        raise DecoderAway("decoder_away", f"{words} {_('Try again in a moment.')}") from failed
+    log.warning("decoder_ended_by_picture", code=failed.code, why=failed.why)
+    _refuse({"code": failed.code})
+
+
+def _refuse(answer: decoding.Answer) -> NoReturn:
+    if answer["code"] == "outside":
+        raise ValueError("the crop is outside the picture")
+    words = WORDS.get(answer["code"])
+    if words is None:
+        raise decoding.Failed("odd", "an unknown code")
     try:
-        yield
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(max(limits.max_pixels.values())) from error
-    except UnidentifiedImageError as error:
-        message = _("This is not a picture we can read. Use JPEG, PNG or WebP.")
-        raise ImageRefused("unreadable", message) from error
-    except BROKEN as error:
-        message = _("This picture is damaged and cannot be read to its end. Choose another one.")
-        raise ImageRefused("broken", message) from error
+        message = words(answer)
+    except (KeyError, TypeError, ValueError):
+        raise decoding.Failed("odd", "facts are missing") from None
+    raise ImageRefused(answer["code"], message)
 
 
-def _check(image: Image.Image, limits: ImageLimits) -> str:
-    """Everything that can be known from the header; returns the format. A phone's MPO is a JPEG with extra frames."""
-    kind = "JPEG" if image.format == "MPO" else str(image.format)
-    width, height = image.size
-    shape = "progressive JPEG" if kind == "JPEG" and image.info.get("progressive") else kind
-    if width * height > limits.max_pixels[shape]:
-        raise _too_many_pixels(limits.max_pixels[shape])
-    if min(width, height) < limits.min_side:
-        raise ImageRefused(
-            "too_small",
-            _("This picture is only %(width)s x %(height)s pixels. It needs at least %(limit)s on each side.")
-            % {"width": width, "height": height, "limit": limits.min_side},
-        )
-    if max(width, height) > limits.max_ratio * min(width, height):
-        raise ImageRefused(
-            "too_narrow",
-            _("This picture is too narrow: its longer side may be %(limit)g times its shorter one.")
-            % {"limit": limits.max_ratio},
-        )
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ImageRefused("animated", _("This picture moves. Choose one that stands still."))
-    return kind
-
-
-def _too_many_pixels(limit: int) -> ImageRefused:
-    message = _("This picture has more than %(limit)s megapixels. Make it smaller first.")
-    return ImageRefused("too_many_pixels", message % {"limit": limit // MEGAPIXEL})
-
-
-def thumbnail(path: Path, out: Path, *, side: int = THUMBNAIL_SIDE) -> tuple[int, int]:
-    """Write a small WebP of a picture that `normalise` made; returns its width and height. Waits its turn as that."""
-    return _decoder.submit(_shrink, path, out, side).result()
-
-
-def _shrink(path: Path, out: Path, side: int) -> tuple[int, int]:
-    with Image.open(path, formats=FORMATS) as image:
-        canvas = draw_upright(image, side)
-    canvas.save(out, "WEBP", quality=80, method=4)
-    return canvas.size
-
-
-def crop_to(source: Path | BinaryIO, out: Path, box: tuple[int, int, int, int]) -> NormalisedImage:
-    """Cut `box` (x, y, width, height) out of a picture that `normalise` made and write it as JPEG to `out`.
-
-    Raises ValueError when the box is not inside the picture. Waits for the pictures before it.
-    """
-    _decoder.submit(_cut, source, out, box).result()
-    with out.open("rb") as written:
-        sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-    return NormalisedImage(out, box[2], box[3], "image/jpeg", sha256, out.stat().st_size, ".jpg", "image/jpeg")
-
-
-def _cut(source: Path | BinaryIO, out: Path, box: tuple[int, int, int, int]) -> None:
-    x, y, width, height = box
-    with Image.open(source, formats=FORMATS) as image:
-        if x < 0 or y < 0 or width < 1 or height < 1 or x + width > image.width or y + height > image.height:
-            raise ValueError(f"the crop {box} is outside a picture of {image.width} x {image.height}")
-        canvas = Image.new("RGB", (width, height))
-        canvas.paste(image.convert("RGB").crop((x, y, x + width, y + height)))
-    canvas.save(out, "JPEG", quality=92, subsampling=0)
+WORDS: dict[str, Callable[[decoding.Answer], str]] = {
+    "unreadable": lambda told: _("This is not a picture we can read. Use JPEG, PNG or WebP."),
+    "broken": lambda told: _("This picture is damaged and cannot be read to its end. Choose another one."),
+    "animated": lambda told: _("This picture moves. Choose one that stands still."),
+    "too_large_side": lambda told: (
+        _("This picture has more than %(limit)d pixels on one side. Make it smaller first.") % told
+    ),
+    "too_many_pixels": lambda told: (
+        _("This picture has more than %(limit)s megapixels. Make it smaller first.")
+        % {"limit": int(told["limit"]) // MEGAPIXEL}
+    ),
+    "too_small": lambda told: (
+        _("This picture is only %(width)d x %(height)d pixels. It needs at least %(limit)d on each side.") % told
+    ),
+    "too_narrow": lambda told: (
+        _("This picture is too narrow: its longer side may be %(limit)g times its shorter one.") % told
+    ),
+    "too_much_memory": lambda told: _("This picture takes too much memory to open. Save it anew, or choose another."),
+    "too_slow": lambda told: _("This picture takes too long to open. Save it anew, or choose another."),
+    "crashed": lambda told: _("This picture cannot be opened safely. Save it anew, or choose another."),
+}

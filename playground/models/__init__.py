@@ -14,6 +14,7 @@ from playground.models.remark import Comment, Favourite
 from playground.models.run import Run
 from playground.models.share import ShareLink, ShareMark
 from playground.models.team import Invitation, Membership, Role, SignInLink, Team
+from playground.models.upload import UploadDay, UploadTotal
 from playground.models.user import User
 from playground.models.video import SearchDocument, Video
 from playground.models.video_request import VideoRequest
@@ -53,6 +54,8 @@ __all__ = [
     "SignInLink",
     "Team",
     "TeamModel",
+    "UploadDay",
+    "UploadTotal",
     "User",
     "Video",
     "VideoModel",

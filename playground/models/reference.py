@@ -32,6 +32,9 @@ class Reference(Row):
     height = models.PositiveIntegerField()
     size_bytes = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
+    stored_bytes = models.PositiveBigIntegerField(
+        default=0, help_text="What it counts for in the team's total: all of its files; 0 for a part of another."
+    )
     cut_from = models.ForeignKey("self", on_delete=models.RESTRICT, null=True, related_name="cuts")
     cut_x = models.PositiveIntegerField(null=True)
     cut_y = models.PositiveIntegerField(null=True)

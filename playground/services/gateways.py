@@ -119,6 +119,7 @@ def config_of(gateway: Gateway, *, limits: Limits | None = None) -> GatewayConfi
         dry_run=gateway.has_dry_run,
         cancel=gateway.has_cancel,
         limits=limits or config.limits,
+        output_hosts=settings.OUTPUT_HOSTS,
     )
 
 

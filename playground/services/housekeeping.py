@@ -10,7 +10,16 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, keys_used, orphan_files, reconcile_daily, repair, restored
+from playground.services import (
+    budget_requests,
+    hooks,
+    keys_used,
+    orphan_files,
+    reconcile_daily,
+    repair,
+    restored,
+    upload_quotas,
+)
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -26,6 +35,7 @@ def tidy(*, now: datetime | None = None) -> None:
     now = now or timezone.now()
     purged = purge_rows(Video.objects.trashed().filter(trashed_at__lt=now - TRASH_KEPT))
     uploads = _unused_uploads(now=now)
+    upload_quotas.prune(now=now)
     files = storage.clear_abandoned() + storage.sweep_temporary(LEFTOVERS_AFTER)
     set_aside = _orphans(now=now)
     links, _ = SignInLink.objects.filter(expires_at__lt=now - LEFTOVERS_AFTER).delete()
@@ -67,6 +77,7 @@ def _unused_uploads(*, now: datetime) -> int:
         try:
             with transaction.atomic():
                 reference.delete()
+                upload_quotas.give_back(team_id=reference.team_id, stored_bytes=reference.stored_bytes)
         except IntegrityError:
             log.info("upload_in_use_after_all", reference=str(reference.id))
             continue

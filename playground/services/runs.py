@@ -101,6 +101,7 @@ def start(
         return earlier
     _check_offered(by, wanted.model)
     room.check(by=by)
+    uploads.check_count(wanted.references)
     pictures = list[Reference]()
     try:
         line.check(by=by, count=wanted.count)

@@ -12,6 +12,7 @@ from playground.gateway.errors import (
     NotFound,
     NotSent,
     OutputGone,
+    OutputHost,
     OutputLength,
     Throttled,
     TooSlow,
@@ -50,6 +51,8 @@ def why_of(error: Exception) -> Why:
             return Why.WAY
         case gateways.GatewayNotConfigured():
             return Why.NOT_SET_UP
+        case OutputHost():
+            return Why.OURS  # whoever runs this installation may allow it yet
         case NotSent() | AccountRefused() | OSError() | DatabaseError():
             return Why.OURS
         case _:

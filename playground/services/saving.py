@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import Status
-from playground.gateway.errors import GatewayError, OutputGone, TooSlow
+from playground.gateway.errors import GatewayError, OutputGone, OutputHost, TooSlow
 from playground.media.boxes import BadVideo
 from playground.models import Event, Gateway, Generation
 from playground.services import engine, gateways, ledger, notices, orphan_files, pauses, sent_with, told_lengths
@@ -163,6 +163,8 @@ def again_or_lost(
         if is_over:
             ledger.settle(generation=whole, cost_micros=cost_of(whole), at=now)
         _tell(whole, code, kept, now=now)
+        if isinstance(error, OutputHost):
+            _tell_host(whole, error.host, now=now)
     if is_over:
         log.error("output_lost", generation=str(generation.id), code=code, kept=kept)
 
@@ -269,6 +271,12 @@ def _tell(generation: Generation, code: str, kept: str, *, now: datetime) -> Non
         notices.tell("output_lost", team=generation.team, key=f"output_lost:{generation.id}", data=data, now=now)
     elif code == "disk_full":
         notices.tell("disk_full", team=generation.team, key=f"disk_full:{now:%Y-%m-%d}", data=data, now=now)
+
+
+def _tell_host(generation: Generation, host: str, *, now: datetime) -> None:
+    """The admins, once a day and host: while the link lasts the video can still be saved."""
+    data = {"generation": str(generation.id), "run": str(generation.run_id), "host": host}
+    notices.tell("output_host", team=generation.team, key=f"output_host:{host[:80]}:{now:%Y-%m-%d}", data=data, now=now)
 
 
 def cost_of(generation: Generation) -> int | None:

@@ -1,7 +1,9 @@
 """Reference images: checked by decoding, drawn anew without metadata, kept with their original."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO
 
 import structlog
@@ -11,14 +13,17 @@ from django.utils.translation import gettext as _
 
 from playground.domain.crop import Crop
 from playground.media import images, storage
-from playground.media.images import ImageRefused
+from playground.media.images import DecoderAway, ImageRefused, NormalisedImage
 from playground.models import Membership, Reference
 from playground.models.base import new_id
-from playground.services import places
+from playground.services import places, upload_quotas
 
-__all__ = ["ImageRefused", "check_kept", "cut", "discard", "gone", "store"]
+__all__ = ["DecoderAway", "ImageRefused", "check_count", "check_kept", "cut", "discard", "gone", "store"]
 
 log = structlog.get_logger(__name__)
+
+PER_ORDER = 9
+"""Pictures that one order may carry: what the model that takes most of them takes."""
 
 
 @contextmanager
@@ -34,12 +39,12 @@ def _in_reach() -> Iterator[None]:
 
 @places.given_up()
 @_in_reach()
-def store(*, by: Membership, stream: BinaryIO) -> Reference:
+def store(*, by: Membership, stream: BinaryIO, now: datetime | None = None) -> Reference:
     """Keep an uploaded image. Raises ImageRefused with words for the person who picked it.
 
     The same picture by the same person in the same team is the one they have already, as if picked just now.
     """
-    reference_id = new_id()
+    now = now or timezone.now()
     stream.seek(0)
     with (
         storage.temporary(".image") as clean,
@@ -49,29 +54,49 @@ def store(*, by: Membership, stream: BinaryIO) -> Reference:
         with original.open("wb") as sink:
             while block := stream.read(256 * 1024):
                 sink.write(block)
-        facts = images.normalise(original, clean)
+        upload_quotas.check(by=by, sent_bytes=original.stat().st_size, now=now)
+        facts = images.normalise(original, clean, thumb=thumb)
         if kept := _kept(by, facts.sha256):
             return kept
-        images.thumbnail(clean, thumb)
-        suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}[facts.content_type]
-        reference = Reference(
-            id=reference_id,
-            team_id=by.team_id,
-            created_by_id=by.user_id,
-            key=storage.reference_key(reference_id, suffix),
-            original_key=storage.reference_key(reference_id, facts.original_suffix, variant="original"),
-            thumb_key=storage.reference_key(reference_id, ".webp", variant="thumb"),
-            content_type=facts.content_type,
-            width=facts.width,
-            height=facts.height,
-            size_bytes=facts.size_bytes,
-            sha256=facts.sha256,
-        )
-        storage.adopt(clean, reference.key)
-        storage.adopt(thumb, reference.thumb_key)
-        storage.adopt(original, reference.original_key)
-    reference.save(force_insert=True)
+        files = [clean, thumb, original]
+        reference = _new(by, facts, sum(path.stat().st_size for path in files))
+        sent_bytes = original.stat().st_size
+        keys = _adopt(reference, files)
+    try:
+        with transaction.atomic():
+            upload_quotas.take(by=by, sent_bytes=sent_bytes, stored_bytes=reference.stored_bytes, now=now)
+            reference.save(force_insert=True)
+    except ImageRefused:  # others were faster
+        storage.forget(*keys)
+        raise
     return reference
+
+
+def _new(by: Membership, facts: NormalisedImage, stored_bytes: int) -> Reference:
+    reference_id = new_id()
+    suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}[facts.content_type]
+    return Reference(
+        id=reference_id,
+        team_id=by.team_id,
+        created_by_id=by.user_id,
+        key=storage.reference_key(reference_id, suffix),
+        original_key=storage.reference_key(reference_id, facts.original_suffix, variant="original"),
+        thumb_key=storage.reference_key(reference_id, ".webp", variant="thumb"),
+        content_type=facts.content_type,
+        width=facts.width,
+        height=facts.height,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256,
+        stored_bytes=stored_bytes,
+    )
+
+
+def _adopt(reference: Reference, files: list[Path]) -> list[str]:
+    """Under its keys, in the order of `files`: the picture, its thumbnail, what was sent."""
+    keys = [reference.key, reference.thumb_key, reference.original_key]
+    for path, key in zip(files, keys, strict=True):
+        storage.adopt(path, key)
+    return keys
 
 
 def _kept(by: Membership, sha256: str) -> Reference | None:
@@ -122,13 +147,19 @@ def _write_cut(new: Reference, reference: Reference, crop: Crop) -> None:
     with storage.temporary(".image") as picture, storage.temporary(".thumb") as thumb:
         try:
             with storage.open(reference.key) as source:
-                facts = images.crop_to(source, picture, crop.box)
+                facts = images.crop_to(source, picture, crop.box, thumb=thumb)
         except FileNotFoundError as error:
             raise gone() from error
-        images.thumbnail(picture, thumb)
         storage.adopt(picture, new.key)
         storage.adopt(thumb, new.thumb_key)
     new.content_type, new.size_bytes, new.sha256 = facts.content_type, facts.size_bytes, facts.sha256
+
+
+def check_count(pictures: Collection[Reference]) -> None:
+    """Raises ImageRefused for more pictures than an order may carry."""
+    if len(pictures) > PER_ORDER:
+        words = _("An order takes at most %(limit)d pictures.") % {"limit": PER_ORDER}
+        raise ImageRefused("too_many", words)
 
 
 def check_kept(pictures: list[Reference]) -> None:
@@ -147,6 +178,8 @@ def discard(*, by: Membership, reference: Reference) -> bool:
     try:
         with transaction.atomic():
             deleted, _ = (rows if by.is_admin else rows.filter(created_by_id=by.user_id)).delete()
+            if deleted:
+                upload_quotas.give_back(team_id=reference.team_id, stored_bytes=reference.stored_bytes)
     except IntegrityError:  # an order uses it
         return False
     if deleted:

@@ -11,9 +11,12 @@ from playground.forms.create import Draft
 from playground.models import Reference, VideoModel
 from playground.services import uploads
 from playground.services.offers import Offers
-from playground.services.uploads import ImageRefused
+from playground.services.uploads import DecoderAway, ImageRefused
 from playground.views.access import MemberRequest, for_creators
 from playground.views.create_page import picture_context
+
+LOOKED_AT_AGAIN_S = 5
+"""Retry-After of a picture for which the decoder had no time or could not be started."""
 
 
 @require_POST
@@ -23,7 +26,8 @@ def upload(request: MemberRequest) -> HttpResponse:
 
     With neither, the field of the image in `reference_id` is drawn again, as after a reload.
 
-    422 with the reason beside the field when the image is refused: the picture chosen before stays.
+    422 with the reason beside the field when the image is refused, 503 when it could not be looked at: the picture
+    chosen before stays.
     """
     draft = Draft.from_data(request.POST)
     offers = Offers(request.membership)
@@ -40,6 +44,8 @@ def upload(request: MemberRequest) -> HttpResponse:
         return _field(request, draft, model, reference, error=_("No file arrived."))
     try:
         stored = uploads.store(by=request.membership, stream=file.file)  # type: ignore[arg-type]
+    except DecoderAway as error:
+        return _again_later(_field(request, draft, model, reference, error=error.message, status=503))
     except ImageRefused as error:
         return _field(request, draft, model, reference, error=error.message)
     return _field(request, draft.without_image(), model, stored)
@@ -52,8 +58,19 @@ def _chosen(request: MemberRequest, draft: Draft) -> Reference | None:
         return None
 
 
+def _again_later(response: HttpResponse) -> HttpResponse:
+    response.headers["Retry-After"] = str(LOOKED_AT_AGAIN_S)
+    return response
+
+
 def _field(
-    request: HttpRequest, draft: Draft, model: VideoModel | None, reference: Reference | None, *, error: str = ""
+    request: HttpRequest,
+    draft: Draft,
+    model: VideoModel | None,
+    reference: Reference | None,
+    *,
+    error: str = "",
+    status: int = 422,
 ) -> HttpResponse:
     takes = model.takes if model else None
     context = {
@@ -62,4 +79,4 @@ def _field(
         **picture_context(reference, draft, takes),
         "errors": {"reference": error} if error else {},
     }
-    return render(request, "references/_field.html", context, status=422 if error else 200)
+    return render(request, "references/_field.html", context, status=status if error else 200)

@@ -1,5 +1,7 @@
 // A reference image by click, drop on the page or paste: sent at once, by the field itself, so that only its id travels on.
 const KINDS = ["image/jpeg", "image/png", "image/webp"];
+const MAY_BE_LARGE = 512 * 1024;
+let latest = null;
 const field = () => document.getElementById("reference-field");
 
 function refuse(words) {
@@ -17,10 +19,32 @@ function refuse(words) {
   input.focus();
 }
 
-function send(file) {
+// Cameras make larger pictures than the server opens, and than any model uses: those are made smaller here.
+async function fitting(file) {
+  if (file.size < MAY_BE_LARGE) return file;
+  const picture = await createImageBitmap(file).catch(() => null);
+  const most = Number(field().dataset.maxSide);
+  const scale = picture ? most / Math.max(picture.width, picture.height) : 1;
+  if (scale >= 1) return file;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(picture.width * scale));
+  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  picture.close();
+  const made = await new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.95); });
+  return made ? new File([made], "picture.jpg", { type: made.type }) : file;
+}
+
+async function send(picked) {
+  if (!document.getElementById("reference") || !picked) return;
+  if (!KINDS.includes(picked.type)) return refuse(field().dataset.wrongKind);
+  latest = picked;
+  const file = await fitting(picked);
   const input = document.getElementById("reference");
-  if (!input || !file) return;
-  if (!KINDS.includes(file.type)) return refuse(field().dataset.wrongKind);
+  if (latest !== picked || !input) return;
   if (file.size > Number(field().dataset.max)) return refuse(field().dataset.tooLarge);
   if (input.files[0] !== file) {
     const carrier = new DataTransfer();

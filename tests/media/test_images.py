@@ -3,7 +3,6 @@ import io
 import os
 import signal
 import struct
-import threading
 import warnings
 import zipfile
 import zlib
@@ -11,12 +10,12 @@ import zlib
 import numpy as np
 import pytest
 from django.utils.translation import get_language, override
-from hypothesis import HealthCheck, given, seed, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
 
-from playground.media import images
-from playground.media.images import ImageLimits, ImageRefused, crop_to, normalise, thumbnail
+from playground.checks import pictures_are_decoded_apart, pictures_are_limited
+from playground.media import decoder, decoding, images
+from playground.media.images import ImageLimits, ImageRefused, crop_to, normalise
+from playground.media.picture_limits import MAX_PIXELS
 
 
 def encoded(picture, kind, **options) -> bytes:
@@ -227,7 +226,7 @@ def test_a_phone_picture_with_a_second_frame_is_taken_as_its_first(tmp_path):
 
 
 def test_a_large_picture_is_shrunk_to_the_longer_side(tmp_path):
-    made = run(encoded(Image.new("RGB", (3000, 4500), "teal"), "JPEG"), tmp_path)
+    made = run(encoded(Image.new("RGB", (2700, 4050), "teal"), "JPEG"), tmp_path)
     assert (made.width, made.height) == (1365, 2048)
 
 
@@ -256,7 +255,8 @@ def test_a_small_picture_is_not_enlarged(tmp_path):
         ("animated webp", "animated"),
         ("animated png", "animated"),
         ("png bomb header", "too_many_pixels"),
-        ("png of 25 megapixels", "too_many_pixels"),
+        ("png of 4097 pixels a side", "too_large_side"),
+        ("webp of 9 megapixels", "too_many_pixels"),
         ("long strip", "too_narrow"),
         ("tiny", "too_small"),
     ],
@@ -286,7 +286,8 @@ def hostile(name: str) -> bytes:
         "animated webp": lambda: animated("WEBP"),
         "animated png": lambda: animated("PNG"),
         "png bomb header": lambda: png_header_only(50_000, 50_000),
-        "png of 25 megapixels": lambda: encoded(Image.new("1", (5000, 5000)), "PNG"),
+        "png of 4097 pixels a side": lambda: encoded(Image.new("1", (4097, 1000)), "PNG"),
+        "webp of 9 megapixels": lambda: encoded(Image.new("L", (3000, 3000)), "WEBP", method=0),
         "long strip": lambda: encoded(Image.new("RGB", (900, 100)), "PNG"),
         "tiny": lambda: encoded(Image.new("RGB", (31, 31)), "PNG"),
     }
@@ -297,12 +298,29 @@ def half(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
 
-def test_a_bomb_is_refused_before_a_pixel_is_decoded(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [
+        ((4096, 4096), ""),
+        ((4096, 512), ""),
+        ((4096, 511), "too_narrow"),
+        ((32, 32), ""),
+        ((32, 31), "too_small"),
+        ((4097, 4000), "too_large_side"),
+    ],
+)
+def test_header_alone_decides_and_no_pixel_is_decoded(size, code, monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError("the picture was decoded")
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
-    assert refusal(png_header_only(6000, 5000), tmp_path) == "too_many_pixels"
+    found = ""
+    with Image.open(io.BytesIO(png_header_only(*size))) as picture:
+        try:
+            decoder.check(picture, ImageLimits())
+        except decoder.Refused as refused:
+            found = refused.facts["code"]
+    assert found == code
 
 
 def test_progressive_jpeg_has_a_lower_limit_since_it_is_held_whole(tmp_path):
@@ -321,50 +339,32 @@ def test_the_byte_limit_counts_the_last_byte(tmp_path):
 
 
 def test_pillow_itself_is_under_the_same_limit():
-    assert max(images.LIMITS.max_pixels.values()) == Image.MAX_IMAGE_PIXELS
+    assert max(images.LIMITS.max_pixels.values()) == MAX_PIXELS == Image.MAX_IMAGE_PIXELS == 4096 * 4096
     with pytest.raises((Image.DecompressionBombWarning, Image.DecompressionBombError)):
-        Image.open(io.BytesIO(png_header_only(8000, 7000)))
+        Image.open(io.BytesIO(png_header_only(4097, 4096)))
 
 
-SEEDS = [
-    encoded(Image.effect_noise((96, 64), 60).convert(mode), kind, **options)
-    for kind, mode, options in (
-        ("JPEG", "RGB", {}),
-        ("JPEG", "RGB", {"progressive": True}),
-        ("PNG", "RGBA", {}),
-        ("PNG", "P", {}),
-        ("WEBP", "RGB", {}),
-        ("WEBP", "RGBA", {"lossless": True}),
-    )
-]
+def test_whoever_lifts_the_limit_of_pillow_is_found_out_at_the_start(monkeypatch):
+    with warnings.catch_warnings():
+        decoder.arm()
+        assert pictures_are_limited(None) == []
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10**9)
+        assert [found.id for found in pictures_are_limited(None)] == ["playground.E003"]
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", MAX_PIXELS)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        assert [found.id for found in pictures_are_limited(None)] == ["playground.E003"]
 
 
-@seed(20261121)
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
-@given(
-    which=st.integers(0, len(SEEDS) - 1),
-    edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6),
-    cut=st.floats(0.05, 1),
-)
-def test_a_mutated_picture_is_taken_or_refused_never_a_crash(which, edits, cut, tmp_path):
-    data = bytearray(SEEDS[which])
-    for place, new in edits:
-        at = int(place * (len(data) - 1))
-        data[at : at + len(new)] = new
-    data = bytes(data[: max(1, int(len(data) * cut))])
-    try:
-        made = run(data, tmp_path)
-    except ImageRefused:
-        return  # any other exception fails the test
-    with Image.open(made.path) as picture:
-        assert picture.format == "JPEG"
+def test_deployment_check_tries_the_decoder(monkeypatch):
+    assert pictures_are_decoded_apart(None) == []
+    monkeypatch.setattr(decoding, "COMMAND", ("/bin/false",))
+    assert [found.id for found in pictures_are_decoded_apart(None)] == ["playground.E004"]
 
 
 def test_thumbnail_is_a_small_webp(tmp_path):
-    made = run(encoded(corners((1200, 800)), "PNG"), tmp_path)
-    assert thumbnail(made.path, tmp_path / "thumb.webp") == (320, 213)
+    normalise(io.BytesIO(encoded(corners((1200, 800)), "PNG")), tmp_path / "out.jpg", thumb=tmp_path / "thumb.webp")
     with Image.open(tmp_path / "thumb.webp") as picture:
-        assert picture.format == "WEBP"
+        assert (picture.format, picture.size) == ("WEBP", (320, 213))
         assert looks_like_corners(picture)
 
 
@@ -383,20 +383,6 @@ def test_refusals_are_in_the_language_of_the_request(tmp_path, monkeypatch):
     with override("de"), pytest.raises(ImageRefused) as refused:
         run(b"no picture", tmp_path)
     assert refused.value.message.startswith("[de]")
-
-
-def test_thumbnails_are_drawn_in_the_decoding_thread(tmp_path, monkeypatch):
-    threads = []
-    drawn = images.draw_upright
-
-    def noted(*args):
-        threads.append(threading.current_thread().name)
-        return drawn(*args)
-
-    monkeypatch.setattr(images, "draw_upright", noted)
-    Image.new("RGB", (64, 64)).save(tmp_path / "p.jpg")
-    images.thumbnail(tmp_path / "p.jpg", tmp_path / "t.webp")
-    assert [name.startswith("decode") for name in threads] == [True]
 
 
 def test_a_forked_process_can_decode_too(tmp_path):

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
+from playground.media import decoding
 from playground.models import Reference
 from tests.factories import make_gateway, make_member, make_model
 from tests.views.conftest import MemberClient
@@ -53,6 +54,35 @@ def test_what_is_no_picture_is_refused_beside_the_field_and_not_kept(client):
     answer = send(client, SimpleUploadedFile("a.jpg", b"not a picture at all", "image/jpeg"))
     assert answer.status_code == 422
     assert 'id="reference-error"' in answer.content.decode()
+    assert not Reference.objects.exists()
+
+
+def test_picture_that_we_could_not_look_at_is_said_beside_the_field_with_the_one_before(client, monkeypatch):
+    send(client, picture())
+    first = Reference.objects.get()
+    monkeypatch.setattr(decoding, "COMMAND", ("/nowhere/python",))
+    answer = send(client, picture(400, 900), reference_id=str(first.id))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    html = answer.content.decode()
+    assert 'role="alert">The picture could not be looked at. Try again in a moment.<' in html
+    assert f'name="reference_id" value="{first.id}"' in html
+    assert 'hx-status:503="swap:outerHTML"' in html
+
+
+def test_limit_of_a_day_is_said_beside_the_field_with_the_one_before(client, settings):
+    send(client, picture())
+    first = Reference.objects.get()
+    settings.UPLOAD_DAY_MB = 0
+    answer = send(client, picture(400, 900), reference_id=str(first.id))
+    assert answer.status_code == 422
+    html = answer.content.decode()
+    assert "more than the 0 MB that you may upload in a day" in html
+    assert f'name="reference_id" value="{first.id}"' in html
+
+
+def test_ten_files_in_one_form_are_refused_before_they_are_looked_at(client):
+    files = {f"reference{number}": picture() for number in range(9)}
+    assert client.post("/references/", {"reference": picture(), **files}).status_code == 413
     assert not Reference.objects.exists()
 
 
