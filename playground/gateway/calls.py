@@ -39,7 +39,7 @@ class Calls:
     def __init__(self, config: GatewayConfig, resolver: Resolver) -> None:
         self.config = config
         self._scrubber = Scrubber(config.api_key)
-        self._egress = Egress(guarded=False, resolver=resolver)
+        self._egress = Egress(guarded=config.guarded, resolver=resolver, is_gateway=True)
 
     @property
     def authorisation(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ gives is checked, and that very address is dialled; TLS still checks the name. O
 the whole name, and a resolver that fails, hangs or gives nothing refuses too. Only port 443 is dialled.
 
 The one exemption is an exact host and port that an administrator configured (the gateway itself). It never switches
-the check off for anything else.
+the check off for anything else. A gateway that a team connected gets none: its own calls pass the same wall.
 """
 
 import ipaddress
@@ -21,6 +21,9 @@ from playground.gateway.errors import NotSent, OutputBad
 
 Resolver = Callable[[str, int, float], list[str]]
 """(host, port, seconds) -> addresses as text, at least one. Raises NotSent."""
+
+GATEWAY_PLACE = "gateway_place"
+"""The code of a gateway that may not be dialled."""
 
 _V4_REFUSED = tuple(
     ipaddress.IPv4Network(network)
@@ -107,6 +110,8 @@ class Egress:
     exempt: tuple[str, str, int] | None = None
     guarded: bool = True
     resolver: Resolver = resolve
+    is_gateway: bool = False
+    """For calls to a gateway: what may not be dialled raises NotSent, since nothing has left this machine."""
 
     def check_url(self, text: str | httpx.URL) -> httpx.URL:
         """The parsed URL if it may be followed, else OutputBad. Addresses are checked later, when dialling."""
@@ -132,13 +137,17 @@ class Egress:
         if not found:
             raise NotSent("The name of the host could not be looked up.", code="name_lookup")
         if port != 443 or not all(is_public(address) for address in found):
-            raise _refused("is not on the open internet")
+            raise _gateway_refused() if self.is_gateway else _refused("is not on the open internet")
         return found
 
 
 def _same_place(host: str, port: int, exempt: tuple[str, str, int]) -> bool:
     name = "127.0.0.1" if host.lower() in ("localhost", "::1") else host.lower()
     return (name, port) == exempt[1:]
+
+
+def _gateway_refused() -> NotSent:
+    return NotSent("The address of the gateway is not on the open internet.", code=GATEWAY_PLACE)
 
 
 def _refused(why: str) -> OutputBad:

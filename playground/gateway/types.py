@@ -19,6 +19,8 @@ from playground.domain.parameters import ORDER_FIELDS, ParameterValue
 from playground.gateway.errors import FailureKind
 
 MIB = 1024 * 1024
+SEALED = "gAAAAA"
+"""How every text begins that services/sealing.py has sealed. None is ever sent in place of a key."""
 
 
 class Dialect(StrEnum):
@@ -61,7 +63,8 @@ class GatewayConfig:
     """One gateway: where it is, how it talks, what it honours. Raises ConfigError when the values cannot work.
 
     `allow_loopback` lets `base_url` be plain http and lets media come from the very host and port of `base_url`
-    whatever its address; it opens nothing else.
+    whatever its address; it opens nothing else. `guarded`: its name may lead to public addresses and port 443 alone,
+    looked at each time it is dialled; for what somebody typed who does not run this machine.
     """
 
     base_url: str
@@ -71,6 +74,7 @@ class GatewayConfig:
     dry_run: bool = False
     cancel: bool = False
     allow_loopback: bool = False
+    guarded: bool = False
     native_base_url: str = ""
     """For balance and requests; derived from `base_url` when empty (`/openai/v1` becomes `/v1`)."""
     limits: Limits = field(default_factory=Limits)
@@ -87,6 +91,10 @@ class GatewayConfig:
         object.__setattr__(self, "native_base_url", native)
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.api_key):
             raise ConfigError("The gateway key must be 1 to 1024 visible ASCII characters without spaces.")
+        if self.api_key.startswith(SEALED):
+            raise ConfigError("What stands in place of the gateway key is a sealed text, not a key.")
+        if self.guarded and (self.allow_loopback or (urlsplit(base).port or 443) != 443):
+            raise ConfigError("The gateway address must use port 443.")
         if not re.fullmatch(r"[\w.+-]{1,64}", self.version, re.ASCII):
             raise ConfigError("The version must be a short word.")
 

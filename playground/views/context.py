@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from playground.models import Heartbeat, Notice, Team
 from playground.services.housekeeping import TRASH_KEPT
+from playground.services.team_gateways import has_own_gateway
 from playground.views.running import running
 
 SILENT_AFTER = timedelta(seconds=60)
@@ -40,5 +41,5 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "waiting_count": lambda: counts()["waiting_count"],
         "worker_silent_since": _silent_since,
         "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
-        "sandbox_in_use": settings.SANDBOX_IN_USE,
+        "sandbox_in_use": lambda: settings.SANDBOX_IN_USE and not has_own_gateway(membership.team_id),
     }
