@@ -37,7 +37,6 @@ PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
-# What stored keys are sealed with: the first seals, all of them open. See services/sealing.py.
 SECRETS_KEYS = secret_keys("SECRETS_KEYS", env.str("SECRETS_KEYS", ""))
 
 _public = split_address("PUBLIC_URL", PUBLIC_URL, "http", "https", example="https://videos.example.com")
@@ -218,7 +217,6 @@ if GATEWAY_BASE_URL:
     split_address("GATEWAY_BASE_URL", GATEWAY_BASE_URL, "http", "https", example="https://gateway.example.com/v1")
     check_pair("GATEWAY_HONOURS", GATEWAY_HONOURS, dialect_of(GATEWAY_DIALECT, GATEWAY_BASE_URL))
 GATEWAY_KEY_TRUSTED_S = env.int("GATEWAY_KEY_TRUSTED_S", KEY_TRUSTED_S, validate=validate.Range(min=1, max=31_536_000))
-# Whether an admin of a team may connect a gateway on this machine or network, over plain http too.
 TEAM_GATEWAYS_LOCAL = env.bool("TEAM_GATEWAYS_LOCAL", False)
 # The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.
 SANDBOX_HOOK_LOOPBACK = env.bool("SANDBOX_HOOK_LOOPBACK", False)

@@ -58,9 +58,9 @@ def of_team(team_id: UUID) -> QuerySet[Gateway]:
     return Gateway.objects.filter(team_id=team_id, removed_at=None).select_related("key_set_by").order_by("created_at")
 
 
-def has_own_gateway(team_id: UUID) -> bool:
-    """Whether the team orders from one of its own, and not from the installation's."""
-    return of_team(team_id).filter(is_default=True).exists()
+def chosen_by_teams() -> QuerySet[Gateway]:
+    """Those that teams have chosen to order from, in place of the installation's."""
+    return Gateway.objects.filter(team__isnull=False, removed_at=None, is_default=True)
 
 
 def seen_by(team_id: UUID) -> Q:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -31,7 +31,8 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 @require_safe
-def moved(request: HttpRequest) -> HttpResponse:
+@for_admins
+def moved(request: MemberRequest) -> HttpResponse:
     """The page of earlier versions."""
     return redirect("team_gateways.index")
 
