@@ -42,3 +42,20 @@ def pictures_are_decoded_apart(app_configs: Any, **kwargs: Any) -> list[CheckMes
     from playground.media import rehearsal
 
     return [Error(why, id="playground.E004")] if (why := rehearsal.problem()) else []
+
+
+@register(Tags.database)
+def stored_secrets_can_be_opened(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """`manage.py check --database default` says when the keys in the environment are not those that sealed."""
+    from playground.services import sealed
+
+    if "default" not in (databases or ()) or not (why := sealed.known_problem()):
+        return []
+    return [Warning(why, id="playground.W002")]
+
+
+@register(deploy=True)
+def stored_secrets_have_keys_of_their_own(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.SECRETS_KEYS:
+        return []
+    return [Warning("SECRETS_KEYS is not set, so no team can connect a gateway of its own.", id="playground.W003")]

@@ -13,6 +13,7 @@ from playground.addresses import host_patterns, split_address
 from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
+from playground.secret_keys import secret_keys
 from playground.version import read_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -36,6 +37,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=32))
+SECRETS_KEYS = secret_keys("SECRETS_KEYS", env.str("SECRETS_KEYS", ""))
 
 _public = split_address("PUBLIC_URL", PUBLIC_URL, "http", "https", example="https://videos.example.com")
 PUBLIC_IS_LOOPBACK = _public.hostname in {"localhost", "127.0.0.1", "::1"}
@@ -216,6 +218,7 @@ if GATEWAY_BASE_URL:
     check_pair("GATEWAY_HONOURS", GATEWAY_HONOURS, dialect_of(GATEWAY_DIALECT, GATEWAY_BASE_URL))
 GATEWAY_KEY_TRUSTED_S = env.int("GATEWAY_KEY_TRUSTED_S", KEY_TRUSTED_S, validate=validate.Range(min=1, max=31_536_000))
 OUTPUT_HOSTS = host_patterns("OUTPUT_HOSTS", env.list("OUTPUT_HOSTS", []))
+TEAM_GATEWAYS_LOCAL = env.bool("TEAM_GATEWAYS_LOCAL", False)
 # The sandbox may call back to plain http on this machine. Read by both sides: the other one would refuse the order.
 SANDBOX_HOOK_LOOPBACK = env.bool("SANDBOX_HOOK_LOOPBACK", False)
 SANDBOX_IN_USE = not (LUMENFALL_API_KEY or GATEWAY_BASE_URL)

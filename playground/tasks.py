@@ -45,14 +45,14 @@ def cancel(generation_id: str) -> None:
             stops.put_off(generation_id)
 
 
-def sync_catalogue() -> None:
+def sync_catalogue(gateway_id: str = "") -> None:
     from playground.services import slots
-    from playground.services.catalogue import default_gateway, sync_default
+    from playground.services.catalogue import read
     from playground.services.hooks import fetch_ahead
 
     with slots.taken("work", slots.WORK) as free:
-        if free and sync_default():
-            fetch_ahead(default_gateway())
+        if free and (gateway := read(UUID(gateway_id) if gateway_id else None)):
+            fetch_ahead(gateway)
 
 
 def webhook_secret(gateway_id: str) -> None:
@@ -90,10 +90,10 @@ def look_up(generation_id: str, claim_id: str) -> None:
             look(UUID(generation_id), UUID(claim_id))
 
 
-def probe_gateways() -> None:
+def probe_gateways(gateway_id: str = "") -> None:
     from playground.services import slots
-    from playground.services.pauses import probe_due
+    from playground.services.pauses import PROBES_AT_ONCE, probe_due
 
-    with slots.taken("work", slots.WORK) as free:
-        if free:
-            probe_due()
+    with slots.taken("probe", PROBES_AT_ONCE) as may_probe, slots.taken("work", slots.WORK) as free:
+        if may_probe and free:
+            probe_due(only=UUID(gateway_id) if gateway_id else None)

@@ -5,6 +5,8 @@ import secrets
 from pathlib import Path
 
 CLOSED = {
+    "SECRETS_KEYS": "c2VjcmV0cy1rZXktb2YtdGhlLXRlc3RzLTAxMjM0NTY=",
+    "TEAM_GATEWAYS_LOCAL": "false",
     "LUMENFALL_API_KEY": "",
     "GATEWAY_BASE_URL": "",
     "GATEWAY_API_KEY": "",

@@ -83,6 +83,27 @@ def sandbox_config(values: Mapping[str, object], *, version: str = "0", limits: 
     return _config(url, SANDBOX_KEY, Dialect.LUMENFALL, version, limits, local=True)
 
 
+def team_config(
+    *, base_url: str, api_key: str, dialect: Dialect, allow_local: bool, version: str = "0"
+) -> GatewayConfig:
+    """A gateway that a team has connected: https on a public address, unless `allow_local` lets it be anything that the
+    environment may name. Raises ConfigError in words for whoever typed it.
+    """
+    address = checked_base_url(base_url, allow_http=allow_local)
+    parts = urlsplit(address)
+    is_local = allow_local and is_local_name(parts.hostname or "")
+    if parts.scheme == "http" and not is_local:
+        raise ConfigError("The gateway address must begin with https://.")
+    return GatewayConfig(
+        base_url=address,
+        api_key=api_key,
+        dialect=dialect,
+        allow_loopback=is_local,
+        guarded=not allow_local,
+        version=version,
+    )
+
+
 def is_sandbox(config: GatewayConfig) -> bool:
     """True for the imitation on this machine: its money is play money."""
     return config.api_key == SANDBOX_KEY and urlsplit(config.base_url).hostname == "127.0.0.1"

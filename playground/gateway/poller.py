@@ -137,7 +137,8 @@ class _Line:
 class Poller:
     """Questions under way, in a thread with one event loop: whoever asks goes on with other work meanwhile.
 
-    A session to each gateway is kept until `close`, so its name is looked up once and its connections are used again.
+    A session to each gateway is kept until `close`, so its name is looked up once and its connections are used again;
+    one whose key was replaced meanwhile gets a new one.
     A gateway that does not answer holds up nobody but its own questions. One thread asks, collects and closes.
     """
 
@@ -146,7 +147,7 @@ class Poller:
         self._total_s = total_s
         self._resolver = resolver
         self._answers: SimpleQueue[Answered | BaseException] = SimpleQueue()
-        self._lines: dict[Hashable, asyncio.Task[_Line]] = {}
+        self._lines: dict[tuple[Hashable, GatewayConfig], asyncio.Task[_Line]] = {}
         self._tasks: set[asyncio.Task[Job | GatewayError]] = set()
         self._under_way: Counter[Hashable] = Counter()
         self._loop = asyncio.new_event_loop()
@@ -211,9 +212,9 @@ class Poller:
 
     def _line(self, key: Hashable, config: GatewayConfig) -> "asyncio.Task[_Line]":
         """The session to this gateway, made by the first who asks; looked up anew after a name that was not found."""
-        known = self._lines.get(key)
+        known = self._lines.get((key, config))
         if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
-            known = self._lines[key] = self._loop.create_task(self._open(config))
+            known = self._lines[key, config] = self._loop.create_task(self._open(config))
         return known
 
     async def _open(self, config: GatewayConfig) -> _Line:

@@ -19,6 +19,8 @@ from playground.domain.parameters import ORDER_FIELDS, ParameterValue
 from playground.gateway.errors import FailureKind
 
 MIB = 1024 * 1024
+SEALED = "gAAAAA"
+"""How every text begins that services/sealing.py has sealed. None is ever sent in place of a key."""
 
 
 class Dialect(StrEnum):
@@ -91,6 +93,8 @@ class GatewayConfig:
         object.__setattr__(self, "native_base_url", native)
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", self.api_key):
             raise ConfigError("The gateway key must be 1 to 1024 visible ASCII characters without spaces.")
+        if self.api_key.startswith(SEALED):
+            raise ConfigError("What stands in place of the gateway key is a sealed text, not a key.")
         if self.guarded and (self.allow_loopback or (urlsplit(base).port or 443) != 443):
             raise ConfigError("The gateway address must use port 443.")
         if not re.fullmatch(r"[\w.+-]{1,64}", self.version, re.ASCII):

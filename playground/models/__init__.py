@@ -2,6 +2,7 @@
 
 from playground.models.audit import AuditEntry
 from playground.models.budget_request import BudgetRequest
+from playground.models.canary import Canary
 from playground.models.collection import Collection, CollectionItem
 from playground.models.gateway import Dialect, Gateway, Lifecycle, TeamModel, VideoModel
 from playground.models.generation import Event, Generation
@@ -26,6 +27,7 @@ __all__ = [
     "BalanceLook",
     "Budget",
     "BudgetRequest",
+    "Canary",
     "Collection",
     "CollectionItem",
     "Comment",

@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 ROUNDS = 5
 SECRETS = (
     "SECRET_KEY",
+    "SECRETS_KEYS",
     "LUMENFALL_API_KEY",
     "GATEWAY_BASE_URL",
     "GATEWAY_API_KEY",
@@ -111,7 +112,8 @@ def _fits(entry: Entry, size: int | None, sha256: str | None) -> bool:
 
 def keys_in_use() -> bytes:
     """The secrets as lines that `.env` takes."""
-    lines = [f"{name}={getattr(settings, name)}" for name in SECRETS if getattr(settings, name)]
+    values = {name: getattr(settings, name) for name in SECRETS}
+    lines = [f"{name}={','.join(v) if isinstance(v, list) else v}" for name, v in values.items() if v]
     return ("\n".join(lines) + "\n").encode()
 
 

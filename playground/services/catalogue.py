@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities
@@ -27,6 +28,9 @@ FIRST_RETRY = timedelta(seconds=4)
 """Before the first success, such as a gateway that still starts: a little under the worker's look every 5 s."""
 UNDER_WAY = timedelta(seconds=35)
 """How long a try without a result keeps others away: the client's own limit for the list is 30 s."""
+AT_ONCE = 2
+"""Lists of teams' gateways that are read at the same time."""
+SYNC_TIMEOUT_S = 120
 RECORD_OF = 10
 """How many of a model's latest orders its track record speaks of."""
 _PRICE = re.compile(r"\$(\d+(?:\.\d+)?)")
@@ -40,8 +44,21 @@ class SyncResult:
 
 
 def sync_default() -> SyncResult | None:
-    """Bring the default gateway's models up to date. None when it cannot answer; its row says why."""
-    gateway = gateways.ensure_default()
+    """Bring the installation's gateway's models up to date. None when it cannot answer; its row says why."""
+    return try_sync(gateways.ensure_default())
+
+
+def read(gateway_id: UUID | None) -> Gateway | None:
+    """Bring the models of this gateway of a team up to date, or those of the installation's; it, or None in vain."""
+    if gateway_id is None:
+        gateway: Gateway | None = gateways.ensure_default()
+    else:
+        gateway = Gateway.objects.filter(id=gateway_id, team__isnull=False, removed_at=None).first()
+    return gateway if gateway and try_sync(gateway) else None
+
+
+def try_sync(gateway: Gateway) -> SyncResult | None:
+    """As `sync`; None when it cannot answer, and its row says why."""
     try:
         return sync(gateway)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
@@ -52,16 +69,39 @@ def sync_default() -> SyncResult | None:
 
 
 def is_due(*, now: datetime) -> bool:
-    """Whether to read the models now; a True is given once, and marks the try as begun.
+    """Whether to read the models of the installation's gateway now; a True is given once, and marks the try as begun.
 
     Never read, read an hour ago, or failed a minute ago; every few seconds while there was no success at all. A try
     under way keeps others away until it has a result, for 35 s at the most.
     """
     gateway = default_gateway()
-    if not _is_time(gateway, now):
-        return False
+    return _is_time(gateway, now) and _begins(gateway, now)
+
+
+def due_of_teams(*, now: datetime) -> list[UUID]:
+    """Gateways of teams whose models to read now, each given once, the one that waits longest first.
+
+    At most AT_ONCE are under way, so that many that hang take no place of what was ordered. One that fails and fails is
+    tried more and more rarely, hourly at last.
+    """
+    rows = Gateway.objects.filter(team__isnull=False, removed_at=None).exclude(sealed_key="")
+    found = list(rows.order_by(F("sync_tried_at").asc(nulls_first=True), "id"))
+    room = AT_ONCE - sum(_is_under_way(gateway, now) for gateway in found)
+    ready = [gateway for gateway in found if _is_time(gateway, now)]
+    return [gateway.id for gateway in ready[: max(0, room)] if _begins(gateway, now)]
+
+
+def _begins(gateway: Gateway, now: datetime) -> bool:
     same = Gateway.objects.filter(id=gateway.id, sync_tried_at=gateway.sync_tried_at)
     return bool(same.update(sync_tried_at=now))
+
+
+def _is_under_way(gateway: Gateway, now: datetime) -> bool:
+    """Begun a moment ago, and no end of it is known."""
+    tried_at = gateway.sync_tried_at
+    if tried_at is None or not tried_at <= now <= tried_at + UNDER_WAY:
+        return False
+    return all(end is None or end < tried_at for end in (gateway.synced_at, gateway.sync_failed_at))
 
 
 def _is_time(gateway: Gateway, now: datetime) -> bool:
@@ -73,8 +113,16 @@ def _is_time(gateway: Gateway, now: datetime) -> bool:
     if gateway.synced_at and gateway.synced_at >= tried_at:
         return now - gateway.synced_at > SYNC_EVERY
     if gateway.sync_failed_at and gateway.sync_failed_at >= tried_at:
-        return now - tried_at > (RETRY_EVERY if gateway.synced_at else FIRST_RETRY)
+        return now - tried_at > _pause(gateway, tried_at)
     return now - tried_at > UNDER_WAY
+
+
+def _pause(gateway: Gateway, tried_at: datetime) -> timedelta:
+    """Between a try that failed and the next one."""
+    if gateway.team_id is None:
+        return RETRY_EVERY if gateway.synced_at else FIRST_RETRY
+    failing_for = tried_at - (gateway.synced_at or gateway.key_set_at or gateway.created_at)
+    return min(max(failing_for / 4, RETRY_EVERY), SYNC_EVERY)
 
 
 def sync(gateway: Gateway, *, now: datetime | None = None) -> SyncResult:
@@ -121,7 +169,14 @@ def _write(gateway: Gateway, info: ModelInfo, *, now: datetime) -> None:
 
 
 def default_gateway() -> Gateway:
+    """The installation's."""
     return Gateway.objects.filter(team=None, is_default=True).first() or gateways.ensure_default()
+
+
+def gateway_of(team_id: UUID) -> Gateway:
+    """Where this team orders: from its own gateway if it has chosen one, else from the installation's."""
+    mine = Gateway.objects.filter(Q(team_id=team_id, removed_at=None) | Q(team=None), is_default=True)
+    return mine.order_by(F("team_id").asc(nulls_last=True)).first() or gateways.ensure_default()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def ask_ahead(wanted: Wanted) -> QuoteState | None:
         return QuoteState(answer["state"])
     now = time.monotonic()
     with (
-        turn(SLOTS[-1:], holds_s=TURN_S, ends_at=now) as may_ask,
+        turn(_slots(wanted)[-1:], holds_s=TURN_S, ends_at=now) as may_ask,
         turn([f"{_key(wanted)}:asking"], holds_s=TURN_S, ends_at=now) as is_first,
     ):
         if not (may_ask and is_first):
@@ -155,12 +155,24 @@ def _keys(wanted: Wanted) -> tuple[str, ...]:
 
 def _gateway_key(wanted: Wanted) -> str:
     """Where an answer is kept that counts for all of a gateway, until it gives a price."""
-    return f"quote:gateway:{wanted.model.gateway_id}"
+    return f"quote:gateway:{_place(wanted)}"
+
+
+def _place(wanted: Wanted) -> str:
+    """The gateway, and the time of its key: what it said to an earlier key says nothing to this one."""
+    set_at = wanted.model.gateway.key_set_at
+    return f"{wanted.model.gateway_id}{set_at.timestamp():.0f}" if set_at else str(wanted.model.gateway_id)
+
+
+def _slots(wanted: Wanted) -> tuple[str, ...]:
+    """A team's own gateway has places of its own: one that hangs holds up nobody's price but that team's."""
+    gateway = wanted.model.gateway
+    return tuple(f"{slot}:{gateway.id}" for slot in SLOTS) if gateway.team_id else SLOTS
 
 
 def _key(wanted: Wanted) -> str:
     priced = _priced(wanted) | {
-        "gateway": str(wanted.model.gateway_id),
+        "gateway": _place(wanted),
         "references": [f"{crop.width}x{crop.height}" for _picture, crop in wanted.crops()],
     }
     return "quote:" + hashlib.sha256(json.dumps(priced, sort_keys=True).encode()).hexdigest()
@@ -179,7 +191,7 @@ def _ask(wanted: Wanted) -> dict[str, Any]:
         if answer := answered():
             return answer
         if first:
-            with turn(SLOTS, holds_s=TURN_S, ends_at=last_start) as may_ask:
+            with turn(_slots(wanted), holds_s=TURN_S, ends_at=last_start) as may_ask:
                 if may_ask:
                     return _kept(wanted, _dry_run(wanted, ends_at=ends_at))
     return price_checks.unreachable(_("Many prices are being checked just now."))

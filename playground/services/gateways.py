@@ -1,25 +1,25 @@
-"""Which gateway is in use, and a client for it.
+"""Which gateways there are, and a client for each.
 
 The installation's gateway comes from the environment; its row is made here, its key is never stored. Earlier gateways
-keep their rows, and what was ordered there is still asked there as long as its key is in the environment.
+keep their rows, and what was ordered there is still asked there as long as its key is in the environment. A team's own
+gateway has its key in its row, sealed (services/team_gateways.py); it is opened here and nowhere else.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_variables
 
 from playground.gateway import factory
 from playground.gateway.client import GatewayClient
-from playground.gateway.errors import AccountRefused, GatewayError, NotSent
 from playground.gateway.types import ConfigError, Dialect, GatewayConfig, Limits, plain_address
 from playground.models import Gateway
+from playground.services import sealing
 
 LUMENFALL = "lumenfall"
 SANDBOX = "sandbox"
@@ -35,7 +35,8 @@ VARIABLES = (
 
 
 class GatewayNotConfigured(Exception):
-    """The environment no longer holds the key of this gateway. Its orders wait until it does again."""
+    """The key of this gateway is not there: no longer in the environment, not to be opened, or forgotten with the
+    gateway. Its orders wait until it is again."""
 
 
 def environment() -> dict[str, object]:
@@ -110,7 +111,7 @@ def config_of(gateway: Gateway, *, limits: Limits | None = None) -> GatewayConfi
     Raises GatewayNotConfigured when its key is gone from the environment, or what stands there is no set-up at all.
     """
     try:
-        config = _from_environment(gateway)
+        config = _of_team(gateway) if gateway.team_id else _from_environment(gateway)
     except ConfigError as error:
         raise GatewayNotConfigured(str(error)) from error
     return replace(
@@ -137,44 +138,28 @@ def _from_environment(gateway: Gateway) -> GatewayConfig:
     raise GatewayNotConfigured(gateway.name)
 
 
+@sensitive_variables("key")
+def _of_team(gateway: Gateway) -> GatewayConfig:
+    if gateway.removed_at or not gateway.sealed_key:
+        raise GatewayNotConfigured(gateway.name)
+    try:
+        key = sealing.unseal(gateway.sealed_key)
+    except sealing.Unreadable:
+        raise GatewayNotConfigured(gateway.name) from None
+    return typed_config(base_url=gateway.base_url, dialect=gateway.dialect, key=key)
+
+
+@sensitive_variables("key")
+def typed_config(*, base_url: str, dialect: str, key: str) -> GatewayConfig:
+    """How to reach a gateway that an admin of a team has typed. Raises ConfigError in words for that person."""
+    return factory.team_config(
+        base_url=base_url,
+        api_key=key,
+        dialect=Dialect(dialect),
+        allow_local=settings.TEAM_GATEWAYS_LOCAL,
+        version=settings.VERSION,
+    )
+
+
 def client_for(gateway: Gateway, *, limits: Limits | None = None) -> GatewayClient:
     return factory.build(config_of(gateway, limits=limits))
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    ok: bool
-    words: str
-    model_count: int = 0
-    balance_micros: int | None = None
-
-
-def check(gateway: Gateway) -> CheckResult:
-    """Ask the gateway for its models and balance, and say in words what it answered. Never raises for its faults."""
-    try:
-        with client_for(gateway) as client:
-            models = [model for model in client.models() if model.video]
-            balance = client.balance() if gateway.dialect == Dialect.LUMENFALL else None
-    except GatewayNotConfigured:
-        return CheckResult(ok=False, words=_("Its key is not in the environment."))
-    except AccountRefused as error:
-        return CheckResult(
-            ok=False,
-            words=_("It answered, but refused the key: %(why)s Put a valid one into the environment and start again.")
-            % {"why": f"{error.message.rstrip('.')}."},
-        )
-    except NotSent:
-        asked = _("No answer from %(address)s. Is the address right, and is the gateway running?")
-        return CheckResult(ok=False, words=asked % {"address": gateway.base_url})
-    except GatewayError as error:
-        return CheckResult(ok=False, words=_("It did not answer as expected: %(why)s") % {"why": error.message})
-    count = len(models)
-    words = ngettext(
-        "It answers and offers %(count)d video model.", "It answers and offers %(count)d video models.", count
-    )
-    return CheckResult(
-        ok=True,
-        words=words % {"count": count},
-        model_count=count,
-        balance_micros=balance.available_micros if balance else None,
-    )

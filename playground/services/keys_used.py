@@ -1,9 +1,10 @@
 """Which keys of the gateways were in use when, kept in a file beside the database.
 
 A restored database knows the keys of its time alone. Had another one been in use since, orders may have gone out with
-it, and the same key being back proves nothing. Written when a worker starts, since a key is read once, at the start,
-and hourly, should that have failed; each line has a time, the gateway's address and the mark of its key
-(services/sent_with.py), which tells nothing of it.
+it, and the same key being back proves nothing. Written when a worker starts, since a key of the environment is read
+once, at the start; when an admin sets a team's; and every minute by the worker, should either have failed or happened
+on another machine. Each line has a time, the gateway's address and the mark of its key (services/sent_with.py), which
+tells nothing of it.
 """
 
 import json
@@ -41,7 +42,7 @@ def note(*, now: datetime) -> None:
     known: dict[str, str] = {}
     for line in _lines():
         known = known | {line.address: line.mark} if line else {}
-    rows = [(plain_address(row.base_url), sent_with.mark(row)) for row in Gateway.objects.order_by("created_at")]
+    rows = [(_place(row), sent_with.mark(row)) for row in Gateway.objects.order_by("created_at")]
     marks = {address: mark for address, mark in rows if mark}  # a row of before may have the address and no key
     new = {address: mark for address, mark in marks.items() if known.get(address) != mark}
     lines = [json.dumps([now.isoformat(), address, mark]) + "\n" for address, mark in new.items()]
@@ -62,11 +63,17 @@ def changed_since(gateway: Gateway, at: datetime) -> bool:
     earlier = [number for number, line in enumerate(lines) if line and line.at <= at]
     if None in lines[max(earlier, default=-1) + 1 :]:
         return True
-    mine = [line for line in filter(None, lines) if line.address == plain_address(gateway.base_url)]
+    mine = [line for line in filter(None, lines) if line.address == _place(gateway)]
     before = [line.mark for line in mine if line.at <= at][-1:]
     since = [line.mark for line in mine if line.at > at]
     now = sent_with.mark(gateway)
     return len({*before, *since, *([now] if now else [])}) > 1
+
+
+def _place(gateway: Gateway) -> str:
+    """Two teams may have two keys at one address. No address has a fragment, so one with the id is no other's."""
+    address = plain_address(gateway.base_url)
+    return f"{address}#{gateway.id}" if gateway.team_id else address
 
 
 def _lines() -> Iterator[_Line | None]:

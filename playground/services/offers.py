@@ -1,9 +1,10 @@
-"""What one member can order from: the models of the gateway in use, without those that their team switched off."""
+"""What one member can order from: the models of the gateway that their team uses, but those it switched off."""
 
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from playground.models import Gateway, Lifecycle, Membership, Run, TeamModel, VideoModel
 from playground.services import catalogue
@@ -14,7 +15,7 @@ UNPRICED = 10**15
 
 def is_offered(*, by: Membership, model: VideoModel) -> bool:
     """Whether `model` may be ordered just now; reads it anew."""
-    rows = VideoModel.objects.filter(id=model.id, gateway__team=None, gateway__is_default=True)
+    rows = VideoModel.objects.filter(id=model.id, gateway_id=catalogue.gateway_of(by.team_id).id)
     return rows.exclude(lifecycle=Lifecycle.RETIRED).exclude(id__in=_switched_off(by)).exists()
 
 
@@ -26,7 +27,7 @@ class Offers:
 
     @cached_property
     def gateway(self) -> Gateway:
-        return catalogue.default_gateway()
+        return catalogue.gateway_of(self.by.team_id)
 
     @cached_property
     def models(self) -> list[VideoModel]:
@@ -53,7 +54,14 @@ class Offers:
         named = [model for model in self._all if slug in (model.slug, *model.aliases)]
         if named:
             return min(named, key=lambda model: model.slug != slug)
-        return VideoModel.objects.filter(slug=slug, gateway__team=None).order_by("-seen_at").first()
+        known = VideoModel.objects.filter(Q(gateway__team=None) | Q(gateway__team_id=self.by.team_id), slug=slug)
+        return known.order_by("-seen_at").first()
+
+    @cached_property
+    def notes(self) -> dict[UUID, str]:
+        """The team's own words beside the price of a model."""
+        rows = TeamModel.objects.filter(team_id=self.by.team_id).exclude(price_note="")
+        return dict(rows.values_list("model_id", "price_note"))
 
     def preselected(self) -> VideoModel | None:
         """This person's last model, else the team's default, else the cheapest live one that works from words alone."""

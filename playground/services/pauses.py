@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, Min
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,6 +32,8 @@ STRENGTH = {BALANCE: 1, ANSWERS: 2, KEY: 3}
 PROBE_FIRST, PROBE_MOST = timedelta(seconds=60), timedelta(minutes=5)
 """The pauses between two probes: as long as the gateway has been paused so far, within these."""
 PROBE_TIMEOUT_S = 60
+PROBES_AT_ONCE = 2
+"""Each is a task of its own: a gateway that hangs holds up no other one's."""
 KNOWS_US_S, KNOWS_US_KEPT = 3.0, timedelta(seconds=30)
 """How long the question whether it takes our key may last, and how long its answer holds."""
 TRIES = 3
@@ -107,7 +109,7 @@ def _pause(gateway: Gateway, *, reason: str, now: datetime) -> bool:
             return False
         if reason != BALANCE:
             hold_questions(gateway, until=now + PROBE_FIRST)
-        data = {"gateway": str(gateway.id), "name": gateway.name, "reason": reason}
+        data = {"gateway": str(gateway.id), "name": gateway.name, "reason": reason, "own": gateway.team_id is not None}
         audit.record("gateway_paused", by=None, team=gateway.team, data=data, now=now)
         for team in _teams(gateway):
             key = f"gateway_paused:{gateway.id}:{now.timestamp():.0f}"
@@ -129,14 +131,20 @@ def hold_questions(gateway: Gateway, *, until: datetime) -> None:
     rows.update(next_check_at=until, poll_failures=F("poll_failures") + 1)
 
 
-def is_due(*, now: datetime) -> bool:
-    return Gateway.objects.filter(paused_at__isnull=False, resume_check_at__lte=now).exists()
+def due(*, now: datetime) -> list[UUID]:
+    """Paused gateways whose time it is, the one that waits longest first; PROBES_AT_ONCE at most."""
+    rows = _due(now).order_by("resume_check_at", "id").values_list("id", flat=True)
+    return list(rows[:PROBES_AT_ONCE])
 
 
-def probe_due(*, now: datetime | None = None) -> None:
-    """Probe every paused gateway whose time it is. Each is probed by one process only."""
+def _due(now: datetime) -> QuerySet[Gateway]:
+    return Gateway.objects.filter(paused_at__isnull=False, resume_check_at__lte=now, removed_at=None)
+
+
+def probe_due(*, only: UUID | None = None, now: datetime | None = None) -> None:
+    """Probe every paused gateway whose time it is, or `only` this one. Each is probed by one process only."""
     now = now or timezone.now()
-    for gateway in Gateway.objects.filter(paused_at__isnull=False, resume_check_at__lte=now):
+    for gateway in _due(now).filter(id=only) if only else _due(now):
         assert gateway.paused_at is not None
         next_at = now + min(max(now - gateway.paused_at, PROBE_FIRST), PROBE_MOST)
         mine = Gateway.objects.filter(id=gateway.id, resume_check_at=gateway.resume_check_at)

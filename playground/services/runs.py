@@ -208,6 +208,8 @@ def _write(
     # fault: before-insert
     with transaction.atomic():
         team, gateway = line.join(by=by, count=wanted.count), wanted.model.gateway
+        if gateway.team_id:  # with the team's row locked it is neither removed nor left any more
+            _check_offered(by, wanted.model)
         if not gateway.is_sandbox and not budgets.is_open(team):
             raise SpendingClosed(quote)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)

@@ -1,7 +1,8 @@
 """Secrets that have to be stored: sealed with keys that are not in the database.
 
-Fernet (AES-128-CBC, HMAC-SHA256) by the cryptography library. The first of `keys()` seals, all of them open: a key of
-its own can be put before the one derived from SECRET_KEY, and what the older ones sealed can be sealed anew.
+Fernet (AES-128-CBC, HMAC-SHA256) by the cryptography library. The first of `keys()` seals, all of them open. They are
+SECRETS_KEYS of the environment; the one derived from SECRET_KEY stands behind them, for what was sealed before there
+were any, and is sealed with in an installation that has none.
 """
 
 import base64
@@ -22,7 +23,12 @@ class Unreadable(Exception):
 
 def keys() -> list[str]:
     """What secrets are sealed with, the newest first."""
-    return [_derived(settings.SECRET_KEY)]
+    return [*settings.SECRETS_KEYS, _derived(settings.SECRET_KEY)]
+
+
+def has_own_keys() -> bool:
+    """Whether there are keys for this alone, which may be changed without signing everybody out."""
+    return bool(settings.SECRETS_KEYS)
 
 
 def seal(secret: str) -> str:
@@ -32,10 +38,35 @@ def seal(secret: str) -> str:
 
 def unseal(sealed: str) -> str:
     """Raises Unreadable."""
+    return _opened(sealed, tuple(keys()))
+
+
+def opens(sealed: str) -> bool:
+    return _opens(sealed, keys())
+
+
+def is_of_first_key(sealed: str) -> bool:
+    """Whether it opens with the key that seals now, and so with no other one."""
+    return _opens(sealed, keys()[:1])
+
+
+def is_of_secret_key(sealed: str) -> bool:
+    return _opens(sealed, keys()[-1:])
+
+
+def _opens(sealed: str, keys: list[str]) -> bool:
+    try:
+        _opened(sealed, tuple(keys))
+    except Unreadable:
+        return False
+    return True
+
+
+def _opened(sealed: str, keys: tuple[str, ...]) -> str:
     from cryptography.fernet import InvalidToken
 
     try:
-        return _box(tuple(keys())).decrypt(sealed.encode()).decode()
+        return _box(keys).decrypt(sealed.encode()).decode()
     except (InvalidToken, ValueError) as error:
         raise Unreadable from error
 

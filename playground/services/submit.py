@@ -51,7 +51,9 @@ def submit_queued(generation_id: UUID) -> None:
         # fault: before-claim
         claim_id = claim_queued(generation, now=timezone.now())
         if claim_id is not None:
+            gateway = generation.gateway
             generation.refresh_from_db()
+            generation.gateway = gateway  # of the claim, which has the mark of its key: a team's may be replaced now
             _send(generation, claim_id)
 
 

@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from playground import queue
-from playground.services import asking, catalogue, clocks, leases, pauses, sweep, warmup
+from playground.services import asking, catalogue, clocks, keys_used, leases, pauses, sweep, warmup
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,7 @@ STOP_GRACE_S = 4.0
 CATALOGUE_LOOK_S = 5.0
 PROBE_LOOK_S = 5.0
 CLOCKS_LOOK_S = 60.0
+KEYS_LOOK_S = 60.0
 TIDY_EVERY = timedelta(hours=1)
 PR_SET_PDEATHSIG = 1
 
@@ -117,6 +118,7 @@ class Watcher:
         self._every("clocks", CLOCKS_LOOK_S, self._clocks)
         self._every("catalogue", CATALOGUE_LOOK_S, self._sync)
         self._every("probe", PROBE_LOOK_S, self._probe)
+        self._every("keys", KEYS_LOOK_S, self._keys)
         self._every("tidy", TIDY_EVERY.total_seconds(), self._tidy)
 
     def _every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
@@ -141,12 +143,18 @@ class Watcher:
             self._every("tell", TELL_EVERY_S, lambda: log.warning("sweep_behind", **overdue_s))
 
     def _sync(self) -> None:
-        if catalogue.is_due(now=timezone.now()):
-            queue.enqueue("sync_catalogue", timeout_s=120)
+        now = timezone.now()
+        if catalogue.is_due(now=now):
+            queue.enqueue("sync_catalogue", timeout_s=catalogue.SYNC_TIMEOUT_S)
+        for gateway_id in catalogue.due_of_teams(now=now):
+            queue.enqueue("sync_catalogue", str(gateway_id), timeout_s=catalogue.SYNC_TIMEOUT_S)
 
     def _probe(self) -> None:
-        if pauses.is_due(now=timezone.now()):
-            queue.enqueue("probe_gateways", timeout_s=pauses.PROBE_TIMEOUT_S)
+        for gateway_id in pauses.due(now=timezone.now()):
+            queue.enqueue("probe_gateways", str(gateway_id), timeout_s=pauses.PROBE_TIMEOUT_S)
+
+    def _keys(self) -> None:
+        keys_used.note(now=timezone.now())
 
     def _tidy(self) -> None:
         queue.enqueue("housekeeping", timeout_s=600, delay_s=60)

@@ -73,7 +73,7 @@ def index(request: MemberRequest) -> HttpResponse:
     draft = draft_of_link(request)
     page = _drawn(request.membership, draft)
     if page is None:
-        return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
+        return _no_models(request)
     return _whole(request, page, change_image=request.GET.get("image") == "change")
 
 
@@ -97,7 +97,7 @@ def _price(request: MemberRequest) -> HttpResponse:
     changed = request.POST.get("model_shown", draft.model) != draft.model
     page = _drawn(request.membership, draft, ask=not (changed and is_htmx(request)), name_changes=changed)
     if page is None:
-        return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()})
+        return _no_models(request)
     if not is_htmx(request):
         # Without scripts nobody tells that the list of models was opened.
         errors = {"reference": image_error} if image_error else page.errors
@@ -221,7 +221,7 @@ def _refused(
     """The form again, with everything typed, what is wrong, and the price as it is now. Nothing was sent."""
     page = _drawn(request.membership, draft, name_changes=not errors and not problem)
     if page is None:
-        return render(request, "create/no_models.html", {"gateway": catalogue.default_gateway()}, status=status)
+        return _no_models(request, status=status)
     errors = page.errors | (errors or {})
     more = {
         "errors": errors,
@@ -291,3 +291,8 @@ def _model_for(offers: Offers, draft: Draft, *, with_reference: bool) -> tuple[V
         else _("%(gone)s is not offered here. We chose %(chosen)s.")
     )
     return chosen, words % {"gone": gone, "chosen": chosen.slug}
+
+
+def _no_models(request: MemberRequest, *, status: int = 200) -> HttpResponse:
+    gateway = catalogue.gateway_of(request.membership.team_id)
+    return render(request, "create/no_models.html", {"gateway": gateway}, status=status)

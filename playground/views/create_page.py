@@ -214,7 +214,7 @@ class Page:
         """`with_picker`: the list of models is drawn too, which looks up how each did; else only its prices."""
         takes = self.model.takes
         shapes, qualities = size_chips(takes, self.fitted)
-        models = self.offers.models
+        models, notes = self.offers.models, self.offers.notes
         prices = around(self.present(models, picker_is_open=picker_is_open))
         offers_length = any(chip.checked for chip in prices.lengths)
         return {
@@ -227,7 +227,8 @@ class Page:
             "qualities": qualities,
             "lengths": prices.lengths,
             "more_prices": prices.more,
-            "picker": picker_rows(models, self.model, prices.models) if with_picker else [],
+            "picker": picker_rows(models, self.model, prices.models, notes) if with_picker else [],
+            "team_note": notes.get(self.model.id, ""),
             "picker_is_open": picker_is_open,
             "model_prices": [(model, prices.models.get(model.id, "")) for model in models],
             "other_length": "" if offers_length else str(self.fitted.seconds),

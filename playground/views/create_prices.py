@@ -44,6 +44,8 @@ class PickerRow:
     record: Record | None
     chosen: bool
     price: str
+    note: str = ""
+    """The team's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,18 @@ def _model_price(one: Wanted, now: Wanted, quote: Quote | None) -> str:
     return _("%(price)s for %(settings)s") % {"price": price(quote.total_micros), "settings": settings}
 
 
-def picker_rows(models: Sequence[VideoModel], chosen: VideoModel, prices: dict[UUID, str]) -> list[PickerRow]:
+def picker_rows(
+    models: Sequence[VideoModel], chosen: VideoModel, prices: dict[UUID, str], notes: dict[UUID, str]
+) -> list[PickerRow]:
     records: dict[UUID, Record] = catalogue.track_record(models=models)
     return [
-        PickerRow(model, model.takes, records.get(model.id), model.id == chosen.id, prices.get(model.id, ""))
+        PickerRow(
+            model,
+            model.takes,
+            records.get(model.id),
+            model.id == chosen.id,
+            prices.get(model.id, ""),
+            notes.get(model.id, ""),
+        )
         for model in models
     ]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from playground.models import Heartbeat
+from playground.services import sealed
 
 STALE = timedelta(seconds=60)
 
@@ -27,6 +28,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, migrations and a worker's heartbeat are fine, else 503; the body says which is not.
 
+    Stored keys that cannot be opened are told too, and keep it from nothing: what was ordered elsewhere goes on.
+
     It also says how long orders have waited to be sent, asked for and saved, as the worker last saw it.
     """
     checks: dict[str, object] = {"version": settings.VERSION}
@@ -36,6 +39,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
         checks["migrations"] = "ok" if not pending else f"{len(pending)} to run"
         checks.update(_worker())
+        checks["secrets"] = sealed.known_problem() or "ok"
     except DatabaseError as error:
         checks["database"] = type(error).__name__
     ready = all(checks.get(name) == "ok" for name in ("database", "migrations", "worker"))

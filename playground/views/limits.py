@@ -142,7 +142,7 @@ def _context(by: Membership, form: LimitsForm, now: datetime) -> dict[str, objec
         "zones": zones(),
         "requests": [(one, to[one.id]) for one in asked[:SHOWN]],
         "has_more_requests": len(asked) > SHOWN,
-        "gateway": catalogue.default_gateway(),
+        "gateway": catalogue.gateway_of(by.team_id),
         "suggested": limits.suggested(by.team),
         "unpriced_a_month": budgets.UNPRICED_A_MONTH,
         "unpriced_left": budgets.unpriced_left(by.team, at=now) if by.team.allow_unpriced else None,

@@ -19,7 +19,7 @@ from playground.services.reconcile_words import findings, of_balance, outcome
 
 def gateways_of(by: Membership) -> list[Gateway]:
     """The gateways with real money of this team, the one in use first; the sandbox is none of them."""
-    default = catalogue.default_gateway()
+    default = catalogue.gateway_of(by.team_id)
     holds = LedgerEntry.objects.filter(team_id=by.team_id, kind=EntryKind.HOLD, gateway__is_sandbox=False)
     used = set(holds.order_by().values_list("gateway_id", flat=True).distinct())
     found = Gateway.objects.filter(id__in=used if default.is_sandbox else used | {default.id}).order_by("name")

@@ -23,7 +23,7 @@ PAGES = {
     "run": ("filled", "run"),
     "trash": ("filled", "/trash/"),
     "trash empty": ("newcomer", "/trash/"),
-    "gateway": ("filled", "/gateway/"),
+    "gateway": ("filled", "/team/gateways/"),
     "limits": ("filled", "/spend/limits/"),
     "notices": ("filled", "/notices/"),
     "style page": ("filled", "/styleguide/"),

@@ -92,7 +92,7 @@ def test_empty_account_is_used_again_once_it_pays_for_the_cheapest_that_waits(
         generation = queued(by=member, model=model_of_gateway())
         now = timezone.now()
         pauses.pause(generation.gateway, reason=pauses.BALANCE, now=now - pauses.PROBE_FIRST)
-        assert pauses.is_due(now=now)
+        assert pauses.due(now=now) == [generation.gateway_id]
         pauses.probe_due(now=now)
         step()
 
@@ -114,7 +114,7 @@ def test_pauses_between_probes_grow_up_to_five_minutes(settings: Any, member: Me
         gaps.append((the_gateway().resume_check_at - at).total_seconds())  # type: ignore[operator]
 
     assert gaps == [60, 120, 240, 300, 300, 300]
-    assert not pauses.is_due(now=now)
+    assert pauses.due(now=now) == []
 
 
 def test_press_during_a_pause_is_refused_before_anything_is_stored(settings: Any, member: Membership) -> None:

@@ -15,7 +15,7 @@ LISTS = ["gallery.index", "gallery.newer", "runs.index", "trash.index"]
 OBJECTS = ["videos.detail", "media.video", "media.poster", "media.preview", "media.download"]
 
 
-@pytest.mark.parametrize("name", [*LISTS, "gateway.connect"])
+@pytest.mark.parametrize("name", [*LISTS, "team_gateways.index"])
 def test_list_sends_a_signed_out_visitor_to_sign_in_and_back(db, browser_of, name):
     answer = browser_of().get(reverse(name))
     assert answer.status_code == 302
@@ -99,9 +99,9 @@ def test_person_without_a_team_is_told_so(db, browser_of):
 
 
 def test_gateway_page_is_for_admins(member, admin, browser_of):
-    assert browser_of(member).get(reverse("gateway.connect")).status_code == 404
-    assert browser_of(member).post(reverse("gateway.check")).status_code == 404
-    assert browser_of(admin).get(reverse("gateway.connect")).status_code == 200
+    assert browser_of(member).get(reverse("team_gateways.index")).status_code == 404
+    assert browser_of(member).post(reverse("team_gateways.check")).status_code == 404
+    assert browser_of(admin).get(reverse("team_gateways.index")).status_code == 200
 
 
 @pytest.fixture

@@ -376,7 +376,7 @@ def test_an_admin_comes_from_there_to_the_gateway_and_who_asked_hears_where_the_
     quote = Quote(QuoteState.UNAVAILABLE, count=1, seconds=4)
     model.gateway.paused_reason = "key"
     of_admin = reason(quote=quote, quote_state="unavailable", model=model, page={"by": Membership(role=Role.ADMIN)})
-    assert of_admin == 'The gateway refuses its key. <a href="/gateway/">Show the gateway</a>'
+    assert of_admin == 'The gateway refuses its key. <a href="/team/gateways/">Show the gateway</a>'
     assert reason(quote=quote, quote_state="unavailable", model=model) == "The gateway refuses its key."
     assert reason(quote=quote, problem="asked") == "Asked. The answer comes to the bell."
 

@@ -129,7 +129,7 @@ def test_error_pages_are_for_one_browser_too(member, browser_of):
 
 def test_head_answers_as_get_does(member, browser_of):
     browser = browser_of(member)
-    for path in ("/", "/create/", "/gallery/", "/runs/", "/trash/", "/gateway/", "/account/logout/", "/healthz"):
+    for path in ("/", "/create/", "/gallery/", "/runs/", "/trash/", "/team/gateways/", "/account/logout/", "/healthz"):
         assert browser.head(path).status_code == browser.get(path).status_code, path
         assert browser.head(path).content == b""
 

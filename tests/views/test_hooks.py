@@ -210,7 +210,7 @@ def test_stopped_order_that_is_still_looked_for_is_asked_at_once() -> None:
 
 
 def test_without_a_readable_secret_the_sender_is_asked_to_come_again(running: Generation, settings: Any) -> None:
-    settings.SECRET_KEY = "another secret of this installation, long enough"
+    settings.SECRETS_KEYS = []  # the one that sealed it is gone
     answers = [post(address(running)) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [503, 503]
     assert answers[0].headers["Retry-After"] == "5"

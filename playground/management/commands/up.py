@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from playground.management.commands.prepare import is_prepared
-from playground.services import people, restore
+from playground.services import people, restore, sealed
 from playground.services.database_copy import CannotCopy
 from playground.services.restore import Refused
 from playground.supervisor.environment import service_environment
@@ -76,6 +76,8 @@ def announcement() -> list[str]:
     lines = [f"Playground ready: {here}/"]
     if here != settings.PUBLIC_URL:
         lines.append(f"Public address: {settings.PUBLIC_URL}/")
+    if wrong := sealed.known_problem():
+        lines.append(f"SECRETS: {wrong}")
     link = people.first_admin_link(settings.PUBLIC_URL)
     connections.close_all()
     if link:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from playground.services import durability, gateways, housekeeping, keys_used, worker
+from playground.services import durability, gateways, housekeeping, keys_used, sealed, worker
 
 
 class Command(BaseCommand):
@@ -24,6 +24,7 @@ class Command(BaseCommand):
         housekeeping.at_start()
         durability.warn()
         gateways.ensure_default()
+        sealed.at_start()
         keys_used.note(now=timezone.now())
         watcher = worker.Watcher([sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--cluster"])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
