@@ -6,7 +6,7 @@ Messengers draw previews of links, mail filters open them, browsers fetch pages 
 import re
 
 _PROGRAMS = re.compile(
-    r"bot\b|bots?[/;) -]|crawl|spider|slurp|externalhit|facebookcatalog|preview|headless|lighthouse|pagespeed|pingdom|"
+    r"(?<!cu)bots?\b|crawl|spider|slurp|externalhit|facebookcatalog|preview|headless|lighthouse|pagespeed|pingdom|"
     r"uptime|monitor|scanner|safelinks|proofpoint|mimecast|barracuda|urlscan|ms-?office|embedly|iframely|"
     r"microsoft office|bingpreview|google-|apis-google|mediapartners|feedfetcher|whatsapp|telegram|discord|skypeuri|"
     r"vkshare|phantomjs|python|curl|wget|java/|okhttp|axios|node-fetch|go-http|libwww|archive\.org|heritrix|validator",

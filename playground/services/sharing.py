@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from playground.models import Collection, Membership, ShareLink, Team, User, Video, share
+from playground.models import Collection, Membership, ShareLink, Team, Video, share
 from playground.services import audit
 from playground.services.people import LinkEnded
 
@@ -162,23 +162,12 @@ def revoke(*, by: Membership, link: ShareLink, now: datetime | None = None) -> b
     now = now or timezone.now()
     if not by.may_create or not ShareLink.objects.visible_to(by).filter(id=link.id).exists():
         raise NotYours
-    return _revoke(link, by.user, now)
-
-
-def end_links_of(*, user: User, team: Team, by: User | None, now: datetime | None = None) -> int:
-    """Revoke all that this person made here, as when they leave the team; returns how many."""
-    now = now or timezone.now()
-    links = ShareLink.objects.filter(team=team, created_by=user, revoked_at__isnull=True)
-    return sum(_revoke(link, by, now) for link in links)
-
-
-def _revoke(link: ShareLink, by: User | None, now: datetime) -> bool:
     with transaction.atomic():
         rows = ShareLink.objects.filter(id=link.id, revoked_at__isnull=True)
-        if not rows.update(revoked_at=now, revoked_by=by):
+        if not rows.update(revoked_at=now, revoked_by=by.user):
             return False
         link.revoked_at = now
-        audit.record("link_revoked", by=by, team=link.team, data=_data(link), now=now)
+        _record("link_revoked", by, link, now)
     return True
 
 

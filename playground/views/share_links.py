@@ -85,11 +85,17 @@ def _line(by: Membership, link: ShareLink, is_ended: bool) -> Line:
         subject=subject,
         what=subject.words if subject else hidden,
         terms=", ".join(share_words.terms(link)),
-        ends=share_words.ended(link) if is_ended else share_words.end(link),
+        ends=_end(link, is_ended),
         marks=[mark for mark in link.marks.all() if _is_seen(by, mark.video)] if subject else [],
         may_change=may_change and link.revoked_at is None,
         again_url=again,
     )
+
+
+def _end(link: ShareLink, is_ended: bool) -> str:
+    if is_ended:
+        return share_words.ended(link)
+    return share_words.day(link.expires_at) if link.expires_at else _("never")
 
 
 def _subject(by: Membership, link: ShareLink) -> Subject | None:

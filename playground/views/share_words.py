@@ -34,9 +34,7 @@ def terms(link: ShareLink) -> list[str]:
 
 
 def end(link: ShareLink) -> str:
-    if link.expires_at is None:
-        return _("never ends")
-    return _("ends %(day)s") % {"day": day(link.expires_at)}
+    return _("ends %(day)s") % {"day": day(link.expires_at)} if link.expires_at else _("never ends")
 
 
 def day(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """Making a share link for a video or a collection: its settings, and beside them what its holder will see."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
@@ -135,10 +137,17 @@ def made_page(request: MemberRequest, link: ShareLink, token: str, subject: Subj
         "address": shared_things.absolute(reverse("shares.index", args=[token])),
         "words": share_words.sentence(link),
         "is_loopback": settings.PUBLIC_IS_LOOPBACK,
+        "links": _others(request.membership, subject),
     }
     response = render(request, "sharing/made.html", context)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _others(by: Membership, subject: Subject) -> list[tuple[ShareLink, str]]:
+    """The open links of the same thing, the newest first, each in words."""
+    links = ShareLink.objects.visible_to(by).open().filter(**subject.as_fields).order_by("-id")[:SHOWN]
+    return [(link, share_words.sentence(link)) for link in links]
 
 
 def _form_id(request: MemberRequest) -> UUID:
@@ -162,12 +171,11 @@ def _like(request: MemberRequest) -> dict[str, Any]:
 def _form_page(
     request: MemberRequest, subject: Subject, form: ShareForm, *, shown: ShareForm | None = None, status: int = 200
 ) -> HttpResponse:
-    links = ShareLink.objects.visible_to(request.membership).filter(**subject.as_fields)
     context = {
         "subject": subject,
         "form": form,
         "form_id": new_id(),
-        "links": [(link, share_words.sentence(link)) for link in links.open().order_by("-id")[:SHOWN]],
+        "links": _others(request.membership, subject),
         **preview_context(request.membership, subject, draft(request.membership, subject, shown or form)),
     }
     response = render(request, "sharing/new.html", context, status=status)
@@ -194,7 +202,24 @@ def draft(by: Membership, subject: Subject, form: ShareForm, of: ShareLink | Non
     asks = form.cleaned_data.get("password") if form.is_bound else ""
     kept = of.password if of and not (form.is_bound and form.cleaned_data.get("drops_password")) else ""
     maker = of.created_by if of else by.user
-    return ShareLink(team=by.team, created_by=maker, password=asks or kept, **on, **subject.as_fields)
+    return ShareLink(
+        team=by.team,
+        created_by=maker,
+        password=asks or kept,
+        expires_at=_end(form, of),
+        **on,
+        **subject.as_fields,
+    )
+
+
+def _end(form: ShareForm, of: ShareLink | None) -> datetime | None:
+    if not form.is_bound:
+        days = form.initial.get("days")
+        return of.expires_at if of else (timezone.now() + timedelta(days=days) if isinstance(days, int) else None)
+    if of and form.keeps_end:
+        return of.expires_at
+    days = form.cleaned_data.get("days")
+    return timezone.now() + timedelta(days=days) if days and not form.is_endless else None
 
 
 def preview_context(by: Membership, subject: Subject, link: ShareLink) -> dict[str, Any]:
