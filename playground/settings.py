@@ -13,6 +13,7 @@ from playground.addresses import split_address
 from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
+from playground.rate_limits import limits_of
 from playground.version import read_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +33,7 @@ WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(1, 128))
 WEB_THREADS = env.int("WEB_THREADS", 64, validate=validate.Range(1, 512))
 WAITING_PER_MEMBER = env.int("WAITING_PER_MEMBER", 50, validate=validate.Range(min=1))
 WAITING_PER_TEAM = env.int("WAITING_PER_TEAM", 500, validate=validate.Range(min=1))
+RATE_LIMITS = limits_of(env.str("RATE_LIMITS", ""))
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
