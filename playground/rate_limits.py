@@ -46,9 +46,11 @@ DEFAULTS = {
     "login": Limit(5, 5 * MINUTE),
     "login_client": Limit(30, 5 * MINUTE),
     "login_address": Limit(100, HOUR),
-    # wrong codes of a second factor, and codes from a mail: of a person
+    # wrong codes: of a second factor, for a person; of a mail, in one session
     "second_factor": Limit(5, 5 * MINUTE),
     "login_code": Limit(10, 10 * MINUTE),
+    # tries to make an account: of a client
+    "signup": Limit(20, MINUTE),
     # wrong passwords of a shared link: of the link from one client, of the link from everywhere
     "share_password": Limit(5, 5 * MINUTE),
     "share_password_link": Limit(100, HOUR),

@@ -140,7 +140,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
-        # Beyond this many entries, the first by name are thrown out, counts of wrong passwords among them.
+        # Beyond this many entries, the first by name are thrown out.
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
@@ -194,14 +194,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_ENABLED = MAIL_IS_SET
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
-# See playground/accounts.py. `login` would count right passwords too; a client's wrong ones are counted below.
-ACCOUNT_RATE_LIMITS = {
-    "login": None,
-    # One rate each: of several under one name, those before the one that refuses would count the refused try.
-    "login_failed": "5/5m/key",  # the key is e-mail address and client address together
-    "login_failed_client": "30/5m/ip",
-    "login_failed_address": "100/h/key",  # one client alone gets no further than 60 an hour
-}
+ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm"}
+# Passwords are counted in playground/accounts.py, in limits of our own; `login` would count right ones too.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 # The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if TRUST_PROXY else 0
 ACCOUNT_LOGOUT_ON_GET = False

@@ -11,7 +11,8 @@ transaction: what is rolled back would not have been counted, and others would w
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
@@ -56,19 +57,36 @@ def take_all(keys: Sequence[Key], *, now: datetime | None = None) -> int:
     """Count one of each, or none at all where one of the limits does not allow it."""
     at = _micros(now)
     names = _names(keys, at)
-    if seconds := _wait(names, at):
-        return _refused(names, seconds)
+    if waits := _waits(names, at):
+        return _refused(waits)
     for index, (action, name) in enumerate(names):
         if not _take(action, name, at):
             _give_back(names[:index])
-            return _refused(names, _wait(names, at) or 1)
+            return _refused(_waits(names, at) or {action: 1})
     return 0
+
+
+class TooOften(Exception):
+    """A guess that was not looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@contextmanager
+def guess(*keys: Key) -> Iterator[None]:
+    """Around a block that looks at a guess and raises when it is wrong: then it stays counted. Raises TooOften."""
+    if seconds := take_all(keys):
+        raise TooOften(seconds)
+    yield
+    give_back(*keys)
 
 
 def wait(action: str, key: str, *, now: datetime | None = None) -> int:
     """What `take` would return, without counting. One read."""
     at = _micros(now)
-    return _wait(_names([(action, key)], at), at)
+    return max(_waits(_names([(action, key)], at), at).values(), default=0)
 
 
 def give_back(*keys: Key) -> None:
@@ -149,9 +167,11 @@ def _drop_full(at: int) -> int:
     return Rate.objects.filter(full_at_us__lte=at).delete()[0]
 
 
-def _wait(names: Sequence[Key], at: int) -> int:
+def _waits(names: Sequence[Key], at: int) -> dict[str, int]:
+    """Seconds by limit, of those that do not allow it now."""
     rows = dict(Rate.objects.filter(key__in=[name for _action, name in names]).values_list("key", "full_at_us"))
-    return max((_seconds(_limit(action), rows.get(name, 0), at) for action, name in names), default=0)
+    waits = {action: _seconds(_limit(action), rows.get(name, 0), at) for action, name in names}
+    return {action: seconds for action, seconds in waits.items() if seconds}
 
 
 def _seconds(limit: Limit, full_at: int, at: int) -> int:
@@ -183,7 +203,8 @@ def _give_back(names: Sequence[Key]) -> None:
         Rate.objects.filter(key=name).update(full_at_us=F("full_at_us") - _limit(action).step_us)
 
 
-def _refused(names: Sequence[Key], seconds: int) -> int:
+def _refused(waits: dict[str, int]) -> int:
     """Said in the log by the name of the limit alone; whom it met is nobody's to read there."""
-    log.info("limit_reached", limits=[action for action, _name in names], wait_s=seconds)
+    seconds, action = max((seconds, action) for action, seconds in waits.items())
+    log.info("limit_reached", limit=action, wait_s=seconds)
     return seconds
