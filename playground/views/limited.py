@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -11,7 +11,7 @@ from playground.clients import address_of
 from playground.services import rates
 from playground.views.errors import too_often
 
-View = Callable[..., HttpResponseBase]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 def of_member(request: Any) -> str:
@@ -19,17 +19,19 @@ def of_member(request: Any) -> str:
     return str(request.membership.user_id)
 
 
-def limited(action: str, *, of: Callable[[Any], str] = of_member) -> Callable[[View], View]:
+def limited(
+    action: str, *, of: Callable[[Any], str] = of_member, methods: tuple[str, ...] = ("POST",)
+) -> Callable[[View], View]:
     """Count each POST to the view in the limit `action`. Stands below `for_members` and its like, which know who."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.method == "POST" and (seconds := rates.take(action, of(request))):
+            if request.method in methods and (seconds := rates.take(action, of(request))):
                 return too_often(request, seconds)
             return view(request, *args, **kwargs)
 
-        return guarded
+        return cast(View, guarded)
 
     return decorate
 
@@ -54,4 +56,4 @@ def wrong_tokens_counted(view: View) -> View:
             rates.take("wrong_token", client)
         return response
 
-    return guarded
+    return cast(View, guarded)
