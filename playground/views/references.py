@@ -14,10 +14,12 @@ from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_creators
 from playground.views.create_page import picture_context
+from playground.views.limited import limited
 
 
 @require_POST
 @for_creators
+@limited("upload")
 def upload(request: MemberRequest) -> HttpResponse:
     """Store the image in `reference`, or forget the chosen one with `remove`; answers with the field as it looks then.
 
