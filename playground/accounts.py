@@ -1,28 +1,26 @@
 """How django-allauth behaves here, and how wrong passwords are counted.
 
-Wrong passwords are counted three ways, each in a window that slides (`ACCOUNT_RATE_LIMITS` in the settings has the
-numbers): by e-mail address and client address together, by client address, and, much looser, by e-mail address alone.
-The tight limit is on the pair, so that a stranger who tries somebody's address does not keep its owner out; the loose
-one, above what a single client can use up, bounds guessing from many clients. A right password is not counted, a try
-that was refused is not either, and a one-time link signs in whatever the counts say.
+Wrong passwords are counted three ways (`playground/rate_limits.py` has the numbers): by e-mail address and client
+address together, by client address, and, much looser, by e-mail address alone. The tight limit is on the pair, so that
+a stranger who tries somebody's address does not keep its owner out; the loose one, above what a single client can use
+up, bounds guessing from many clients. A try is counted before its password is looked at and given back when that was
+right, so no number of tries at once gets further than the limit. A try that was refused is not counted, and a one-time
+link signs in whatever the counts say.
 """
 
 import math
-import time
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-
-# What is public, allauth.core.ratelimit, says yes or no, cannot take a count back, and is to go.
-from allauth.core.internal import ratelimit
-from django.contrib.sites.shortcuts import get_current_site
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-APP = "allauth.account"
-PAIR, CLIENT, ADDRESS = "login_failed", "login_failed_client", "login_failed_address"
+from playground.clients import address_of
+from playground.models import User
+from playground.services import hashing, rates
+
 TOO_MANY = "too_many_login_attempts"
 """The code of the form error, by which the views answer 429."""
 
@@ -37,35 +35,43 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Accounts are made by the welcome step and by sign-in links only."""
         return False
 
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request)
+
     def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
         """Count this try before the password is looked at. Raises ValidationError when there were too many.
 
         `request.retry_after` then holds the seconds to wait.
         """
-        email = f"{get_current_site(request).domain}:{credentials.get('email', '').lower()}"
-        counts = ((PAIR, f"{email}:{ratelimit.get_ip(request)}"), (CLIENT, None), (ADDRESS, email))
-        usage = ratelimit.RateLimitUsage(usage=[])
-        for action, key in counts:
-            used = ratelimit.consume(request, app=APP, action=action, key=key)
-            if used is None:
-                usage.rollback()
-                seconds = seconds_to_wait(request, action=action, key=key)
-                request.retry_after = seconds  # type: ignore[attr-defined]
-                raise ValidationError(words_for(seconds), code=TOO_MANY)
-            usage.usage += used.usage
-        self._login_failed_rl_usage = usage  # what allauth takes back after a right password
+        if seconds := rates.take_all(tries_of(request, credentials.get("email", ""))):
+            raise refusal(request, seconds, words_for(seconds))
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        with hashing.place() as has_place:
+            if not has_place:
+                words = _("Many people sign in at once. Try again in a moment.")
+                raise refusal(request, hashing.AGAIN_S, words)
+            user: User | None = super().authenticate(request, **credentials)
+        if user is not None:
+            rates.give_back(*tries_of(request, credentials.get("email", "")))
+        return user
 
 
-def seconds_to_wait(request: HttpRequest, *, action: str, key: str | None = None) -> int:
-    """Until the next try is taken, at least 1: when the oldest try of the fullest window leaves it."""
-    waits = [1.0]
-    for rate in ratelimit.get_rates(app=APP, action=action):
-        if (rate.per == "key" and key is None) or (rate.per == "user" and not request.user.is_authenticated):
-            continue
-        tries = cache.get(ratelimit.get_cache_key(request, app=APP, action=action, rate=rate, key=key), [])
-        if len(tries) >= rate.amount:
-            waits.append(tries[-1] + rate.duration - time.time())
-    return math.ceil(max(waits))
+def tries_of(request: HttpRequest, email: str) -> list[rates.Key]:
+    """What a wrong password for this e-mail address counts in."""
+    client, email = address_of(request), email.strip().lower()
+    return [("login_client", client), ("login", f"{email} {client}"), ("login_address", email)]
+
+
+def may_sign_up(request: HttpRequest) -> bool:
+    """Count a try to make an account: without a bound, the holder of one invitation could ask who has an account."""
+    return not rates.take("signup", address_of(request))
+
+
+def refusal(request: HttpRequest, seconds: int, words: Any) -> ValidationError:
+    """The error of a form for a try that was not looked at."""
+    request.retry_after = seconds  # type: ignore[attr-defined]
+    return ValidationError(words, code=TOO_MANY)
 
 
 def words_for(seconds: int) -> str:

@@ -13,6 +13,7 @@ from playground.addresses import host_patterns, split_address
 from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
 from playground.logs import logging_config
 from playground.object_storage import bucket_of
+from playground.rate_limits import limits_of
 from playground.secret_keys import secret_keys
 from playground.version import read_version
 
@@ -33,6 +34,7 @@ WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(1, 128))
 WEB_THREADS = env.int("WEB_THREADS", 64, validate=validate.Range(1, 512))
 WAITING_PER_MEMBER = env.int("WAITING_PER_MEMBER", 50, validate=validate.Range(min=1))
 WAITING_PER_TEAM = env.int("WAITING_PER_TEAM", 500, validate=validate.Range(min=1))
+RATE_LIMITS = limits_of(env.str("RATE_LIMITS", ""))
 PUBLIC_URL = env.str("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
 DATA_DIR = Path(env.str("PLAYGROUND_DATA", "") or BASE_DIR / "var").resolve()
 DEBUG = env.bool("DEBUG", False)
@@ -140,7 +142,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
-        # Beyond this many entries, the first by name are thrown out, counts of wrong passwords among them.
+        # Beyond this many entries, the first by name are thrown out.
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
@@ -194,14 +196,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_ENABLED = MAIL_IS_SET
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
-# See playground/accounts.py. `login` would count right passwords too; a client's wrong ones are counted below.
-ACCOUNT_RATE_LIMITS = {
-    "login": None,
-    # One rate each: of several under one name, those before the one that refuses would count the refused try.
-    "login_failed": "5/5m/key",  # the key is e-mail address and client address together
-    "login_failed_client": "30/5m/ip",
-    "login_failed_address": "100/h/key",  # one client alone gets no further than 60 an hour
-}
+ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm"}
+# Passwords are counted in playground/accounts.py, in limits of our own; `login` would count right ones too.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 # The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if TRUST_PROXY else 0
 ACCOUNT_LOGOUT_ON_GET = False

@@ -17,6 +17,7 @@ from django.core.management import get_commands, load_command_class
 
 from playground.domain.status import Status
 from playground.management.commands.state_diagram import diagram
+from playground.rate_limits import DEFAULTS, Limit
 from playground.walls import table
 
 pytestmark = pytest.mark.pure
@@ -145,6 +146,13 @@ def test_operations_page_names_exactly_the_variables_the_code_reads() -> None:
 def test_defaults_on_the_operations_page_are_those_of_the_code() -> None:
     defaults = {name: value for name, value in (settings_reads() | procfile_reads()).items() if value}
     assert {name: documented().get(name) for name in defaults} == defaults
+
+
+def test_every_rate_limit_is_in_the_table_with_its_numbers() -> None:
+    page = text_of(DOCS / "operations.md")
+    rows = re.findall(r"^\| [^|]+ \| `([a-z_]+)` \| (\d+) \| (\d+) (min|h) \|$", page, flags=re.MULTILINE)
+    told = {name: Limit(int(amount), int(times) * {"min": 60, "h": 3600}[unit]) for name, amount, times, unit in rows}
+    assert told == DEFAULTS
 
 
 def test_variables_of_the_tests_are_explained_to_contributors() -> None:

@@ -40,6 +40,8 @@ RETRY_AFTER_SECONDS = 2
 # A player asks the link that it was sent to again for every seek, so it has to outlive a viewing; whoever it is handed
 # on to can use it for as long.
 SIGNED_URL_SECONDS = 3600
+# What a stranger was sent to outlives a revoked link by no more than this.
+GUEST_URL_SECONDS = 300
 
 slots = StreamSlots()
 
@@ -52,6 +54,18 @@ def release_connections() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Guest:
+    """A viewer without an account, whose right may end while the file is sent.
+
+    `may_go_on` is asked before each block, in the sending thread; a signed link lives for `seconds_left` at most.
+    Guests leave a quarter of the streams to members.
+    """
+
+    may_go_on: Callable[[], bool]
+    seconds_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """One stored file as it goes out. `etag` is the SHA-256 of the bytes in hex, so it is a strong validator."""
 
@@ -61,6 +75,7 @@ class Media:
     last_modified: datetime
     download_name: str | None = None
     max_age: int = DEFAULT_MAX_AGE
+    guest: Guest | None = None
 
     @property
     def quoted_etag(self) -> str:
@@ -97,6 +112,7 @@ def serve_media(
     last_modified: datetime,
     download_name: str | None = None,
     max_age: int = DEFAULT_MAX_AGE,
+    guest: Guest | None = None,
     release: Callable[[], None] = release_connections,
 ) -> HttpResponseBase:
     """The answer to GET or HEAD for one stored file; the route has to refuse other methods.
@@ -105,7 +121,7 @@ def serve_media(
     with Retry-After when MEDIA_STREAMS streams run in this process already. `download_name` makes it an attachment.
     `release` is called in the sending thread before the first byte. Raises Http404 when the file is gone.
     """
-    media = Media(key, content_type, etag, last_modified, download_name, max_age)
+    media = Media(key, content_type, etag, last_modified, download_name, max_age, guest)
     path = storage.local_path(key)
     if path is None:
         return _remote(request, media)
@@ -195,10 +211,18 @@ def _body(
     file.seek(start)
     if size < SMALL_FILE_BYTES:
         return HttpResponse(_read_all(file, length), status=status, headers=headers)
-    if not slots.take(getattr(settings, "MEDIA_STREAMS", DEFAULT_STREAMS)):
+    if not slots.take(_streams(media.guest)):
         return _busy()
-    body = FileSlice(file, length, on_start=release, on_close=slots.give_back, block_size=BLOCK_BYTES)
+    may_go_on = media.guest.may_go_on if media.guest else None
+    body = FileSlice(
+        file, length, on_start=release, on_close=slots.give_back, block_size=BLOCK_BYTES, may_go_on=may_go_on
+    )
     return StreamingHttpResponse(body, status=status, headers=headers)
+
+
+def _streams(guest: Guest | None) -> int:
+    most: int = getattr(settings, "MEDIA_STREAMS", DEFAULT_STREAMS)
+    return most if guest is None else max(1, most * 3 // 4)
 
 
 def _read_all(file: BinaryIO, length: int) -> bytes:
@@ -242,8 +266,9 @@ def _remote(request: HttpRequest, media: Media) -> HttpResponseBase:
         answer = HttpResponse(headers=media.headers())
         answer.headers["Content-Length"] = str(size)
         return answer
-    url = storage.signed_url(
-        media.key, SIGNED_URL_SECONDS, content_type=media.content_type, disposition=media.disposition
-    )
+    seconds = SIGNED_URL_SECONDS
+    if media.guest:
+        seconds = min(GUEST_URL_SECONDS, media.guest.seconds_left or GUEST_URL_SECONDS)
+    url = storage.signed_url(media.key, seconds, content_type=media.content_type, disposition=media.disposition)
     assert url is not None
     return HttpResponseRedirect(url, headers={"Cache-Control": "private, no-store", "Vary": "Cookie"})

@@ -36,13 +36,17 @@ class StreamSlots:
             self._taken -= 1
 
 
+class StreamForbidden(OSError):
+    """Whoever reads may not go on; the connection is broken off."""
+
+
 class FileSlice:
     """Iterates over `length` bytes of an open file, then closes it and calls `on_close`, once.
 
     `on_start` runs before the first byte, in the thread that sends. Closing also happens when the server drops the
     answer half-way, or without ever starting it: servers call `close()`, and the finalizer is the last resort.
     Raises OSError when the file turns out shorter than promised, which breaks the connection off, since the
-    Content-Length is already sent.
+    Content-Length is already sent; and StreamForbidden once `may_go_on` says no.
     """
 
     def __init__(
@@ -53,7 +57,9 @@ class FileSlice:
         on_start: Callable[[], None],
         on_close: Callable[[], None],
         block_size: int = BLOCK_BYTES,
+        may_go_on: Callable[[], bool] | None = None,
     ) -> None:
+        self._may_go_on = may_go_on
         self.block_size = block_size
         self._file = file
         self._left = length
@@ -71,6 +77,9 @@ class FileSlice:
         if self._left <= 0:
             self.close()
             raise StopIteration
+        if self._may_go_on is not None and not self._may_go_on():
+            self.close()
+            raise StreamForbidden("the right to read this ended while it was sent")
         block = self._file.read(min(self.block_size, self._left))
         if not block:
             self.close()

@@ -9,6 +9,7 @@ from playground.models.generation import Event, Generation
 from playground.models.ledger import Budget, EntryKind, LedgerEntry
 from playground.models.notice import Notice
 from playground.models.process import Heartbeat, Lease
+from playground.models.rate import Rate
 from playground.models.reconciliation import BalanceLook, Reconciliation, ReconciliationState
 from playground.models.reference import GenerationReference, Reference
 from playground.models.remark import Comment, Favourite
@@ -45,6 +46,7 @@ __all__ = [
     "Lifecycle",
     "Membership",
     "Notice",
+    "Rate",
     "Reconciliation",
     "ReconciliationState",
     "Reference",

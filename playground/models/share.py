@@ -1,5 +1,6 @@
 """Links by which people without an account see a video or a collection, and what they leave there."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -9,9 +10,15 @@ from playground.models.base import Row
 from playground.models.collection import Collection
 from playground.models.team import Membership, Team
 from playground.models.user import User
-from playground.models.video import Video
+from playground.models.video import Video, VideoQuerySet
+from playground.models.visibility import Visibility
 
 NOTE_LENGTH = 280
+
+
+def may_share(by: Membership, thing: Video | Collection) -> bool:
+    """Of what this member sees: their own, an admin anything; a viewer nothing."""
+    return by.may_create and by.team_id == thing.team_id and (by.is_admin or thing.owner_id == by.user_id)
 
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
@@ -22,10 +29,30 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
         rows = self.filter(team_id=membership.team_id)
         return rows if membership.is_admin else rows.filter(created_by_id=membership.user_id)
 
-    def open(self) -> Self:
-        """Neither revoked nor over."""
-        lasting = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=timezone.now())
-        return self.filter(lasting, revoked_at__isnull=True)
+    def open(self, now: datetime | None = None) -> Self:
+        """Neither revoked nor over, and of somebody who is still in the team."""
+        return self.filter(_is_open(now))
+
+    def ended(self, now: datetime | None = None) -> Self:
+        return self.exclude(_is_open(now))
+
+    def answering(self, now: datetime | None = None) -> Self:
+        """The open ones whose thing is there, and is one that their maker may still show."""
+        video = models.Q(video__isnull=False, video__trashed_at__isnull=True, video__missing_at__isnull=True)
+        return self.open(now).filter((video & _may_be_shown("video")) | _may_be_shown("collection"))
+
+
+def _is_open(now: datetime | None) -> models.Q:
+    """Written so that its opposite is exactly what is left, null dates included."""
+    is_lasting = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
+    maker = Membership.objects.filter(team=models.OuterRef("team"), user=models.OuterRef("created_by"))
+    return is_lasting & models.Q(revoked_at__isnull=True) & models.Q(models.Exists(maker))
+
+
+def _may_be_shown(thing: str) -> models.Q:
+    """A private one only by its owner: one that was made private later is not shown by others' links any more."""
+    of_team = models.Q(**{f"{thing}__visibility": Visibility.TEAM})
+    return of_team | models.Q(**{f"{thing}__owner": models.F("created_by")})
 
 
 class ShareLink(Row):
@@ -66,6 +93,14 @@ class ShareLink(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    def videos(self) -> VideoQuerySet:
+        """What its holder may see now, in order: not what is in the trash, lost, or private to somebody else."""
+        mine = models.Q(visibility=Visibility.TEAM) | models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
+        rows = Video.objects.kept().filter(mine, team_id=self.team_id, missing_at__isnull=True)
+        if self.video_id:
+            return rows.filter(id=self.video_id)
+        return rows.filter(collection_items__collection=self.collection).order_by("collection_items__id")
 
 
 class ShareMark(Row):

@@ -15,6 +15,7 @@ from playground.services import (
     hooks,
     keys_used,
     orphan_files,
+    rates,
     reconcile_daily,
     repair,
     restored,
@@ -41,6 +42,7 @@ def tidy(*, now: datetime | None = None) -> None:
     links, _ = SignInLink.objects.filter(expires_at__lt=now - LEFTOVERS_AFTER).delete()
     failures = queue.prune_failures(older_than=timedelta(days=7))
     webhooks = hooks.prune(now=now)
+    buckets = rates.prune(now=now)
     call_command("clearsessions")
     compared = reconcile_daily.start_due(now=now)
     repaired = repair.run(now=now, periodic=True)
@@ -54,6 +56,7 @@ def tidy(*, now: datetime | None = None) -> None:
         links=links,
         failures=failures,
         webhooks=webhooks,
+        buckets=buckets,
         compared=compared,
         repaired=len(repaired),
     )

@@ -16,7 +16,17 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from playground.models import BudgetRequest, Gateway, Generation, Membership, Reference, Run, Video
+from playground.models import (
+    BudgetRequest,
+    Collection,
+    Gateway,
+    Generation,
+    Membership,
+    Reference,
+    Run,
+    ShareLink,
+    Video,
+)
 from playground.views.errors import with_toast
 
 
@@ -35,6 +45,9 @@ OBJECTS: dict[str, type[Model]] = {
     "unclear.": Generation,
     "limits.": BudgetRequest,
     "team_gateways.": Gateway,
+    "sharing.video": Video,
+    "sharing.collection": Collection,
+    "share_links.": ShareLink,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 

@@ -44,6 +44,7 @@ from playground.views.create_page import (
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 from playground.views.generations import line_words, repeated_words
+from playground.views.limited import limited
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
 """What the strict form decides; the rest is read off the draft."""
@@ -88,6 +89,7 @@ def price(request: MemberRequest) -> HttpResponse:
     return _price(request)
 
 
+@limited("price")
 def _price(request: MemberRequest) -> HttpResponse:
     draft = with_route(request.membership, Draft.from_data(request.POST))
     if "remove_reference" in request.POST:
@@ -112,6 +114,7 @@ def _price(request: MemberRequest) -> HttpResponse:
     return render(request, "create/_priced.html", context)
 
 
+@limited("submit")
 def _order(request: MemberRequest) -> HttpResponse:
     membership = request.membership
     if not membership.may_create or is_of_another_team(request):

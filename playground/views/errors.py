@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from playground.htmx import is_htmx
 
@@ -69,6 +70,27 @@ def too_many_at_once(request: HttpRequest) -> HttpResponse:
         response = render(request, "errors/429_busy.html", status=429)
     response.headers["Retry-After"] = str(AT_ONCE_AGAIN)
     return response
+
+
+def too_often(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Somebody reached a limit (services/rates.py). Nothing was done; a form stays as it is."""
+    response = _said_beside(request, 429, often_words(seconds))
+    if response is None:
+        response = render(request, "errors/429_often.html", {"words": wait_words(seconds)}, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def often_words(seconds: int) -> str:
+    return _("That was too often in a short time. Nothing was changed. %(wait)s") % {"wait": wait_words(seconds)}
+
+
+def wait_words(seconds: int) -> str:
+    """`Wait 12 seconds.`, from two minutes on in minutes."""
+    if seconds < 120:
+        return ngettext("Wait %(n)d second.", "Wait %(n)d seconds.", seconds) % {"n": seconds}
+    minutes = -(-seconds // 60)
+    return ngettext("Wait %(n)d minute.", "Wait %(n)d minutes.", minutes) % {"n": minutes}
 
 
 def _said_beside(request: HttpRequest, status: int, words: str) -> HttpResponse | None:

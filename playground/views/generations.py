@@ -24,6 +24,7 @@ from playground.views.access import MemberRequest, for_creators, for_members, us
 from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
+from playground.views.limited import limited
 
 AT_MOST = 60
 DOUBLE_PRESS = timedelta(seconds=5)
@@ -112,6 +113,7 @@ def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
 @require_POST
 @few_at_once
 @for_creators
+@limited("submit")
 def again(request: MemberRequest, id: UUID) -> HttpResponse:
     """Order the same once more. When the price has gone up, or is not known, nothing is sent and Create says so."""
     mine = Generation.objects.visible_to(request.membership).select_related("run", "model", "gateway")

@@ -6,7 +6,6 @@ not heard for a while. Nothing here is logged but what the server logs of every 
 
 import re
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
@@ -15,14 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from playground.services import hooks
+from playground.clients import address_of
+from playground.services import hooks, rates
 from playground.services.hooks import Verdict
-from playground.services.strikes import Strikes
 
 MAX_BODY = 64 * 1024
 AGAIN_S = 5
-STRIKES = Strikes(limit=60, seconds=60)
-"""By sender and process. Above it a sender gets 429 before anything is looked up."""
 STATUS = {
     Verdict.TAKEN: 204,
     Verdict.UNKNOWN: 404,
@@ -38,15 +35,15 @@ STATUS = {
 @never_cache
 @require_POST
 def receive(request: HttpRequest, gateway: str, hook_token: str) -> HttpResponse:
-    sender = _sender(request)
-    if wait_s := STRIKES.wait_s(sender):
-        return _said(429, "too many bad requests", retry_after=wait_s)
+    sender = address_of(request)
     try:
+        if wait_s := rates.wait("webhook", sender):
+            return _said(429, "too many bad requests", retry_after=wait_s)
         status, words = _received(request, gateway, hook_token)
+        if 400 <= status < 500:  # only refused ones are counted; beyond the limit nothing is looked up
+            rates.take("webhook", sender)
     except DatabaseError:
         return _said(503, "try again", retry_after=AGAIN_S)
-    if 400 <= status < 500:
-        STRIKES.add(sender)
     return _said(status, words, retry_after=AGAIN_S if status == 503 else None)
 
 
@@ -70,11 +67,3 @@ def _said(status: int, words: str, *, retry_after: int | None = None) -> HttpRes
     if retry_after is not None:
         answer.headers["Retry-After"] = str(retry_after)
     return answer
-
-
-def _sender(request: HttpRequest) -> str:
-    """The client's address; behind a trusted proxy what that proxy says it is."""
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.TRUST_PROXY:
-        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
-    return str(address)[:64]

@@ -14,6 +14,7 @@ from playground.services.offers import Offers
 from playground.services.uploads import DecoderAway, ImageRefused
 from playground.views.access import MemberRequest, for_creators
 from playground.views.create_page import picture_context
+from playground.views.limited import limited
 
 LOOKED_AT_AGAIN_S = 5
 """Retry-After of a picture for which the decoder had no time or could not be started."""
@@ -21,6 +22,7 @@ LOOKED_AT_AGAIN_S = 5
 
 @require_POST
 @for_creators
+@limited("upload")
 def upload(request: MemberRequest) -> HttpResponse:
     """Store the image in `reference`, or forget the chosen one with `remove`; answers with the field as it looks then.
 

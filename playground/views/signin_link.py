@@ -8,10 +8,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from playground.services import people
+from playground.views.limited import wrong_tokens_counted
 
 
 @login_not_required
 @never_cache
+@wrong_tokens_counted
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest, token: str) -> HttpResponse:
     """410 for a wrong, used or old link: one page for all three."""

@@ -14,6 +14,7 @@ from playground.services import reconcile as comparing
 from playground.services import spend
 from playground.views import spend_reconcile
 from playground.views.access import MemberRequest, for_admins, for_members
+from playground.views.limited import limited
 from playground.views.spend_chart import chart
 
 
@@ -35,6 +36,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @for_members
+@limited("export", methods=("GET",))
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """The month as CSV; the same rows that the page sums up."""
     month = asked_month(request)

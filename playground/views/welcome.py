@@ -11,12 +11,14 @@ from django.views.decorators.http import require_http_methods
 
 from playground.forms.people import WelcomeForm
 from playground.services import people
+from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
 
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
+@wrong_tokens_counted
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest, token: str) -> HttpResponse:
     """Opening the link changes nothing; the button makes account and team, uses the link up and signs in."""

@@ -159,3 +159,24 @@ def test_code_is_good_for_as_long_as_is_said(template, settings, with_mail):
     settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 420
     context = {"email": "owner@example.com", "code": "ABC-DEF", "verify_form": forms.Form()}
     assert "good for 7 minutes" in render_to_string(template, context)
+
+
+def test_with_mail_wrong_codes_end_whatever_the_session_says(with_mail, member, client, mailoutbox, settings):
+    """What a session counts may be overtaken by tries at once; the count of the database is not."""
+    settings.ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 100
+    asked = client.post("/account/login/code/", {"email": member.user.email})
+    statuses = [client.post(asked.url, {"code": f"WRON{n}", "action": "verify"}).status_code for n in range(11)]
+    assert statuses == [422] * 10 + [429]
+    code = re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", mailoutbox[0].body, re.MULTILINE).group(1)
+    assert client.post(asked.url, {"code": code, "action": "verify"}).status_code == 429
+
+
+def test_with_mail_codes_for_unknown_addresses_end_alike(with_mail, member, mailoutbox, settings):
+    settings.ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 100
+
+    def statuses(email: str) -> list[int]:
+        client = Client()
+        asked = client.post("/account/login/code/", {"email": email})
+        return [client.post(asked.url, {"code": f"WRON{n}", "action": "verify"}).status_code for n in range(12)]
+
+    assert statuses(member.user.email) == statuses("nobody@example.com") == [422] * 10 + [429] * 2

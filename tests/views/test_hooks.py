@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,21 +17,15 @@ from hypothesis import strategies as st
 from playground import queue
 from playground.domain.status import Status
 from playground.logs import scrub
-from playground.models import Gateway, Generation, WebhookDelivery
-from playground.views.hooks import MAX_BODY, STRIKES
+from playground.models import Gateway, Generation, Rate, WebhookDelivery
+from playground.rate_limits import Limit
+from playground.views.hooks import MAX_BODY
 from tests.factories import make_generation
 from tests.support.webhooks import BODY, OTHER_SECRET, SECRET, as_meta, make_ready, signed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 MINUTE = 60
-
-
-@pytest.fixture(autouse=True)
-def no_strikes() -> Iterator[None]:
-    STRIKES.forget()
-    yield
-    STRIKES.forget()
 
 
 @pytest.fixture
@@ -73,7 +67,7 @@ def test_known_message_reads_little_and_neither_session_nor_person(
     running: Generation, django_assert_max_num_queries: Any
 ) -> None:
     post(address(running))
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         assert post(address(running)).status_code == 204
 
 
@@ -230,27 +224,27 @@ def test_stranger_without_a_token_makes_nothing_be_read(running: Generation) -> 
 
 
 def test_sender_of_many_bad_ones_is_not_heard_for_a_while(
-    running: Generation, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+    running: Generation, django_assert_num_queries: Any, settings: Any
 ) -> None:
-    monkeypatch.setattr(STRIKES, "limit", 3)
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "webhook": Limit(3, 60)}
     for _ in range(3):
         assert post("/hooks/sandbox/nobodys/").status_code == 404
-    with django_assert_num_queries(0):
+    with django_assert_num_queries(1):
         refused = post(address(running))
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 60
     assert post(address(running), REMOTE_ADDR="192.0.2.7").status_code == 204
 
 
-def test_good_ones_are_never_too_many(running: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(STRIKES, "limit", 3)
+def test_good_ones_are_never_too_many(running: Generation, settings: Any) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "webhook": Limit(3, 60)}
     for number in range(6):
         assert post(address(running), headers=signed(message_id=f"msg_{number}")).status_code == 204
 
 
-def test_behind_a_trusted_proxy_the_client_is_who_it_says(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_trusted_proxy_the_client_is_who_it_says(settings: Any) -> None:
     settings.TRUST_PROXY = True
-    monkeypatch.setattr(STRIKES, "limit", 1)
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "webhook": Limit(1, 60)}
     assert post("/hooks/a/b/", HTTP_X_FORWARDED_FOR="10.9.9.9, 192.0.2.1").status_code == 404
     assert post("/hooks/a/b/", HTTP_X_FORWARDED_FOR="192.0.2.1").status_code == 429
     assert post("/hooks/a/b/", HTTP_X_FORWARDED_FOR="192.0.2.2").status_code == 404
@@ -280,7 +274,7 @@ _header = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=8
 def test_no_headers_and_no_body_make_it_fail(
     running: Generation, message_id: str, timestamp: str, signatures: str, body: bytes
 ) -> None:
-    STRIKES.forget()
+    Rate.objects.all().delete()
     headers = {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signatures}
     assert post(address(running), body, headers).status_code in {400, 401}
 

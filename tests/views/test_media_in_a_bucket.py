@@ -1,12 +1,17 @@
 """Media addresses when the bytes are in a bucket: who may see them is still decided here."""
 
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from playground.services import sharing
 from tests import factories
 from tests.support.bucket import ACCESS_KEY, TestBucket, marks
+from tests.support.sharing import make_link
 
 pytestmark = marks
 
@@ -54,3 +59,36 @@ def test_another_team_gets_404_without_a_link(member, stranger, browser_of, in_b
 def test_nobody_is_sent_anywhere_but_to_sign_in(member, browser_of):
     video = factories.make_video(by=member)
     assert "X-Amz" not in browser_of().get(reverse("media.video", args=[video.id]))["Location"]
+
+
+# --- by a share link ---------------------------------------------------------------------------------------------
+def seconds(answer) -> int:
+    return int(parse_qs(urlsplit(answer["Location"]).query)["X-Amz-Expires"][0])
+
+
+def test_signed_links_of_strangers_are_short(client, member):
+    video = factories.make_video(by=member)
+    _link, token = make_link(by=member, video=video)
+    for kind in ("video", "poster", "preview", "download"):
+        answer = client.get(reverse(f"share_media.{kind}", args=[token, video.id]))
+        assert answer.status_code == 302
+        assert seconds(answer) == 300
+        assert answer["Cache-Control"] == "private, no-store"
+        with urlopen(answer["Location"], timeout=10) as file:
+            assert file.read()
+
+
+def test_signed_link_ends_with_the_share_link(client, member):
+    video = factories.make_video(by=member)
+    almost = timezone.now() - timedelta(days=7) + timedelta(seconds=90)
+    _link, token = make_link(by=member, video=video, days=7, now=almost)
+    assert 0 < seconds(client.get(reverse("share_media.video", args=[token, video.id]))) <= 90
+
+
+def test_revoked_link_gets_no_signed_one(client, member):
+    video = factories.make_video(by=member)
+    link, token = make_link(by=member, video=video)
+    sharing.revoke(by=member, link=link)
+    answer = client.get(reverse("share_media.video", args=[token, video.id]))
+    assert answer.status_code == 404
+    assert b"X-Amz" not in answer.content

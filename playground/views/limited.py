@@ -1,0 +1,59 @@
+"""Views that may be asked for only so often (services/rates.py): 429 with the seconds to wait, and nothing was done."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+
+from playground.clients import address_of
+from playground.services import rates
+from playground.views.errors import too_often
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+def of_member(request: Any) -> str:
+    """Whom limits of members count: the person, in whatever team."""
+    return str(request.membership.user_id)
+
+
+def limited(
+    action: str, *, of: Callable[[Any], str] = of_member, methods: tuple[str, ...] = ("POST",)
+) -> Callable[[View], View]:
+    """Count each POST to the view in the limit `action`. Stands below `for_members` and its like, which know who."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method in methods and (seconds := rates.take(action, of(request))):
+                return too_often(request, seconds)
+            return view(request, *args, **kwargs)
+
+        return cast(View, guarded)
+
+    return decorate
+
+
+def wrong_tokens_counted(view: View) -> View:
+    """For an address with a secret in it: 404 and 410 are counted by client, and a client with too many is not heard.
+
+    A right token costs one read.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        client = address_of(request)
+        if seconds := rates.wait("wrong_token", client):
+            return too_often(request, seconds)
+        try:
+            response = view(request, *args, **kwargs)
+        except Http404:
+            rates.take("wrong_token", client)
+            raise
+        if response.status_code in {404, 410}:
+            rates.take("wrong_token", client)
+        return response
+
+    return cast(View, guarded)
