@@ -9,7 +9,10 @@ that was refused is not either, and a one-time link signs in whatever the counts
 
 import math
 import time
+from smtplib import SMTPException
+from typing import Any
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 
 # What is public, allauth.core.ratelimit, says yes or no, cannot take a count back, and is to go.
@@ -20,6 +23,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+
+log = structlog.get_logger(__name__)
 
 APP = "allauth.account"
 PAIR, CLIENT, ADDRESS = "login_failed", "login_failed_client", "login_failed_address"
@@ -34,8 +39,15 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Accounts are made by the welcome step and by sign-in links only."""
+        """Not by allauth's page: see `playground/services/signups.py`, and `playground/accounts_social.py`."""
         return False
+
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """What it tells of is done: a mail server that is away takes nothing back."""
+        try:
+            super().send_notification_mail(*args, **kwargs)
+        except (SMTPException, OSError) as error:
+            log.warning("account_notice_not_mailed", why=type(error).__name__)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
         """Count this try before the password is looked at. Raises ValidationError when there were too many.

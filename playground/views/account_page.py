@@ -35,7 +35,7 @@ def linked(user: User) -> list[dict[str, Any]]:
     """Accounts elsewhere that sign in here; one whose provider was switched off since keeps its bare name."""
     names = {"openid_connect": "oidc"}
     titles = {
-        app.get("provider_id", names.get(kind, kind)): app["name"]
+        app.get("provider_id", names.get(kind, kind)): app.get("name") or kind
         for kind, one in settings.SOCIALACCOUNT_PROVIDERS.items()
         for app in one["APPS"]
     }
