@@ -132,6 +132,9 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address that somebody typed counts for n
 MFA_FORMS = {
     "authenticate": "playground.forms.mfa.CodeForm",
     "reauthenticate": "playground.forms.mfa.CodeAgainForm",
+    "authenticate_webauthn": "playground.forms.mfa.PasskeyForm",
+    "reauthenticate_webauthn": "playground.forms.mfa.PasskeyAgainForm",
+    "login_webauthn": "playground.forms.mfa.PasskeyLoginForm",
     "activate_totp": "playground.forms.mfa.AppForm",
     "add_webauthn": "playground.forms.mfa.NewPasskeyForm",
     "edit_webauthn": "playground.forms.mfa.PasskeyNameForm",

@@ -4,6 +4,7 @@ Two presses with one code at the same moment, and a code of the app pressed agai
 fits: both are refused. The person's row is held while a code is looked at, so that codes are looked at one by one.
 """
 
+import struct
 from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
@@ -11,7 +12,13 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
@@ -24,6 +31,8 @@ CODE_FITS_S = 120
 """Seconds: longer than a code of the app can fit, with the half minute either way that is forgiven."""
 CODE_LABEL = _("Code from the app, or a recovery code")
 MAX_NAME = 60
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError, struct.error)
+"""What reading a passkey's answer may meet in one that no browser made."""
 
 
 class OnceOnly:
@@ -85,8 +94,33 @@ class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
 
     def clean(self) -> dict[str, Any]:
         self.cleaned_data["passwordless"] = True
-        cleaned: dict[str, Any] = super().clean()
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except MALFORMED as error:
+            raise get_adapter().validation_error("incorrect_code") from error
         return cleaned
+
+
+class Careful:
+    """Mixed into the forms that take a passkey's answer: one that no browser made is a wrong one, not a fault."""
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except MALFORMED as error:
+            raise get_adapter().validation_error("incorrect_code") from error
+
+
+class PasskeyForm(Careful, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyAgainForm(Careful, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyLoginForm(Careful, LoginWebAuthnForm):  # type: ignore[misc]
+    pass
 
 
 class PasskeyNameForm(EditWebAuthnForm):  # type: ignore[misc]

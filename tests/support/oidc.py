@@ -32,7 +32,9 @@ class Provider:
     """Or an error, such as access_denied."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    key: rsa.RSAPrivateKey = field(
+        default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    )
 
     def person(self, sub: str, **claims: Any) -> None:
         self.claims, self.userinfo, self.answers_with = {"sub": sub, **claims}, None, "code"
