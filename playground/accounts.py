@@ -9,8 +9,10 @@ link signs in whatever the counts say.
 """
 
 import math
+from smtplib import SMTPException
 from typing import Any
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -20,6 +22,8 @@ from django.utils.translation import ngettext
 from playground.clients import address_of
 from playground.models import User
 from playground.services import hashing, rates
+
+log = structlog.get_logger(__name__)
 
 TOO_MANY = "too_many_login_attempts"
 """The code of the form error, by which the views answer 429."""
@@ -32,11 +36,18 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Accounts are made by the welcome step and by sign-in links only."""
+        """Not by allauth's page: see `playground/services/signups.py`, and `playground/accounts_social.py`."""
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return address_of(request)
+
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """What it tells of is done: a mail server that is away takes nothing back."""
+        try:
+            super().send_notification_mail(*args, **kwargs)
+        except (SMTPException, OSError) as error:
+            log.warning("account_notice_not_mailed", why=type(error).__name__)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
         """Count this try before the password is looked at. Raises ValidationError when there were too many.
@@ -81,3 +92,8 @@ def words_for(seconds: int) -> str:
         "Too many tries. Wait %(minutes)d minutes, or ask an admin for a sign-in link.",
         minutes,
     ) % {"minutes": minutes}
+
+
+def may_sign_up(request: HttpRequest) -> bool:
+    """Count a try to make an account: without a bound, the holder of one invitation could ask who has an account."""
+    return ratelimit.consume(request, app=APP, action="signup") is not None

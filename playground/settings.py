@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "playground.leaving.leaving",
     "playground.middleware.membership",
     "playground.htmx.signed_out",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -201,6 +202,8 @@ ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeF
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 # The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if TRUST_PROXY else 0
+from playground.settings_accounts import *  # noqa: E402, F403  read after .env; see there
+
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 

@@ -15,6 +15,16 @@ CLOSED = {
     "GATEWAY_KEY_TRUSTED_S": "3600",
     "SANDBOX_HOOK_LOOPBACK": "false",
     "MEDIA_STORAGE_URL": "",
+    "EMAIL_URL": "",
+    "OIDC_ISSUER_URL": "",
+    "OIDC_CLIENT_ID": "",
+    "OIDC_CLIENT_SECRET": "",
+    "GOOGLE_CLIENT_ID": "",
+    "GOOGLE_CLIENT_SECRET": "",
+    "GITHUB_CLIENT_ID": "",
+    "GITHUB_CLIENT_SECRET": "",
+    "SIGNUP_DOMAINS": "",
+    "REQUIRE_MFA": "none",
     "DEBUG": "false",
 }
 """Whatever a person has set: no gateway that costs, no store and no hooks but those of a test."""

@@ -89,12 +89,13 @@ def _is_environ(node: ast.expr) -> bool:
 
 
 def settings_reads() -> dict[str, str | None]:
-    """Name to its default as a person writes it in .env, for every `env.<type>("NAME", default)` of settings.py.
+    """Name to its default as a person writes it in .env, for every `env.<type>("NAME", default)` of the settings.
 
     None where there is no default or it is worked out.
     """
     found: dict[str, str | None] = {}
-    for node in ast.walk(ast.parse(text_of(ROOT / "playground" / "settings.py"))):
+    pages = [ast.parse(text_of(ROOT / "playground" / name)) for name in ("settings.py", "settings_accounts.py")]
+    for node in (node for page in pages for node in ast.walk(page)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
             continue
         name = node.args[0]

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from playground.models import Membership, Role, SignInLink, Team, User
+from playground.services import profiles
 
 TEAM_IN_SESSION = "team"
 LINK_LIFETIME = timedelta(minutes=15)
@@ -83,7 +84,10 @@ def signin_link(
     validate_email(email)
     now = now or timezone.now()
     with transaction.atomic():
-        user = User.objects.filter(email__iexact=email.strip()).first() or User.objects.create_user(email)
+        user = User.objects.filter(email__iexact=email.strip()).first()
+        if user is None:
+            user = User.objects.create_user(email)
+            profiles.prove(user=user)  # whoever is at the machine says whose address it is
         existing = Membership.objects.filter(user=user).order_by("id").first()
         if team_slug or role or existing is None:
             _join(user=user, team_slug=team_slug or (existing.team.slug if existing else None), role=role)
@@ -147,5 +151,6 @@ def welcome(
             raise LinkEnded
         validate_password(password, User(email=email, name=name))
         user = User.objects.create_user(email, password, name=name.strip())
+        profiles.prove(user=user)
         team = Team.objects.create(name=team_name.strip(), slug=free_slug(team_name))
         return Membership.objects.create(team=team, user=user, role=Role.ADMIN)

@@ -1,66 +1,69 @@
-"""The account pages of allauth in use here: signing in and out, and the password.
+"""The pages of an account: signing in and out, the password, the address; and one page that gathers it all.
 
-Thin subclasses: wrong input is answered with 422, and the sign-in page says which command to run while nobody has an
-account. The pages that send mail are mounted only when mail is set; accounts are made by links, so there is no sign-up.
+Most are thin subclasses of allauth's views, and each address that is in use is listed here or in a list that is joined
+here. What sends mail is mounted only when mail is set, what asks a provider only when one is set.
 """
 
 from typing import Any
 
 from allauth.account import views as allauth_views
+from allauth.account.decorators import reauthentication_required
 from django.conf import settings
+from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, re_path
-from django.utils.translation import gettext_lazy as _
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 from django.views.generic import RedirectView
 
-from playground import accounts
+from playground.forms.account import NameForm
+from playground.models import User
+from playground.services import profiles, signups
 from playground.services.people import nobody_yet
-from playground.views import errors
-
-LABELS = {
-    "login": _("E-mail address"),
-    "email": _("E-mail address"),
-    "oldpassword": _("Password now"),
-    "password1": _("New password"),
-    "password2": _("New password again"),
-    "code": _("Code from the mail"),
-}
+from playground.views import account_page, mfa, sessions, signup, social
+from playground.views.account_forms import Unprocessable
 
 
-class Unprocessable:
-    """Wrong input has a status of its own, so that programs and htmx can tell it from success; too many tries too."""
-
-    request: HttpRequest
-
-    def get_form(self, *args: Any) -> Any:
-        form = super().get_form(*args)  # type: ignore[misc]
-        for name, field in form.fields.items():
-            field.label = LABELS.get(name, field.label)
-            field.help_text = _("At least 10 characters, not a common word.") if name == "password1" else ""
-        return form
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
-        if response.status_code == 200:
-            response.status_code = 422
-        if any(form.has_error(name, accounts.TOO_MANY) for name in form.errors):
-            response.status_code = 429
-            response.headers["Retry-After"] = str(getattr(self.request, "retry_after", errors.RETRY_AFTER))
-        return response
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request: HttpRequest) -> HttpResponse:
+    """Everything about one's own account, with the way to change it. The form on the page itself is the name's."""
+    assert isinstance(request.user, User)
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": request.user.name})
+    if form.is_bound and form.is_valid():
+        profiles.rename(user=request.user, name=form.cleaned_data["name"])
+        messages.success(request, _("The name is saved."))
+        return redirect("account.index")
+    context = {**account_page.facts(request.user), "form": form}
+    return render(request, "account/index.html", context, status=422 if form.is_bound else 200)
 
 
 class Login(Unprocessable, allauth_views.LoginView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        extra = {"nobody_yet": nobody_yet(), "mail_is_set": settings.MAIL_IS_SET}
+        extra = {
+            "nobody_yet": nobody_yet(),
+            "mail_is_set": settings.MAIL_IS_SET,
+            "passkeys": mfa.passkey_page(self.request),
+            "providers": social.providers(self.request),
+            "signup_is_open": signups.is_open(),
+        }
         return {**super().get_context_data(**kwargs), **extra}
+
+
+class Reauthenticate(Unprocessable, allauth_views.ReauthenticateView):  # type: ignore[misc]
+    labels = {"password": _("Password")}
+    retry_after = 300
 
 
 class PasswordChange(Unprocessable, allauth_views.PasswordChangeView):  # type: ignore[misc]
     pass
 
 
+@method_decorator(reauthentication_required(app="allauth.account"), name="dispatch")
 class PasswordSet(Unprocessable, allauth_views.PasswordSetView):  # type: ignore[misc]
-    pass
+    """Somebody without a password, but with a passkey or an app, shows that first."""
 
 
 class PasswordReset(Unprocessable, allauth_views.PasswordResetView):  # type: ignore[misc]
@@ -79,10 +82,31 @@ class ConfirmLoginCode(Unprocessable, allauth_views.ConfirmLoginCodeView):  # ty
     pass
 
 
+@method_decorator(reauthentication_required(app="allauth.account"), name="dispatch")
+class Email(Unprocessable, allauth_views.EmailView):  # type: ignore[misc]
+    """The new address counts once the link that goes to it was followed; until then the old one stays."""
+
+    labels = {"email": _("New e-mail address")}
+
+
+class ConfirmEmail(allauth_views.ConfirmEmailView):  # type: ignore[misc]
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Somebody else may have taken the address since the mail was sent: then the link has ended."""
+        try:
+            response: HttpResponse = super().post(*args, **kwargs)
+        except IntegrityError:
+            self.object = None
+            response = self.render_to_response(self.get_context_data())
+            response.status_code = 422
+        return response
+
+
 always: list[URLPattern] = [
+    path("", index, name="account.index"),
     path("login/", Login.as_view(), name="account_login"),
     path("logout/", allauth_views.logout, name="account_logout"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
+    path("reauthenticate/", Reauthenticate.as_view(), name="account_reauthenticate"),
     path("password/change/", PasswordChange.as_view(), name="account_change_password"),
     path("password/set/", PasswordSet.as_view(), name="account_set_password"),
 ]
@@ -90,6 +114,8 @@ always: list[URLPattern] = [
 with_mail: list[URLPattern] = [
     path("login/code/", RequestLoginCode.as_view(), name="account_request_login_code"),
     path("login/code/confirm/", ConfirmLoginCode.as_view(), name="account_confirm_login_code"),
+    path("email/", Email.as_view(), name="account_email"),
+    re_path(r"^confirm-email/(?P<key>[-:\w]+)/$", ConfirmEmail.as_view(), name="account_confirm_email"),
     path("password/reset/", PasswordReset.as_view(), name="account_reset_password"),
     path("password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),
     re_path(
@@ -102,8 +128,22 @@ with_mail: list[URLPattern] = [
         allauth_views.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
+]
+
+closed_signup: list[URLPattern] = [
     # allauth names this address in mails to people it does not know.
     path("signup/", RedirectView.as_view(pattern_name="account_login"), name="account_signup"),
 ]
 
-urlpatterns: list[URLPattern] = always + (with_mail if settings.MAIL_IS_SET else [])
+
+def _patterns() -> list[URLPattern]:
+    """What is switched on."""
+    found = always + sessions.urlpatterns + mfa.patterns()
+    if settings.MAIL_IS_SET:
+        found += with_mail + (signup.urlpatterns if settings.SIGNUP_DOMAINS else closed_signup)
+    if settings.SOCIALACCOUNT_PROVIDERS:
+        found += social.patterns()
+    return found
+
+
+urlpatterns: list[URLPattern] = _patterns()

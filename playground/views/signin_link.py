@@ -1,9 +1,10 @@
 """A one-time link to sign in. Mail scanners open links, so opening it changes nothing: its button uses it up."""
 
-from django.contrib.auth import login
+from allauth.account.utils import perform_login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -24,8 +25,9 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
         user = people.use_signin_link(token=token)
     except people.LinkEnded:
         return link_ended(request)
-    login(request, user)
-    return redirect("create.index")
+    # Not `login`: the link stands for the password, a second factor is asked for all the same.
+    answer: HttpResponse = perform_login(request, user, redirect_url=reverse("create.index"))
+    return answer
 
 
 def link_ended(request: HttpRequest) -> HttpResponse:

@@ -98,7 +98,7 @@ def test_person_who_came_by_link_may_set_a_password(member, browser_of):
 
 def test_with_mail_a_code_signs_in(with_mail, member, client, mailoutbox):
     page = client.get("/account/login/").content.decode()
-    assert "Send me a code instead" in page
+    assert "Mail me a code" in page
     answer = client.post("/account/login/code/", {"email": member.user.email})
     assert answer.status_code == 302
     assert client.get(answer.url).status_code == 200

@@ -1,0 +1,127 @@
+"""Codes and passkeys: allauth's forms with our words, and each code taken once.
+
+Two presses with one code at the same moment, and a code of the app pressed again within the minute and a half that it
+fits: both are refused. The person's row is held while a code is looked at, so that codes are looked at one by one.
+"""
+
+import struct
+from typing import Any
+
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from django import forms
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from playground.models import User
+
+CODE_FITS_S = 120
+"""Seconds: longer than a code of the app can fit, with the half minute either way that is forgiven."""
+CODE_LABEL = _("Code from the app, or a recovery code")
+MAX_NAME = 60
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError, struct.error)
+"""What reading a passkey's answer may meet in one that no browser made."""
+
+
+class OnceOnly:
+    """Mixed into the forms that take a code."""
+
+    user: User
+    authenticator: Authenticator
+
+    def clean_code(self) -> str:
+        # The refusal is raised outside of the transaction: inside it would take back the count of wrong tries.
+        refused: ValidationError | None = None
+        code = ""
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).get(pk=self.user.pk)
+            try:
+                code = super().clean_code()  # type: ignore[misc]
+                self._take(code)
+            except ValidationError as error:
+                refused = error
+        if refused:
+            raise refused
+        return code
+
+    def _take(self, code: str) -> None:
+        key = f"mfa-code-taken:{self.user.pk}:{normalize_user_code(code)}"
+        if self.authenticator.type == Authenticator.Type.TOTP and not cache.add(key, "y", timeout=CODE_FITS_S):
+            raise get_adapter().validation_error("incorrect_code")
+
+
+def _dressed(field: forms.Field, label: Any) -> None:
+    field.label = label
+    field.widget.attrs["autocomplete"] = "one-time-code"
+
+
+class CodeForm(OnceOnly, AuthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dressed(self.fields["code"], CODE_LABEL)
+
+
+class CodeAgainForm(OnceOnly, ReauthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dressed(self.fields["code"], CODE_LABEL)
+
+
+class AppForm(ActivateTOTPForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dressed(self.fields["code"], _("Code that the app shows now"))
+
+
+class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """Every passkey can sign in by itself: it stays on its device and asks for a finger, a face or a PIN."""
+
+    name = forms.CharField(required=False, max_length=MAX_NAME, label=_("Name"))
+    credential = forms.JSONField(required=True, widget=forms.HiddenInput)
+    passwordless = None
+
+    def clean(self) -> dict[str, Any]:
+        self.cleaned_data["passwordless"] = True
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except MALFORMED as error:
+            raise get_adapter().validation_error("incorrect_code") from error
+        return cleaned
+
+
+class Careful:
+    """Mixed into the forms that take a passkey's answer: one that no browser made is a wrong one, not a fault."""
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except MALFORMED as error:
+            raise get_adapter().validation_error("incorrect_code") from error
+
+
+class PasskeyForm(Careful, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyAgainForm(Careful, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyLoginForm(Careful, LoginWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyNameForm(EditWebAuthnForm):  # type: ignore[misc]
+    name = forms.CharField(max_length=MAX_NAME, label=_("Name"))

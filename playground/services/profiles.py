@@ -1,0 +1,59 @@
+"""What somebody says of themselves: name and address; and whether the address was proven to be theirs."""
+
+import structlog
+from allauth.account.models import EmailAddress
+from django.core.validators import validate_email
+from django.db import transaction
+
+from playground.models import Team, User
+from playground.services import audit
+
+log = structlog.get_logger(__name__)
+
+
+class AddressTaken(Exception):
+    """Another account has this e-mail address."""
+
+
+def rename(*, user: User, name: str) -> None:
+    user.name = name.strip()
+    user.save(update_fields=["name"])
+
+
+def prove(*, user: User) -> None:
+    """The address of the account is its owner's: they opened a mail sent to it, or an admin named it.
+
+    Only such an account may be signed into by what an identity provider says of the address.
+    """
+    EmailAddress.objects.filter(user_id=user.id).exclude(email__iexact=user.email).update(primary=False)
+    EmailAddress.objects.update_or_create(
+        user_id=user.id, email=user.email.lower(), defaults={"verified": True, "primary": True}
+    )
+
+
+def is_proven(*, user: User) -> bool:
+    return bool(EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=True).exists())
+
+
+def teams_of(user: User) -> list[Team | None]:
+    """Where an admin's deed at the machine is written down; nowhere in particular for somebody without a team."""
+    teams: list[Team | None] = [*Team.objects.filter(memberships__user=user)]
+    return teams or [None]
+
+
+def change_email(*, user: User, email: str) -> None:
+    """By an admin at the machine, who says whose address it is. Raises ValidationError or AddressTaken."""
+    email = email.strip().lower()
+    validate_email(email)
+    with transaction.atomic():
+        others = User.objects.exclude(id=user.id).filter(email__iexact=email)
+        pending = EmailAddress.objects.exclude(user_id=user.id).filter(email__iexact=email, verified=True)
+        if others.exists() or pending.exists():
+            raise AddressTaken
+        EmailAddress.objects.filter(user_id=user.id).delete()
+        user.email = email
+        user.save(update_fields=["email"])
+        prove(user=user)
+        for team in teams_of(user):
+            audit.record("email_changed", by=None, team=team, data={"user": str(user.id)})
+    log.info("email_changed", user=str(user.id))

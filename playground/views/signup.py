@@ -1,0 +1,85 @@
+"""Making an account with an address of an allowed domain: ask for a mail, follow its link, choose a password."""
+
+from allauth.core import ratelimit
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from playground.forms.account import AskForm, FinishForm
+from playground.services import signups
+from playground.services.people import TEAM_IN_SESSION, LinkEnded
+from playground.views.errors import RETRY_AFTER, too_many_requests
+from playground.views.signin_link import link_ended, private
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request: HttpRequest) -> HttpResponse:
+    """The same answer for an address that has an account and one that has none."""
+    if request.user.is_authenticated or not signups.is_open():
+        return redirect("account.index" if request.user.is_authenticated else "account_login")
+    form = AskForm(request.POST if request.method == "POST" else None)
+    status = 422 if form.is_bound else 200
+    if form.is_bound and not ratelimit.consume(request, action="signup"):
+        return too_many_requests(request)
+    if form.is_valid():
+        try:
+            return _asked(request, form.cleaned_data["email"])
+        except signups.NotAllowed:
+            form.refuse(_("Accounts are for addresses at %(domains)s.") % {"domains": _domains()})
+        except signups.NotMailed:
+            form.refuse(_("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation."))
+            status = 503
+    response = render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _asked(request: HttpRequest, email: str) -> HttpResponse:
+    """At most three mails to one address within a minute, whoever asks."""
+    if signups.is_allowed(email) and not ratelimit.consume(request, action="request_login_code", key=email.lower()):
+        return too_many_requests(request)
+    signups.ask(email=email, base_url=settings.PUBLIC_URL)
+    return render(request, "signup/sent.html", {"email": email})
+
+
+def _domains() -> str:
+    return ", ".join(settings.SIGNUP_DOMAINS)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def finish(request: HttpRequest, token: str) -> HttpResponse:
+    """Opening the link changes nothing; 410 for one that is wrong, old or was used."""
+    form = FinishForm(request.POST if request.method == "POST" else None)
+    try:
+        email = signups.open_request(token=token)
+        if form.is_valid():
+            membership = signups.finish(token=token, **form.cleaned_data)
+            login(request, membership.user)
+            request.session[TEAM_IN_SESSION] = membership.team.slug
+            return redirect("create.index" if membership.may_create else "gallery.index")
+    except LinkEnded:
+        return link_ended(request)
+    except ValidationError as error:
+        form.refuse(error)
+    context = {"form": form, "email": email, "team": signups.team_to_join()}
+    return private(render(request, "signup/finish.html", context, status=422 if form.is_bound else 200))
+
+
+urlpatterns: list[URLPattern] = [
+    path("signup/", index, name="account_signup"),
+    path("signup/<str:token>/", finish, name="signup.finish"),
+]
