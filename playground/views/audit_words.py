@@ -14,7 +14,7 @@ from playground.models import AuditEntry, Membership, Role, User
 Words = str | Promise
 
 KINDS: dict[str, Words] = {
-    "member_invited": gettext_lazy("Invited %(to)s as %(role)s"),
+    "member_invited": gettext_lazy("Made an invitation as %(role)s (%(to)s)"),
     "invitation_revoked": gettext_lazy("Revoked an invitation as %(role)s (%(to)s)"),
     "invitation_accepted": gettext_lazy("Took an invitation, and is %(role)s"),
     "member_changed": gettext_lazy("Changed what %(name)s may do"),
@@ -89,7 +89,7 @@ class Said:
 def kind_label(kind: str) -> str:
     """For the filter: the words without what differs from entry to entry."""
     text = str(KINDS.get(kind, kind.replace("_", " ").capitalize()))
-    for gone in (" (%(role)s)", " (%(total)s)", ": %(reason)s", ": %(thing)s"):
+    for gone in (" as %(role)s (%(to)s)", " (%(role)s)", " (%(total)s)", ": %(reason)s", ": %(thing)s"):
         text = text.replace(gone, "")
     return text % _Blank()
 
@@ -110,7 +110,7 @@ def said(entries: Iterable[AuditEntry], *, to: Membership) -> list[Said]:
     for entry in entries:
         is_ours = entry.team_id is not None
         who = entry.by_name if is_ours or entry.by_id in mine else (_("An admin") if entry.by_name else "")
-        lines.append(Said(entry, who, sentence(entry), details(entry.data, people) if is_ours else []))
+        lines.append(Said(entry, who, sentence(entry), details(_unsaid(entry), people) if is_ours else []))
     return lines
 
 
@@ -124,6 +124,12 @@ def sentence(entry: AuditEntry) -> str:
     known["to"] = data.get("email") or _("whoever has the link")
     known["total"] = dollars(int(data.get("total_micros", 0)), rounding="up")
     return str(words) % known
+
+
+def _unsaid(entry: AuditEntry) -> dict[str, Any]:
+    """What the sentence does not say itself."""
+    is_said = "%(to)s" in str(KINDS.get(entry.kind, ""))
+    return {name: value for name, value in entry.data.items() if not (is_said and name == "email")}
 
 
 def details(data: Mapping[str, Any], people: Mapping[str, str]) -> list[str]:

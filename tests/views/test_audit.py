@@ -12,8 +12,6 @@ from playground.services import audit, members, teams
 from playground.views.audit_words import KINDS, sentence
 from tests import factories
 
-pytestmark = pytest.mark.pure
-
 SOURCE = Path(__file__).resolve().parents[2] / "playground"
 BY_NAME = {
     "services/limits.py": {"limits_accepted", "limits_changed"},
