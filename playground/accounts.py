@@ -92,8 +92,3 @@ def words_for(seconds: int) -> str:
         "Too many tries. Wait %(minutes)d minutes, or ask an admin for a sign-in link.",
         minutes,
     ) % {"minutes": minutes}
-
-
-def may_sign_up(request: HttpRequest) -> bool:
-    """Count a try to make an account: without a bound, the holder of one invitation could ask who has an account."""
-    return ratelimit.consume(request, app=APP, action="signup") is not None

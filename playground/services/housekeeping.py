@@ -19,6 +19,7 @@ from playground.services import (
     reconcile_daily,
     repair,
     restored,
+    retention,
     upload_quotas,
 )
 from playground.services.videos import purge_rows
@@ -32,8 +33,10 @@ LEFTOVERS_AFTER = timedelta(hours=24)
 
 
 def tidy(*, now: datetime | None = None) -> None:
-    """Empty the trash, drop unused uploads, left-over files, old links and sessions, and set nameless files aside."""
+    """Put old videos into the trash and empty it, drop unused uploads, left-over files, old links and sessions, and set
+    nameless files aside."""
     now = now or timezone.now()
+    past_time = retention.trash_old(now=now)
     purged = purge_rows(Video.objects.trashed().filter(trashed_at__lt=now - TRASH_KEPT))
     uploads = _unused_uploads(now=now)
     upload_quotas.prune(now=now)
@@ -50,6 +53,7 @@ def tidy(*, now: datetime | None = None) -> None:
     log.info(
         "tidied",
         videos=purged,
+        past_time=past_time,
         uploads=uploads,
         files=len(files),
         orphans=set_aside,

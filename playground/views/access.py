@@ -21,6 +21,7 @@ from playground.models import (
     Collection,
     Gateway,
     Generation,
+    Invitation,
     Membership,
     Reference,
     Run,
@@ -48,6 +49,8 @@ OBJECTS: dict[str, type[Model]] = {
     "sharing.video": Video,
     "sharing.collection": Collection,
     "share_links.": ShareLink,
+    "members.": Membership,
+    "team_invitations.": Invitation,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 

@@ -5,14 +5,13 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils import timezone
 
-from playground.models import Heartbeat, Membership, Notice, Team
+from playground.models import Heartbeat, Notice
 from playground.services.housekeeping import TRASH_KEPT
-from playground.services.team_gateways import chosen_by_teams
 from playground.views.running import running
+from playground.views.team_ways import ways
 
 SILENT_AFTER = timedelta(seconds=60)
 
@@ -25,13 +24,6 @@ def _silent_since() -> datetime | str:
     return beat.at if timezone.now() - beat.at > SILENT_AFTER else ""
 
 
-def _teams(membership: Membership) -> list[tuple[Team, bool]]:
-    """Of this person, each with whether it orders from a gateway of its own: one statement for both."""
-    mine = Team.objects.filter(memberships__user_id=membership.user_id).order_by("name")
-    own = mine.annotate(own=Exists(chosen_by_teams().filter(team=OuterRef("id"))))
-    return [(team, team.own) for team in own]
-
-
 def chrome(request: HttpRequest) -> dict[str, Any]:
     """The team at hand, how many videos are being made, whether the sandbox is in use, how long the trash is kept.
 
@@ -42,13 +34,15 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
     if not membership:
         return always | {"membership": None}
     counts = cache(lambda: running(membership))
-    teams = cache(lambda: _teams(membership))
+    to_teams = cache(lambda: ways(request, membership))
     return always | {
         "membership": membership,
-        "teams": lambda: [team for team, _has_own in teams()],
+        "teams": lambda: to_teams(),
         "running_count": lambda: counts()["running_count"],
         "waiting_count": lambda: counts()["waiting_count"],
         "worker_silent_since": _silent_since,
         "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
-        "sandbox_in_use": lambda: settings.SANDBOX_IN_USE and (membership.team, True) not in teams(),
+        "sandbox_in_use": lambda: (
+            settings.SANDBOX_IN_USE and not any(way.is_here and way.has_own_gateway for way in to_teams())
+        ),
     }
