@@ -32,6 +32,13 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         mine = models.Q(run__visibility=Visibility.TEAM) | models.Q(run__created_by_id=membership.user_id)
         return self.filter(mine, team_id=membership.team_id)
 
+    def decided_by(self, membership: Membership | None) -> Self:
+        """What this member decides when it is unclear: an admin all of the team's, private ones too, for their money.
+
+        Prompt and pictures of those are shown all the same only where `visible_to` finds them.
+        """
+        return self.filter(team_id=membership.team_id) if membership and membership.is_admin else self.none()
+
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)
 

@@ -10,7 +10,16 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, keys_used, orphan_files, reconcile_daily, repair, restored
+from playground.services import (
+    budget_requests,
+    hooks,
+    keys_used,
+    orphan_files,
+    reconcile_daily,
+    repair,
+    restored,
+    video_requests,
+)
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -63,7 +72,8 @@ def _unused_uploads(*, now: datetime) -> int:
     """Reference images that no order and no open form needs any more."""
     count = 0
     unused = Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None)
-    for reference in unused.exclude(id__in=budget_requests.needed_references(now=now)):
+    needed = budget_requests.needed_references(now=now) | video_requests.needed_references()
+    for reference in unused.exclude(id__in=needed):
         try:
             with transaction.atomic():
                 reference.delete()

@@ -32,6 +32,10 @@ def _in_reach() -> Iterator[None]:
         raise ImageRefused("store_away", words) from error
 
 
+UPLOADS_OF_VIEWER = 20
+"""Pictures that somebody who may only ask can have here at a time without having asked for anything with them."""
+
+
 @places.given_up()
 @_in_reach()
 def store(*, by: Membership, stream: BinaryIO) -> Reference:
@@ -52,6 +56,7 @@ def store(*, by: Membership, stream: BinaryIO) -> Reference:
         facts = images.normalise(original, clean)
         if kept := _kept(by, facts.sha256):
             return kept
+        _check_number(by)
         images.thumbnail(clean, thumb)
         suffix = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}[facts.content_type]
         reference = Reference(
@@ -72,6 +77,15 @@ def store(*, by: Membership, stream: BinaryIO) -> Reference:
         storage.adopt(original, reference.original_key)
     reference.save(force_insert=True)
     return reference
+
+
+def _check_number(by: Membership) -> None:
+    if by.may_create:
+        return
+    loose = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, generations=None, cuts=None)
+    if loose.filter(video_requests=None, budget_requests=None).count() >= UPLOADS_OF_VIEWER:
+        words = _("You have put in many pictures without asking for anything with them. Remove one, or ask first.")
+        raise ImageRefused("too_many", words)
 
 
 def _kept(by: Membership, sha256: str) -> Reference | None:
@@ -142,11 +156,11 @@ def gone() -> ImageRefused:
 
 
 def discard(*, by: Membership, reference: Reference) -> bool:
-    """Forget an image that no order used: one's own, or as an admin anybody's. False when it stays."""
-    rows = Reference.objects.visible_to(by).filter(id=reference.id)
+    """Forget an image of one's own that no order and no request used. False when it stays."""
+    rows = Reference.objects.visible_to(by).filter(id=reference.id, created_by_id=by.user_id)
     try:
         with transaction.atomic():
-            deleted, _ = (rows if by.is_admin else rows.filter(created_by_id=by.user_id)).delete()
+            deleted, _ = rows.filter(video_requests=None, budget_requests=None).delete()
     except IntegrityError:  # an order uses it
         return False
     if deleted:

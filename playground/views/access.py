@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from playground.models import BudgetRequest, Generation, Membership, Reference, Run, Video
+from playground.models import BudgetRequest, Generation, Membership, Reference, Run, Video, VideoRequest
 from playground.views.errors import with_toast
 
 
@@ -34,6 +34,7 @@ OBJECTS: dict[str, type[Model]] = {
     "runs.": Run,
     "unclear.": Generation,
     "limits.": BudgetRequest,
+    "requests.": VideoRequest,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 
@@ -80,6 +81,18 @@ def for_creators(view: View) -> View:
     def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.may_create or is_of_another_team(request):
             raise Http404("not for this role, or of another team")
+        return view(request, *args, **kwargs)
+
+    return for_members(guarded)
+
+
+def for_those_who_see_spend(view: View) -> View:
+    """404 for a member from whom the team's money is kept."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.may_see_spend:
+            raise Http404("not for this member")
         return view(request, *args, **kwargs)
 
     return for_members(guarded)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -102,7 +102,10 @@ def card(request: MemberRequest, id: UUID) -> HttpResponse:
 @for_creators
 def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
     """Stop it, if there is still something to stop. A late press changes nothing and shows how it stands."""
-    generation = get_object_or_404(Generation.objects.visible_to(request.membership), id=id)
+    mine = Generation.objects.visible_to(request.membership).select_related("run")
+    generation = get_object_or_404(mine, id=id)
+    if not stops.may_stop(request.membership, generation):
+        raise Http404("not this member's to stop")
     stops.cancel(by=request.membership, generation=generation)
     if is_htmx(request):
         return render(request, "generations/_card.html", {"card": _card(request, id)})
