@@ -1,10 +1,14 @@
 """Status cards: their refresh, and the buttons on them."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +29,7 @@ from playground.views.cards import Card, Stamped, cards_of, edit_url, stamps_of
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 
+View = Callable[..., HttpResponseBase]
 AT_MOST = 60
 DOUBLE_PRESS = timedelta(seconds=5)
 REFUSED = (
@@ -54,7 +59,25 @@ def shown(text: str) -> dict[UUID, str]:
     return pairs
 
 
+def for_the_page(view: View) -> View:
+    """Who is in no team any more is asked no further by a page that is still open."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_htmx(request) and not request.membership:
+            return _over(request)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def _over(request: MemberRequest) -> HttpResponse:
+    """A #live that asks no more: nothing of what the page shows is this person's to see now."""
+    return render(request, "generations/_live.html", {"is_over": True})
+
+
 @require_safe
+@for_the_page
 @for_members
 def cards(request: MemberRequest) -> HttpResponse:
     """Only the cards that look different by now, as out-of-band swaps; 204 when none does.
@@ -64,6 +87,8 @@ def cards(request: MemberRequest) -> HttpResponse:
     """
     known, now = shown(request.GET.get("g", "")), timezone.now()
     seen = _stamped(request, known, now)
+    if known and not seen:
+        return _over(request)
     stale = [row.generation.id for row in seen if engine.is_view_stale(row.generation, now=now)]
     engine.viewed(stale, now=now)
     changed = [row.generation.id for row in seen if known[row.generation.id] != row.stamp]

@@ -29,7 +29,7 @@ from playground.models import (
     VideoModel,
 )
 from playground.models.base import new_id
-from playground.services import estimates, ledger, room, runs, stops, uploads
+from playground.services import agreed, estimates, ledger, room, runs, stops, uploads
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 
 
