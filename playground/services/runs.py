@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,15 +17,16 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain import money
-from playground.domain.crop import CENTRE
 from playground.domain.status import Status
 from playground.models import (
     Event,
+    Gateway,
     Generation,
     GenerationReference,
     Membership,
     Reference,
     Run,
+    Team,
     Video,
     VideoModel,
     VideoRequest,
@@ -62,6 +64,7 @@ from playground.services.run_errors import (
     StorageFull,
 )
 from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
+from playground.services.wanted import wanted_of
 
 __all__ = [
     "AlreadySent",
@@ -119,25 +122,28 @@ def start(
         return earlier
     _check_offered(by, wanted.model)
     room.check(by=by)
+
+    def quoted() -> Quote:
+        quote = agreed.priced(by, wanted, quoted_micros, accept_unpriced)
+        agreed.check_limits(quote, confirmed_micros, confirmed_unpriced)
+        return quote
+
+    fields = {"prompt": prompt, "submit_token": token, "body_hash": body_hash, "parent_video": parent_video}
+    return _ordered(by, wanted, quoted, fields | {"visibility": visibility}, retry_of=retry_of, answers=answers)
+
+
+def _ordered(by: Membership, wanted: Wanted, quoted: Callable[[], Quote], fields: dict[str, Any], **why: Any) -> Run:
+    """`fields` of the run; `why`: `retry_of` and `answers`."""
     pictures = list[Reference]()
     try:
         line.check(by=by, count=wanted.count)
-        quote = agreed.priced(by, wanted, quoted_micros, accept_unpriced)
-        agreed.check_limits(quote, confirmed_micros, confirmed_unpriced)
+        quote = quoted()
         pictures += [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
-        values = {"prompt": prompt, "submit_token": token, "body_hash": body_hash, "parent_video": parent_video}
-        run = _drawn(by, wanted, quote, visibility=visibility, **values)
-        order: dict[str, Any] = {
-            "wanted": wanted,
-            "pictures": pictures,
-            "quote": quote,
-            "retry_of": retry_of,
-            "answers": answers,
-        }
-        _write(run, by=by, now=timezone.now(), **order)
+        run = _drawn(by, wanted, quote, **fields)
+        _write(run, by=by, wanted=wanted, pictures=pictures, quote=quote, now=timezone.now(), **why)
     except (OfPrice, LineFull, AnsweredMeanwhile, IntegrityError) as error:
         # The same press may have come twice, and the other one ordered while this one waited for its price.
-        if earlier := _earlier(by, token, body_hash):
+        if earlier := _earlier(by, fields["submit_token"], fields["body_hash"]):
             return earlier
         _look_into(error, by=by, pictures=pictures)
         raise
@@ -210,8 +216,7 @@ def _write(
     # fault: before-insert
     with transaction.atomic():
         team, gateway = line.join(by=by, count=wanted.count), wanted.model.gateway
-        if not gateway.is_sandbox and not budgets.is_open(team):
-            raise SpendingClosed(quote)
+        _check_open(team, gateway, quote)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):
@@ -236,9 +241,18 @@ def _write(
             if at_once:
                 queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
             # fault: enqueued
-        if answers and not video_requests.made(by=by, request=answers, run=run, now=now):
-            raise AnsweredMeanwhile
+        _answer(answers, by=by, run=run, now=now)
     # fault: ordered
+
+
+def _check_open(team: Team, gateway: Gateway, quote: Quote) -> None:
+    if not gateway.is_sandbox and not budgets.is_open(team):
+        raise SpendingClosed(quote)
+
+
+def _answer(request: VideoRequest | None, *, by: Membership, run: Run, now: datetime) -> None:
+    if request and not video_requests.made(by=by, request=request, run=run, now=now):
+        raise AnsweredMeanwhile
 
 
 def _set_aside(generation: Generation, quote: Quote, *, now: datetime) -> None:
@@ -257,23 +271,6 @@ def _attach(generation: Generation, pictures: list[Reference]) -> None:
     GenerationReference.objects.bulk_create(
         GenerationReference(generation=generation, reference=reference, position=index)
         for index, reference in enumerate(pictures)
-    )
-
-
-def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wanted:
-    """The settings of an earlier generation, for one more of it (count 1)."""
-    settings = generation.run.settings
-    return Wanted(
-        model=model or generation.model,
-        size=settings["size"],
-        seconds=int(settings["seconds"]),
-        negative_prompt=settings.get("negative_prompt", ""),
-        seed=settings.get("seed"),
-        audio=settings.get("audio"),
-        references=tuple(link.reference for link in generation.generation_references.select_related("reference")),
-        crop_at=int(settings.get("crop_at", CENTRE)),
-        route=settings.get("route", ""),
-        parameters=tuple(sorted(settings.get("parameters", {}).items())),
     )
 
 

@@ -74,6 +74,18 @@ def use_team(request: MemberRequest, **of_team: Any) -> None:
     request.membership = mine.first() or request.membership
 
 
+def of_this_team(view: View) -> View:
+    """404 for a form that was made in another of the person's teams; inside of `for_members`."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_of_another_team(request):
+            raise Http404("of another team")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def for_creators(view: View) -> View:
     """404 for a viewer, and for a form that was made in another of the person's teams."""
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from playground.models import Heartbeat, Membership, Notice, Team, VideoRequest
+from playground.models import Heartbeat, Notice, Team
 from playground.services.housekeeping import TRASH_KEPT
 from playground.views.running import running
 
@@ -21,13 +21,6 @@ def _silent_since() -> datetime | str:
     if beat is None:
         return "never"
     return beat.at if timezone.now() - beat.at > SILENT_AFTER else ""
-
-
-def _to_answer(membership: Membership) -> int:
-    """Requests of others that this member could make."""
-    if not membership.may_create:
-        return 0
-    return VideoRequest.objects.visible_to(membership).open().exclude(by_id=membership.user_id).count()
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
@@ -47,6 +40,5 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "waiting_count": lambda: counts()["waiting_count"],
         "worker_silent_since": _silent_since,
         "unseen_count": lambda: Notice.objects.unseen_by(membership).count(),
-        "requests_count": lambda: _to_answer(membership),
         "sandbox_in_use": settings.SANDBOX_IN_USE,
     }

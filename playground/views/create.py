@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.create import CreateForm, Draft, fit
 from playground.htmx import DRAFT_IN_SESSION, is_htmx
-from playground.models import Generation, Run
+from playground.models import Generation, Run, VideoModel
 from playground.services import budget_requests, estimates, limits, runs, uploads, video_requests
 from playground.services.estimates import Wanted
 from playground.services.offers import Offers
@@ -122,20 +122,23 @@ def _order(request: MemberRequest) -> HttpResponse:
     if model is None or not model.is_offered:
         return refused(request, draft, status=422, errors={"reference": image_error} if image_error else None)
     reference = reference_of(membership, draft.reference_id)
-    form = CreateForm(
-        data | {"route": draft.route}, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model)
-    )
+    form = _form(data, draft, model)
     if draft.reference_id and reference is None and not image_error:
         draft, image_error = draft.without_image(), uploads.gone().message
     errors = errors_of(form, model, reference, image_error) | note_errors(request.POST)
     draft, parent = with_parent(membership, draft, errors)
-    draft, answers = with_answers(membership, draft, errors)
+    draft, answers = with_answers(membership, draft, errors, token=data.get("token", ""))
     if errors:
         return refused(request, draft, status=422, errors=errors)
     values = form.cleaned_data | {"parent": parent, "answers": answers}
     fitted = wanted_for(model, draft, fit(draft, model.takes), reference)
     wanted = dataclasses.replace(fitted, **{name: values[name] for name in ORDERED})
     return _deed(request)(request, draft, wanted, values)
+
+
+def _form(data: dict[str, str], draft: Draft, model: VideoModel) -> CreateForm:
+    routed = data | {"route": draft.route}
+    return CreateForm(routed, takes=model.takes, model_slug=model.slug, takes_route=takes_route(model))
 
 
 def _of_role(request: MemberRequest) -> str:
@@ -189,17 +192,7 @@ def _accept_limits(request: MemberRequest) -> HttpResponse:
 def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> HttpResponse:
     pressed_at = timezone.now()
     try:
-        run = runs.start(
-            by=request.membership,
-            wanted=wanted,
-            prompt=values["prompt"],
-            token=values["token"],
-            quoted_micros=values["quoted_micros"],
-            **accepted(request.POST, values),
-            parent_video=values["parent"],
-            visibility=visibility_of(draft),
-            answers=values["answers"],
-        )
+        run = _started(request, draft, wanted, values)
     except tuple(PROBLEMS) as error:
         status, problem = PROBLEMS[type(error)]
         request.membership.team.refresh_from_db()  # what refused it may be younger than this request
@@ -215,6 +208,20 @@ def _send(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str
     except (runs.ModelGone, runs.BadToken):
         return refused(request, draft, status=422)
     return _sent(request, draft, run, repeated_words(run, pressed_at))
+
+
+def _started(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str, Any]) -> Run:
+    return runs.start(
+        by=request.membership,
+        wanted=wanted,
+        prompt=values["prompt"],
+        token=values["token"],
+        quoted_micros=values["quoted_micros"],
+        **accepted(request.POST, values),
+        parent_video=values["parent"],
+        visibility=visibility_of(draft),
+        answers=values["answers"],
+    )
 
 
 def _sent(request: MemberRequest, draft: Draft, run: Run, repeated: str) -> HttpResponse:

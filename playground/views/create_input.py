@@ -114,10 +114,16 @@ def _to_make(membership: Membership, request: VideoRequest) -> Draft:
     return dataclasses.replace(draft, answers=str(request.id) if answers else "", note=note)
 
 
-def with_answers(membership: Membership, draft: Draft, errors: dict[str, str]) -> tuple[Draft, VideoRequest | None]:
-    """The request that this run is to answer. One that was answered meanwhile is said, and not paid for twice."""
-    request = asked_of(membership, draft.answers) if membership.may_create else None
-    if draft.answers and request is None:
+def with_answers(
+    membership: Membership, draft: Draft, errors: dict[str, str], *, token: str
+) -> tuple[Draft, VideoRequest | None]:
+    """The request that this run is to answer. One that was answered by another run is said, and not paid for twice."""
+    id = _uuid(draft.answers)
+    rows = VideoRequest.objects.visible_to(membership).filter(id__in=[id] if id else []).exclude(by=membership.user_id)
+    if not draft.answers or not membership.may_create:
+        return dataclasses.replace(draft, answers=""), None
+    request = (rows.open() | rows.filter(run__submit_token=token)).select_related("by", "team").first()
+    if request is None:
         draft = dataclasses.replace(draft, answers="")
         errors["answers"] = answered_words()
     return draft, request

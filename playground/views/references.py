@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -12,12 +12,13 @@ from playground.models import Reference, VideoModel
 from playground.services import uploads
 from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
-from playground.views.access import MemberRequest, for_members, is_of_another_team
+from playground.views.access import MemberRequest, for_members, of_this_team
 from playground.views.create_page import picture_context
 
 
 @require_POST
 @for_members
+@of_this_team
 def upload(request: MemberRequest) -> HttpResponse:
     """Store the image in `reference`, or forget the chosen one with `remove`; answers with the field as it looks then.
 
@@ -25,8 +26,6 @@ def upload(request: MemberRequest) -> HttpResponse:
 
     422 with the reason beside the field when the image is refused: the picture chosen before stays.
     """
-    if is_of_another_team(request):
-        raise Http404("of another team")
     draft = Draft.from_data(request.POST)
     offers = Offers(request.membership)
     model = offers.find(draft.model) or offers.preselected()

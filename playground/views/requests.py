@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from playground.models import Membership, Video, VideoRequest
 from playground.models.video_request import VideoRequestQuerySet
 from playground.services import video_requests
-from playground.views.access import MemberRequest, for_creators, for_members, is_of_another_team
+from playground.views.access import MemberRequest, for_creators, for_members, of_this_team
 from playground.views.create_input import note_errors
 from playground.views.paging import cursor, newest
 
@@ -105,11 +105,12 @@ def decline(request: MemberRequest, id: UUID) -> HttpResponse:
 
 @require_POST
 @for_members
+@of_this_team
 def take_back(request: MemberRequest, id: UUID) -> HttpResponse:
     """One's own, for as long as it waits."""
     asked = _asked(request, id)
-    if is_of_another_team(request) or asked.by_id != request.membership.user_id:
-        raise Http404("not this member's request, or of another team")
+    if asked.by_id != request.membership.user_id:
+        raise Http404("not this member's request")
     done = video_requests.take_back(by=request.membership, request=asked)
     _say(request, _("Taken back. Nobody is asked for it any more.") if done else _answered_words())
     return HttpResponseRedirect(reverse("requests.index"), status=303)
