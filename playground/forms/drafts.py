@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from playground.domain.crop import CENTRE
 from playground.domain.parameters import written
-from playground.models import BudgetRequest, Generation, Reference, Video
+from playground.models import BudgetRequest, Generation, Reference, Video, VideoRequest, Visibility
 
 
 def tidy(prompt: str) -> str:
@@ -46,6 +46,11 @@ class Draft:
     route: str = ""
     parameters: str = ""
     parent: str = ""
+    visibility: str = ""
+    answers: str = ""
+    """The id of the request of somebody else that is to be made."""
+    note: str = ""
+    """A word to go with a request of one's own."""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -60,6 +65,7 @@ class Draft:
             prompt=generation.run.prompt,
             model=generation.model.slug,
             reference_id=str(picture.id) if picture else "",
+            visibility=generation.run.visibility,
         )
 
     @classmethod
@@ -67,11 +73,13 @@ class Draft:
         """The settings of a stored video, which becomes the parent of what is ordered."""
         settings = {"size": f"{video.width}x{video.height}", **video.settings}
         model = video.generation.model.slug if video.generation else str(settings.get("model", ""))
-        return cls._from_settings(settings, prompt=video.prompt, model=model, parent=str(video.id))
+        return cls._from_settings(
+            settings, prompt=video.prompt, model=model, parent=str(video.id), visibility=video.visibility
+        )
 
     @classmethod
-    def from_request(cls, asked: BudgetRequest) -> Self:
-        """What an admin was asked for, exactly as it would have been ordered."""
+    def from_request(cls, asked: BudgetRequest | VideoRequest) -> Self:
+        """What somebody was asked for, exactly as it would have been ordered."""
         picture = next(iter(asked.settings.get("references", [])), "")
         return cls._from_settings(
             asked.settings,
@@ -80,6 +88,7 @@ class Draft:
             reference_id=str(picture),
             count=str(asked.settings.get("count", "")),
             parent=str(asked.settings.get("parent", "")),
+            visibility=str(asked.settings.get("visibility", Visibility.TEAM)),
         )
 
     @classmethod

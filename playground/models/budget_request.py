@@ -17,6 +17,9 @@ class BudgetRequest(Row):
     model = models.ForeignKey(VideoModel, on_delete=models.CASCADE, related_name="+")
     prompt = models.TextField()
     settings = models.JSONField(default=dict, help_text="As a run's, with `count` and the ids of its `references`.")
+    references: models.ManyToManyField = models.ManyToManyField(  # type: ignore[type-arg]
+        "Reference", related_name="budget_requests", help_text="Shown to the admins with it."
+    )
     total_micros = models.PositiveBigIntegerField(help_text="What the button would have said.")
     month = models.DateField(help_text="First day of the month whose limit was in the way.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -1,8 +1,10 @@
 """One paid order at a gateway, and the history of what happened to it."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Self
+from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
@@ -31,6 +33,18 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
             return self.none()
         mine = models.Q(run__visibility=Visibility.TEAM) | models.Q(run__created_by_id=membership.user_id)
         return self.filter(mine, team_id=membership.team_id)
+
+    def decided_by(self, membership: Membership | None) -> Self:
+        """What this member decides when it is unclear: an admin all of the team's, private ones too, for their money.
+
+        Prompt and pictures of those are shown all the same only where `visible_to` finds them.
+        """
+        return self.filter(team_id=membership.team_id) if membership and membership.is_admin else self.none()
+
+    def shown_to(self, membership: Membership | None, among: Iterable["Generation"]) -> set[UUID]:
+        """Ids of those among these that `visible_to` finds."""
+        ids = [row.id for row in among]
+        return set(self.visible_to(membership).filter(id__in=ids).values_list("id", flat=True)) if ids else set()
 
     def active(self) -> Self:
         return self.filter(status__in=ACTIVE)

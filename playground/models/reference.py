@@ -6,13 +6,33 @@ from django.db import models
 from django.utils import timezone
 
 from playground.models.base import Row
+from playground.models.budget_request import BudgetRequest
+from playground.models.run import Run
 from playground.models.team import Membership, Team
 from playground.models.user import User
+from playground.models.video_request import VideoRequest
 
 
 class ReferenceQuerySet(models.QuerySet["Reference"]):
     def visible_to(self, membership: Membership | None) -> Self:
-        return self.filter(team_id=membership.team_id) if membership else self.none()
+        """One's own uploads, what went into runs that this member sees, and what others put before them with a request.
+
+        Of a picture of which only a part was sent, both are seen.
+        """
+        if membership is None:
+            return self.none()
+        links = GenerationReference.objects.filter(generation__run__in=Run.objects.visible_to(membership))
+        asked = VideoRequest.objects.visible_to(membership)
+        shown = (
+            models.Q(created_by_id=membership.user_id)
+            | models.Q(id__in=links.values("reference"))
+            | models.Q(id__in=links.values("reference__cut_from"))
+            | models.Q(id__in=asked.values("references"))
+        )
+        if membership.is_admin:
+            money = BudgetRequest.objects.filter(team_id=membership.team_id)
+            shown |= models.Q(id__in=money.values("references"))
+        return self.filter(shown, team_id=membership.team_id)
 
 
 class Reference(Row):

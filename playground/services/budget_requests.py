@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from playground.domain import money
-from playground.models import Budget, BudgetRequest, Membership, Team
+from playground.models import Budget, BudgetRequest, Membership, Team, Visibility
 from playground.services import audit, budgets, limits, notices
 from playground.services.estimates import Quote, Wanted
 
@@ -57,16 +57,19 @@ def ask(
     prompt: str,
     quote: Quote,
     parent_id: UUID | None = None,
+    visibility: str = Visibility.TEAM,
     now: datetime | None = None,
 ) -> BudgetRequest:
-    """Hand the run to the admins. The same one asked for again is the first request while that is open.
+    """Hand the run to the admins, who see its prompt and pictures from then on, private or not.
 
-    Raises AskedTooOften.
+    The same one asked for again is the first request while that is open. Raises AskedTooOften.
     """
     now = now or timezone.now()
     settings = wanted.settings() | {"references": [str(picture.id) for picture in wanted.references]}
     if parent_id:
         settings["parent"] = str(parent_id)
+    if visibility != Visibility.TEAM:
+        settings["visibility"] = visibility
     fields = {"team_id": by.team_id, "by_id": by.user_id}
     same = {"model_id": wanted.model.id, "prompt": prompt, "settings": settings}
     with transaction.atomic():
@@ -81,6 +84,7 @@ def ask(
         made = BudgetRequest.objects.create(
             **fields, **same, total_micros=quote.total_micros or 0, month=month, created_at=now
         )
+        made.references.set(wanted.references)
         data = {"request": str(made.id), "total_micros": made.total_micros, "name": by.user.display_name}
         notices.tell("budget_asked", team=by.team, key=f"asked:{made.id}", data=data, now=now)
     return made

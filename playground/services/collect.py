@@ -27,7 +27,7 @@ from playground.media import probe, stills, storage
 from playground.media.boxes import BadVideo
 from playground.models import Generation, SearchDocument, Video
 from playground.models.base import new_id
-from playground.services import engine, gateways, ledger, mix_ups, saving
+from playground.services import engine, gateways, ledger, mix_ups, saving, video_requests
 from playground.services.engine import Move
 from playground.services.saving import cost_of
 from playground.services.told_lengths import Expected
@@ -214,6 +214,7 @@ def _entered(generation: Generation, claim_id: UUID, video: Video, *, now: datet
             video.save(force_insert=True)
             SearchDocument.objects.create(video=video, team_id=video.team_id, text=f"{video.title}\n{video.prompt}")
             # fault: done-unsettled
+            video_requests.ready(video=video, run=generation.run, now=now)
             ledger.settle(generation=generation, cost_micros=cost_of(generation), at=now)
     # fault: done
     return moved
@@ -248,6 +249,7 @@ def _video_of(generation: Generation, collected: Collected) -> Video:
         team_id=generation.team_id,
         generation=generation,
         owner_id=run.created_by_id,
+        visibility=run.visibility,
         prompt=run.prompt,
         settings=run.settings | {"model": generation.model.slug},
         key=storage.video_key(video_id, SUFFIXES[facts.content_type]),

@@ -21,6 +21,7 @@ from playground.services import (
     restored,
     retention,
     upload_quotas,
+    video_requests,
 )
 from playground.services.videos import purge_rows
 
@@ -80,7 +81,8 @@ def _unused_uploads(*, now: datetime) -> int:
     """Reference images that no order and no open form needs any more."""
     count = 0
     unused = Reference.objects.filter(created_at__lt=now - UPLOADS_KEPT, generations=None, cuts=None)
-    for reference in unused.exclude(id__in=budget_requests.needed_references(now=now)):
+    needed = budget_requests.needed_references(now=now) | video_requests.needed_references()
+    for reference in unused.exclude(id__in=needed):
         try:
             with transaction.atomic():
                 reference.delete()

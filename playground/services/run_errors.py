@@ -30,6 +30,10 @@ class ModelGone(Exception):
         self.model = model
 
 
+class AnsweredMeanwhile(Exception):
+    """What somebody had asked for, and this was to be, was made, declined or taken back a moment ago."""
+
+
 class AlreadySent(Exception):
     """The token was used for something else. `run` is what it made."""
 

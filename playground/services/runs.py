@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,24 +17,27 @@ from django.utils import timezone
 
 from playground import queue
 from playground.domain import money
-from playground.domain.crop import CENTRE
 from playground.domain.status import Status
 from playground.models import (
     Event,
+    Gateway,
     Generation,
     GenerationReference,
     Membership,
     Reference,
     Run,
+    Team,
     Video,
     VideoModel,
+    VideoRequest,
+    Visibility,
 )
 from playground.services import (
+    agreed,
     backlog,
     budget_levels,
     budgets,
     engine,
-    estimates,
     hooks,
     ledger,
     line,
@@ -41,11 +45,13 @@ from playground.services import (
     room,
     sent_with,
     uploads,
+    video_requests,
 )
-from playground.services.estimates import Quote, QuoteState, Wanted
+from playground.services.estimates import Quote, Wanted
 from playground.services.line import LineFull
 from playground.services.run_errors import (
     AlreadySent,
+    AnsweredMeanwhile,
     BadToken,
     ModelGone,
     NeedsConfirmation,
@@ -58,9 +64,11 @@ from playground.services.run_errors import (
     StorageFull,
 )
 from playground.services.sweep import HANDED_OVER, SUBMIT_TIMEOUT_S
+from playground.services.wanted import wanted_of
 
 __all__ = [
     "AlreadySent",
+    "AnsweredMeanwhile",
     "BadToken",
     "LineFull",
     "ModelGone",
@@ -98,31 +106,45 @@ def start(
     confirmed_unpriced: int | None = None,
     parent_video: Video | None = None,
     retry_of: Generation | None = None,
+    visibility: str = Visibility.TEAM,
+    answers: VideoRequest | None = None,
 ) -> Run:
     """Order `wanted`, all of it or nothing. The same token with the same content gives the first run again, unpaid.
 
     `quoted_micros` is the total on the button, `confirmed_micros` what was confirmed once more (without a price so many
-    videos: `confirmed_unpriced`). Raises what `run_errors` has, LineFull and ImageRefused: then nothing was sent.
+    videos: `confirmed_unpriced`). What answers a request is always the team's. Raises what `run_errors` has, LineFull
+    and ImageRefused: then nothing was sent.
     """
     _check_press(by, token)
-    body_hash = _hash(wanted, prompt)
+    visibility = Visibility.TEAM if answers else visibility
+    body_hash = _hash(wanted, prompt, visibility)
     if earlier := _earlier(by, token, body_hash):
         return earlier
     _check_offered(by, wanted.model)
     room.check(by=by)
     uploads.check_count(wanted.references)
+
+    def quoted() -> Quote:
+        quote = agreed.priced(by, wanted, quoted_micros, accept_unpriced)
+        agreed.check_limits(quote, confirmed_micros, confirmed_unpriced)
+        return quote
+
+    fields = {"prompt": prompt, "submit_token": token, "body_hash": body_hash, "parent_video": parent_video}
+    return _ordered(by, wanted, quoted, fields | {"visibility": visibility}, retry_of=retry_of, answers=answers)
+
+
+def _ordered(by: Membership, wanted: Wanted, quoted: Callable[[], Quote], fields: dict[str, Any], **why: Any) -> Run:
+    """`fields` of the run; `why`: `retry_of` and `answers`."""
     pictures = list[Reference]()
     try:
         line.check(by=by, count=wanted.count)
-        quote = _priced(by, wanted, quoted_micros, accept_unpriced)
-        _check_limits(quote, confirmed_micros, confirmed_unpriced)
+        quote = quoted()
         pictures += [uploads.cut(by=by, reference=picture, crop=crop) for picture, crop in wanted.crops()]
-        values = {"prompt": prompt, "submit_token": token, "body_hash": body_hash, "parent_video": parent_video}
-        run = _drawn(by, wanted, quote, **values)
-        _write(run, by=by, wanted=wanted, pictures=pictures, quote=quote, retry_of=retry_of, now=timezone.now())
-    except (OfPrice, LineFull, IntegrityError) as error:
+        run = _drawn(by, wanted, quote, **fields)
+        _write(run, by=by, wanted=wanted, pictures=pictures, quote=quote, now=timezone.now(), **why)
+    except (OfPrice, LineFull, AnsweredMeanwhile, IntegrityError) as error:
         # The same press may have come twice, and the other one ordered while this one waited for its price.
-        if earlier := _earlier(by, token, body_hash):
+        if earlier := _earlier(by, fields["submit_token"], fields["body_hash"]):
             return earlier
         _look_into(error, by=by, pictures=pictures)
         raise
@@ -146,7 +168,7 @@ def _check_press(by: Membership, token: str) -> None:
 
 
 def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
-    """The run's row, not yet written; `values` are its prompt, submit_token, body_hash and parent_video."""
+    """The run's row, not yet written; `values` are prompt, submit_token, body_hash, parent_video and visibility."""
     return Run(
         team_id=by.team_id,
         created_by_id=by.user_id,
@@ -163,12 +185,14 @@ def _check_offered(by: Membership, model: VideoModel) -> None:
         raise ModelGone(model)
 
 
-def _hash(wanted: Wanted, prompt: str) -> str:
-    """Of what was asked. Images count by their bytes: without scripts the same file is uploaded at each press."""
+def _hash(wanted: Wanted, prompt: str, visibility: str) -> str:
+    """Of what was asked and for whom. Images count by their bytes: without scripts a file comes with each press."""
     content = wanted.body(prompt) | {
         "count": wanted.count,
         "references": [(picture.sha256, crop.box) for picture, crop in wanted.crops()],
     }
+    if visibility != Visibility.TEAM:
+        content["visibility"] = visibility
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -179,31 +203,6 @@ def _earlier(by: Membership, token: str, body_hash: str) -> Run | None:
     return run
 
 
-def _priced(by: Membership, wanted: Wanted, quoted_micros: int | None, accept_unpriced: bool) -> Quote:
-    """What it costs now, if that was agreed to."""
-    quote = estimates.quote(by=by, wanted=wanted)
-    _check_price(quote, quoted_micros, accept_unpriced)
-    return quote
-
-
-def _check_price(quote: Quote, quoted_micros: int | None, accept_unpriced: bool) -> None:
-    if quote.total_micros is None:
-        if quote.state is QuoteState.UNAVAILABLE and quote.may_go_unpriced and accept_unpriced:
-            return
-        raise NotPriced(quote)
-    if quoted_micros is None or quote.total_micros > quoted_micros:
-        raise PriceMoved(quote, quoted_micros)
-
-
-def _check_limits(quote: Quote, confirmed_micros: int | None, confirmed_unpriced: int | None) -> None:
-    if quote.is_closed:
-        raise SpendingClosed(quote)
-    if quote.is_over_budget:
-        raise OverBudget(quote)
-    if not quote.is_confirmed(confirmed_micros, confirmed_unpriced):
-        raise NeedsConfirmation(quote)
-
-
 def _write(
     run: Run,
     *,
@@ -212,6 +211,7 @@ def _write(
     pictures: list[Reference],
     quote: Quote,
     retry_of: Generation | None,
+    answers: VideoRequest | None,
     now: datetime,
 ) -> None:
     # fault: before-insert
@@ -219,8 +219,7 @@ def _write(
         team, gateway = line.join(by=by, count=wanted.count), wanted.model.gateway
         if gateway.team_id:  # with the team's row locked it is neither removed nor left any more
             _check_offered(by, wanted.model)
-        if not gateway.is_sandbox and not budgets.is_open(team):
-            raise SpendingClosed(quote)
+        _check_open(team, gateway, quote)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):
@@ -245,7 +244,18 @@ def _write(
             if at_once:
                 queue.enqueue("submit", str(generation.id), timeout_s=SUBMIT_TIMEOUT_S)
             # fault: enqueued
+        _answer(answers, by=by, run=run, now=now)
     # fault: ordered
+
+
+def _check_open(team: Team, gateway: Gateway, quote: Quote) -> None:
+    if not gateway.is_sandbox and not budgets.is_open(team):
+        raise SpendingClosed(quote)
+
+
+def _answer(request: VideoRequest | None, *, by: Membership, run: Run, now: datetime) -> None:
+    if request and not video_requests.made(by=by, request=request, run=run, now=now):
+        raise AnsweredMeanwhile
 
 
 def _set_aside(generation: Generation, quote: Quote, *, now: datetime) -> None:
@@ -267,23 +277,6 @@ def _attach(generation: Generation, pictures: list[Reference]) -> None:
     )
 
 
-def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wanted:
-    """The settings of an earlier generation, for one more of it (count 1)."""
-    settings = generation.run.settings
-    return Wanted(
-        model=model or generation.model,
-        size=settings["size"],
-        seconds=int(settings["seconds"]),
-        negative_prompt=settings.get("negative_prompt", ""),
-        seed=settings.get("seed"),
-        audio=settings.get("audio"),
-        references=tuple(link.reference for link in generation.generation_references.select_related("reference")),
-        crop_at=int(settings.get("crop_at", CENTRE)),
-        route=settings.get("route", ""),
-        parameters=tuple(sorted(settings.get("parameters", {}).items())),
-    )
-
-
 def again(*, by: Membership, generation: Generation, token: str, quoted_micros: int | None) -> Run:
     """One more with the same settings, linked to the old one. Raises as `start`."""
     parent = generation.run.parent_video
@@ -295,4 +288,5 @@ def again(*, by: Membership, generation: Generation, token: str, quoted_micros: 
         quoted_micros=quoted_micros,
         parent_video=parent,
         retry_of=generation,
+        visibility=generation.run.visibility,
     )

@@ -19,9 +19,15 @@ TIMEOUT_S = 60
 AGAIN_S = 1.0
 
 
+def may_stop(by: Membership, generation: Generation) -> bool:
+    """One's own orders; an admin all of the team's."""
+    is_own = generation.run.created_by_id == by.user_id
+    return by.team_id == generation.team_id and (by.is_admin or (by.may_create and is_own))
+
+
 def cancel(*, by: Membership, generation: Generation, now: datetime | None = None) -> bool:
     """Stop it: at once and free while it waits; a sent one is asked to stop. False when there was nothing to stop."""
-    if not by.may_create:
+    if not may_stop(by, generation):
         raise NotAllowed
     now = now or timezone.now()
     with transaction.atomic():

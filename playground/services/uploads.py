@@ -37,6 +37,10 @@ def _in_reach() -> Iterator[None]:
         raise ImageRefused("store_away", words) from error
 
 
+UPLOADS_OF_VIEWER = 20
+"""Pictures that somebody who may only ask can have here at a time without having asked for anything with them."""
+
+
 @places.given_up()
 @_in_reach()
 def store(*, by: Membership, stream: BinaryIO, now: datetime | None = None) -> Reference:
@@ -58,6 +62,7 @@ def store(*, by: Membership, stream: BinaryIO, now: datetime | None = None) -> R
         facts = images.normalise(original, clean, thumb=thumb)
         if kept := _kept(by, facts.sha256):
             return kept
+        _check_number(by)
         files = [clean, thumb, original]
         reference = _new(by, facts, sum(path.stat().st_size for path in files))
         sent_bytes = original.stat().st_size
@@ -97,6 +102,15 @@ def _adopt(reference: Reference, files: list[Path]) -> list[str]:
     for path, key in zip(files, keys, strict=True):
         storage.adopt(path, key)
     return keys
+
+
+def _check_number(by: Membership) -> None:
+    if by.may_create:
+        return
+    loose = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, generations=None, cuts=None)
+    if loose.filter(video_requests=None, budget_requests=None).count() >= UPLOADS_OF_VIEWER:
+        words = _("You have put in many pictures without asking for anything with them. Remove one, or ask first.")
+        raise ImageRefused("too_many", words)
 
 
 def _kept(by: Membership, sha256: str) -> Reference | None:
@@ -173,11 +187,11 @@ def gone() -> ImageRefused:
 
 
 def discard(*, by: Membership, reference: Reference) -> bool:
-    """Forget an image that no order used: one's own, or as an admin anybody's. False when it stays."""
-    rows = Reference.objects.visible_to(by).filter(id=reference.id)
+    """Forget an image of one's own that no order and no request used. False when it stays."""
+    rows = Reference.objects.visible_to(by).filter(id=reference.id, created_by_id=by.user_id)
     try:
         with transaction.atomic():
-            deleted, _ = (rows if by.is_admin else rows.filter(created_by_id=by.user_id)).delete()
+            deleted, _ = rows.filter(video_requests=None, budget_requests=None).delete()
             if deleted:
                 upload_quotas.give_back(team_id=reference.team_id, stored_bytes=reference.stored_bytes)
     except IntegrityError:  # an order uses it

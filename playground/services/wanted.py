@@ -6,7 +6,7 @@ from typing import Any
 from playground.domain.capabilities import shape_of
 from playground.domain.crop import CENTRE, Crop, crop_for
 from playground.domain.parameters import Parameters
-from playground.models import Reference, VideoModel
+from playground.models import Generation, Reference, VideoModel
 from playground.services.orders import body_of
 
 
@@ -64,3 +64,20 @@ class Wanted:
             route=self.route,
             parameters=self.parameters,
         )
+
+
+def wanted_of(generation: Generation, *, model: VideoModel | None = None) -> Wanted:
+    """The settings of an earlier generation, for one more of it (count 1)."""
+    settings = generation.run.settings
+    return Wanted(
+        model=model or generation.model,
+        size=settings["size"],
+        seconds=int(settings["seconds"]),
+        negative_prompt=settings.get("negative_prompt", ""),
+        seed=settings.get("seed"),
+        audio=settings.get("audio"),
+        references=tuple(link.reference for link in generation.generation_references.select_related("reference")),
+        crop_at=int(settings.get("crop_at", CENTRE)),
+        route=settings.get("route", ""),
+        parameters=tuple(sorted(settings.get("parameters", {}).items())),
+    )

@@ -27,6 +27,7 @@ from playground.models import (
     Run,
     ShareLink,
     Video,
+    VideoRequest,
 )
 from playground.views.errors import with_toast
 
@@ -51,6 +52,7 @@ OBJECTS: dict[str, type[Model]] = {
     "share_links.": ShareLink,
     "members.": Membership,
     "team_invitations.": Invitation,
+    "requests.": VideoRequest,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 
@@ -90,6 +92,18 @@ def use_team(request: MemberRequest, **of_team: Any) -> None:
     request.membership = mine.first() or request.membership
 
 
+def of_this_team(view: View) -> View:
+    """404 for a form that was made in another of the person's teams; inside of `for_members`."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_of_another_team(request):
+            raise Http404("of another team")
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def for_creators(view: View) -> View:
     """404 for a viewer, and for a form that was made in another of the person's teams."""
 
@@ -97,6 +111,18 @@ def for_creators(view: View) -> View:
     def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.may_create or is_of_another_team(request):
             raise Http404("not for this role, or of another team")
+        return view(request, *args, **kwargs)
+
+    return for_members(guarded)
+
+
+def for_those_who_see_spend(view: View) -> View:
+    """404 for a member from whom the team's money is kept."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.may_see_spend:
+            raise Http404("not for this member")
         return view(request, *args, **kwargs)
 
     return for_members(guarded)

@@ -6,11 +6,12 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from playground.domain.status import Status
-from playground.models import Generation, Video
+from playground.domain.status import ENDED, Status
+from playground.models import Generation, Membership, Video
 from playground.services.runs import new_token
-from playground.templatetags.playground import amount, price
-from playground.views.card_money import is_by_word
+from playground.services.stops import may_stop
+from playground.templatetags.playground import price
+from playground.views.card_money import is_by_word, stop_label
 from playground.views.suggestions import Suggestion
 
 S = Status
@@ -49,9 +50,25 @@ def edit_url(generation: Generation, **extra: str) -> str:
     return f"{reverse('create.index')}?{urlencode({'from': str(generation.id), **extra})}"
 
 
-def looking(video: Video | None) -> list[Action]:
+def looking(generation: Generation, video: Video | None) -> list[Action]:
     """What someone may do who may not spend."""
-    return [Action(_("Open"), reverse("videos.detail", args=[video.id]), icon="play")] if video else []
+    found = [Action(_("Open"), reverse("videos.detail", args=[video.id]), icon="play")] if video else []
+    if generation.state in ENDED:
+        found.append(Action(_("Ask for one more"), edit_url(generation), icon="pencil"))
+    return [*found, Action(_("Details"), reverse("runs.detail", args=[generation.run_id]), icon="list")]
+
+
+def buttons_of(
+    generation: Generation, video: Video | None, suggestion: Suggestion | None, by: Membership | None
+) -> list[Action]:
+    """What this member may press; without one, of the style page, all."""
+    if by is None:
+        return actions_of(generation, video, suggestion)
+    if not by.may_create:
+        return looking(generation, video)
+    found = actions_of(generation, video, suggestion)
+    stops = reverse("generations.cancel", args=[generation.id])
+    return found if may_stop(by, generation) else [action for action in found if action.url != stops]
 
 
 def try_other(generation: Generation, suggestion: Suggestion) -> Action:
@@ -71,7 +88,7 @@ def actions_of(generation: Generation, video: Video | None, suggestion: Suggesti
         case S.QUEUED:
             return [_cancel(generation, _("Cancel") if is_by_word(generation) else _("Cancel - free")), history]
         case S.SUBMITTED | S.RUNNING if generation.gateway.has_cancel and not generation.stop_requested_at:
-            return [_cancel(generation, _stop_label(generation)), history]
+            return [_cancel(generation, stop_label(generation)), history]
         case S.DONE if video:
             return _done(generation, video, history)
         case S.DONE:
@@ -104,9 +121,3 @@ def _done(generation: Generation, video: Video, history: Action) -> list[Action]
 
 def _cancel(generation: Generation, label: str) -> Action:
     return Action(label, reverse("generations.cancel", args=[generation.id]), post=True, icon="x")
-
-
-def _stop_label(generation: Generation) -> str:
-    if generation.estimate_micros is None:
-        return _("Stop - may still cost something")
-    return _("Stop - may still cost %(amount)s") % {"amount": amount(generation.estimate_micros)}

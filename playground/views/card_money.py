@@ -1,17 +1,31 @@
 """What a card says of money, and until when: no more than is known, and of money set aside only where there is some."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from playground.domain.status import LATE_SUCCESS, NEVER_RAN, Status
-from playground.models import Generation
+from playground.models import Generation, Membership
 from playground.services.engine import LATE_FOR
 from playground.templatetags.lost_files import may_have_been_charged
 from playground.templatetags.playground import amount, cost
 
 S = Status
+_figures: ContextVar[bool] = ContextVar("figures", default=True)
+
+
+@contextmanager
+def in_the_eyes_of(by: Membership | None) -> Iterator[None]:
+    """What is said within names what something cost, or was priced at, only if `by` sees the team's spend."""
+    token = _figures.set(by is None or by.may_see_spend)
+    try:
+        yield
+    finally:
+        _figures.reset(token)
 
 
 def is_unsent(generation: Generation) -> bool:
@@ -40,6 +54,8 @@ def charge(generation: Generation, *, silent: bool = False) -> str:
     """What is known about the money. `silent`: say nothing while nothing is known."""
     if is_surely_free(generation):
         return _("Not charged.")
+    if not _figures.get():
+        return ""
     if generation.cost_micros is None:
         return "" if silent else _unreported(generation)
     if generation.cost_micros == 0 and generation.state in LATE_SUCCESS:
@@ -125,9 +141,22 @@ def may_cost(generation: Generation) -> str:
     return _("It may cost something.") if generation.estimate_micros is None else ""
 
 
+def stopping(generation: Generation) -> str:
+    """Of one that was asked to stop."""
+    if generation.estimate_micros is None or not _figures.get():
+        return _("Stopping. It may still cost something.")
+    return _("Stopping. It may still cost %(amount)s.") % {"amount": amount(generation.estimate_micros)}
+
+
+def stop_label(generation: Generation) -> str:
+    if generation.estimate_micros is None or not _figures.get():
+        return _("Stop - may still cost something")
+    return _("Stop - may still cost %(amount)s") % {"amount": amount(generation.estimate_micros)}
+
+
 def may_have_cost(generation: Generation) -> str:
     """Of an order without a clear answer."""
-    if generation.estimate_micros is None:
+    if generation.estimate_micros is None or not _figures.get():
         return _("It may have cost something.")
     told = {"amount": amount(generation.estimate_micros)}
     if generation.gateway.is_sandbox:

@@ -18,9 +18,8 @@ from playground.domain.status import ACTIVE, STOP_FAILED, STOPPABLE, Status, Ste
 from playground.models import Generation, Membership, Reference, Video, Visibility
 from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
-from playground.templatetags.playground import amount
-from playground.views.card_actions import Action, actions_of, edit_url, looking
-from playground.views.card_money import charge, is_unsent
+from playground.views.card_actions import Action, buttons_of, edit_url
+from playground.views.card_money import charge, in_the_eyes_of, is_unsent, stopping
 from playground.views.card_words import (
     ANSWER_COMES_WITHIN,
     S,
@@ -89,6 +88,10 @@ class Card:
         return self.generation.is_active
 
     @property
+    def is_private(self) -> bool:
+        return self.generation.run.visibility == Visibility.PRIVATE
+
+    @property
     def prompt(self) -> str:
         return self.generation.run.prompt
 
@@ -153,8 +156,9 @@ def card_of(
     since = since_of(generation)
     late = is_slow(generation, usual, now)
     to_admin = by is not None and by.is_admin
-    word, tone, sentence = said(generation, video=video, usual=usual, late=late, to_admin=to_admin)
-    buttons = actions_of(generation, video, other) if by is None or by.may_create else looking(video)
+    with in_the_eyes_of(by):
+        word, tone, sentence = said(generation, video=video, usual=usual, late=late, to_admin=to_admin)
+        buttons = buttons_of(generation, video, other, by)
     return Card(
         generation=generation,
         stamp=stamp_of(generation, usual=usual, now=now),
@@ -267,10 +271,7 @@ def _running(generation: Generation, usual: tuple[int, int] | None, late: bool) 
         sent = _("It had been sent before it was stopped.") if stopped else _("It had been sent after all.")
         return f"{sent} {_('What comes is kept.')}"
     if generation.stop_requested_at:
-        estimate = generation.estimate_micros
-        if estimate is None:
-            return _("Stopping. It may still cost something.")
-        return _("Stopping. It may still cost %(amount)s.") % {"amount": amount(estimate)}
+        return stopping(generation)
     if generation.error_code == STOP_FAILED:
         return _("The gateway could not be told to stop. It goes on and may still cost something; stop it again.")
     if generation.gateway.paused_reason in UNASKED:

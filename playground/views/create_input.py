@@ -8,10 +8,19 @@ from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
 from playground.forms.create import CreateForm, Draft
-from playground.forms.drafts import whole
+from playground.forms.drafts import tidy, whole
 from playground.htmx import DRAFT_IN_SESSION
-from playground.models import BudgetRequest, Generation, Membership, Reference, Video, VideoModel
-from playground.services import cheaper, uploads
+from playground.models import (
+    BudgetRequest,
+    Generation,
+    Membership,
+    Reference,
+    Video,
+    VideoModel,
+    VideoRequest,
+    Visibility,
+)
+from playground.services import cheaper, uploads, video_requests
 from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
@@ -43,6 +52,8 @@ def draft_of_link(request: MemberRequest) -> Draft:
         base = Draft.from_generation(generation) if generation else base
     elif asked := _uuid(request.GET.get("request", "")):
         base = _asked_for(request.membership, asked) or base
+    elif to_make := asked_of(request.membership, request.GET.get("ask", ""), is_open=False):
+        base = _to_make(request.membership, to_make)
     elif given.parent:
         video = _parent(request.membership, given.parent)
         base = Draft.from_video(video) if video else base
@@ -86,13 +97,62 @@ def _asked_for(membership: Membership, id: UUID) -> Draft | None:
     return Draft.from_request(asked)
 
 
+def asked_of(membership: Membership, text: str, *, is_open: bool = True) -> VideoRequest | None:
+    """What somebody asks the team for, for those who may make it and, once answered too, for who asked."""
+    id = _uuid(text)
+    if id is None:
+        return None
+    rows = VideoRequest.objects.visible_to(membership)
+    return (rows.open() if is_open else rows).select_related("by", "model", "team").filter(id=id).first()
+
+
+def _to_make(membership: Membership, request: VideoRequest) -> Draft:
+    """Pressed by somebody else than who asked, it answers the request while that is open."""
+    answers = membership.may_create and request.is_open and request.by_id != membership.user_id
+    draft = Draft.from_request(request)
+    note = "" if membership.may_create else request.note
+    return dataclasses.replace(draft, answers=str(request.id) if answers else "", note=note)
+
+
+def with_answers(
+    membership: Membership, draft: Draft, errors: dict[str, str], *, token: str
+) -> tuple[Draft, VideoRequest | None]:
+    """The request that this run is to answer. One that was answered by another run is said, and not paid for twice."""
+    id = _uuid(draft.answers)
+    rows = VideoRequest.objects.visible_to(membership).filter(id__in=[id] if id else []).exclude(by=membership.user_id)
+    if not draft.answers or not membership.may_create:
+        return dataclasses.replace(draft, answers=""), None
+    request = (rows.open() | rows.filter(run__submit_token=token)).select_related("by", "team").first()
+    if request is None:
+        draft = dataclasses.replace(draft, answers="")
+        errors["answers"] = answered_words()
+    return draft, request
+
+
+def answered_words() -> str:
+    return _("What was asked for was made, declined or taken back meanwhile. Press again to make it all the same.")
+
+
+def note_errors(data: QueryDict) -> dict[str, str]:
+    over = len(tidy(data.get("note", "")).strip()) - video_requests.NOTE_MOST
+    if over <= 0:
+        return {}
+    words = _("At most %(most)d characters. Shorten it by %(over)d.")
+    return {"note": words % {"most": video_requests.NOTE_MOST, "over": over}}
+
+
+def visibility_of(draft: Draft) -> str:
+    """A form that does not say it, as of an earlier version or a script, is for the team."""
+    return Visibility.PRIVATE if draft.visibility == Visibility.PRIVATE else Visibility.TEAM
+
+
 def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:
-    """Store the file that came with the form, as browsers without scripts send it. Only for who may order here."""
+    """Store the file that came with the form, as browsers without scripts send it."""
     upload = request.FILES.get("reference")
     if not upload or not upload.size:
         return draft, ""
-    if not request.membership.may_create or is_of_another_team(request):
-        raise Http404("not for this role, or of another team")
+    if is_of_another_team(request):
+        raise Http404("of another team")
     try:
         stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[arg-type]
     except ImageRefused as error:

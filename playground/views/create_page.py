@@ -19,6 +19,7 @@ from playground.services import estimates, limits, pauses, uploads
 from playground.services.estimates import Quote, Wanted
 from playground.services.offers import Offers
 from playground.services.runs import new_token
+from playground.services.video_requests import NOTE_MOST
 from playground.views.create_prices import Chip, Present, around, picker_rows
 
 Offered = tuple[VideoModel, Wanted | None]
@@ -157,7 +158,7 @@ def sentence(changes: Sequence[str]) -> str:
 
 def fieldless(errors: Mapping[str, str], model: VideoModel) -> list[str]:
     """What is wrong with values for which the form of this model has no field, as sent by a script or an old page."""
-    drawn = {"prompt", "reference", "seconds", "size", "quality", "count", "parameters"}
+    drawn = {"prompt", "note", "reference", "seconds", "size", "quality", "count", "parameters"}
     drawn |= {name for name in ("negative_prompt", "seed") if getattr(model.takes, name)}
     drawn |= {"route"} if takes_route(model) else set()
     carried = {"token", "quoted_micros", "confirmed", "accept_unpriced", "audio"}
@@ -237,7 +238,7 @@ class Page:
             "quote_state": self.quote.state.value if self.quote else "checking",
             "per_second_micros": per_second_micros(self.quote),
             "empty_account": empty_account(self.model.gateway),
-            "left_after": left_after(self.quote),
+            "left_after": left_after(self.quote) if self.by.may_see_spend else None,
             "cheaper": prices.cheaper,
             **picture_context(self.reference, self.draft, takes),
             "token": new_token(),
@@ -245,6 +246,7 @@ class Page:
             "errors": self.errors,
             "left_out": wrong_extras(self.draft, takes_route=takes_route(self.model)),
             "may_create": self.by.may_create,
+            "note_most": NOTE_MOST,
             "suggested": limits.suggested(self.by.team) if self.quote and self.quote.lacks_limits else None,
             "takes_route": takes_route(self.model),
         } | more

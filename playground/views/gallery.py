@@ -93,7 +93,7 @@ def _owners(membership: Membership) -> list[User]:
 
 
 def _models(membership: Membership) -> list[str]:
-    mine = Video.objects.kept().filter(team_id=membership.team_id, generation__model=OuterRef("pk"))
+    mine = Video.objects.visible_to(membership).kept().filter(generation__model=OuterRef("pk"))
     return list(VideoModel.objects.filter(Exists(mine)).order_by("slug").values_list("slug", flat=True).distinct())
 
 

@@ -1,10 +1,14 @@
 """Status cards: their refresh, and the buttons on them."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +30,7 @@ from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 from playground.views.limited import limited
 
+View = Callable[..., HttpResponseBase]
 AT_MOST = 60
 DOUBLE_PRESS = timedelta(seconds=5)
 REFUSED = (
@@ -55,7 +60,25 @@ def shown(text: str) -> dict[UUID, str]:
     return pairs
 
 
+def for_the_page(view: View) -> View:
+    """Who is in no team any more is asked no further by a page that is still open."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_htmx(request) and not request.membership:
+            return _over(request)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def _over(request: MemberRequest) -> HttpResponse:
+    """A #live that asks no more: nothing of what the page shows is this person's to see now."""
+    return render(request, "generations/_live.html", {"is_over": True})
+
+
 @require_safe
+@for_the_page
 @for_members
 def cards(request: MemberRequest) -> HttpResponse:
     """Only the cards that look different by now, as out-of-band swaps; 204 when none does.
@@ -65,6 +88,8 @@ def cards(request: MemberRequest) -> HttpResponse:
     """
     known, now = shown(request.GET.get("g", "")), timezone.now()
     seen = _stamped(request, known, now)
+    if known and not seen:
+        return _over(request)
     stale = [row.generation.id for row in seen if engine.is_view_stale(row.generation, now=now)]
     engine.viewed(stale, now=now)
     changed = [row.generation.id for row in seen if known[row.generation.id] != row.stamp]
@@ -103,7 +128,10 @@ def card(request: MemberRequest, id: UUID) -> HttpResponse:
 @for_creators
 def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
     """Stop it, if there is still something to stop. A late press changes nothing and shows how it stands."""
-    generation = get_object_or_404(Generation.objects.visible_to(request.membership), id=id)
+    mine = Generation.objects.visible_to(request.membership).select_related("run")
+    generation = get_object_or_404(mine, id=id)
+    if not stops.may_stop(request.membership, generation):
+        raise Http404("not this member's to stop")
     stops.cancel(by=request.membership, generation=generation)
     if is_htmx(request):
         return render(request, "generations/_card.html", {"card": _card(request, id)})

@@ -21,6 +21,8 @@ class Decided:
     run_id: UUID | None
     kind: str = ""
     name: str = ""
+    is_shown: bool = True
+    """The run is one that this member sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,17 @@ def decided(found: Iterable[Notice], *, by: Membership) -> dict[UUID, Decided]:
     """By notice: those of unclear orders that are not to be decided any more."""
     about = {notice.id: (notice, _uuid(notice.data.get("generation"))) for notice in _of(found, "unclear_order")}
     ids = [id for _notice, id in about.values() if id]
-    rows = {row.id: row for row in Generation.objects.visible_to(by).filter(id__in=ids)} if ids else {}
+    rows = {row.id: row for row in Generation.objects.decided_by(by).filter(id__in=ids)} if ids else {}
+    shown = Generation.objects.shown_to(by, rows.values())
     events = list(Event.objects.filter(generation_id__in=rows, kind__in=DECISIONS).select_related("by").order_by("id"))
     told = {}
     for notice, id in about.values():
         row = rows.get(id) if id else None
         event = next((one for one in events if one.generation_id == id and one.at >= notice.at), None)
         if row and event and not _came_after_all(row, event):
-            told[notice.id] = Decided(row.run_id, event.kind, event.by.display_name if event.by else "")
+            told[notice.id] = Decided(row.run_id, event.kind, event.by.display_name if event.by else "", id in shown)
         elif row is None or row.state is not Status.UNKNOWN:
-            told[notice.id] = Decided(row.run_id if row else None)
+            told[notice.id] = Decided(row.run_id if row else None, is_shown=id in shown)
     return told
 
 

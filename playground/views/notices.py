@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from playground.htmx import is_htmx
-from playground.models import BudgetRequest, Membership, Notice
+from playground.models import BudgetRequest, Membership, Notice, Run, VideoRequest
 from playground.services import budget_requests, notices
 from playground.services.budget_requests import Raise
 from playground.views.access import MemberRequest, for_members, is_of_another_team
@@ -38,6 +38,10 @@ class Row:
     """Of an unclear order that is not to be decided any more."""
     paused: Paused | None = None
     """Of a gateway that was paused."""
+    asked_video: VideoRequest | None = None
+    """What somebody asked the team to make, while this member sees it."""
+    shows_run: bool = False
+    """The run that it tells of is one that this member sees."""
 
 
 @require_safe
@@ -81,14 +85,30 @@ def _rows(found: list[Notice], by: Membership) -> list[Row]:
     is_open = {id for id, about in asked.items() if by.is_admin and about.granted is None}
     to = budget_requests.raises((asked[id] for id in is_open), team=by.team, at=now)
     done, stopped = decided(found, by=by), paused(found)
+    wanted, shown = _asked_videos(found, by), _shown_runs(found, by)
     rows = []
     for notice in found:
         about = asked.get(str(notice.data.get("request")))
         is_new = seen_at is None or notice.at > seen_at
         room = to.get(about.id) if about else None
         states = done.get(notice.id), stopped.get(notice.id)
-        rows.append(Row(notice, _words(notice.kind), is_new, about, room, *states))
+        asked_video = wanted.get(str(notice.data.get("video_request")))
+        shows_run = str(notice.data.get("run")) in shown
+        rows.append(Row(notice, _words(notice.kind), is_new, about, room, *states, asked_video, shows_run))
     return rows
+
+
+def _asked_videos(found: list[Notice], by: Membership) -> dict[str, VideoRequest]:
+    ids = [notice.data["video_request"] for notice in found if "video_request" in notice.data]
+    rows = VideoRequest.objects.visible_to(by).select_related("by", "answered_by").filter(id__in=ids) if ids else []
+    return {str(row.id): row for row in rows}
+
+
+def _shown_runs(found: list[Notice], by: Membership) -> set[str]:
+    """A notice to all admins may tell of a private run, whose page is its owner's alone."""
+    ids = {notice.data["run"] for notice in found if notice.data.get("run")}
+    rows = Run.objects.visible_to(by).filter(id__in=ids).values_list("id", flat=True) if ids else ()
+    return {str(id) for id in rows}
 
 
 def _words(kind: str) -> Any:

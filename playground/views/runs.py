@@ -32,6 +32,8 @@ class Look:
     word: str
     tone: str
     sentence: str
+    is_shown: bool = True
+    """False for a private one of somebody else, whose money is the team's all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,11 @@ def index(request: MemberRequest) -> HttpResponse:
 
 def _looks(request: MemberRequest) -> list[Look]:
     """Unclear orders and lost videos of the team, with the word of their card."""
-    found = Generation.objects.visible_to(request.membership).needing_a_look()
+    found = Generation.objects.decided_by(request.membership).needing_a_look()
     rows = found.select_related("run", "run__created_by", "model", "gateway")[:LOOKS]
     about: dict[str, Any] = {"video": None, "usual": None, "late": False, "to_admin": True}
-    return [Look(generation, *said(generation, **about)) for generation in rows]
+    shown = Generation.objects.shown_to(request.membership, rows)
+    return [Look(generation, *said(generation, **about), generation.id in shown) for generation in rows]
 
 
 @require_safe

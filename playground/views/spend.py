@@ -13,13 +13,13 @@ from playground.domain.months import read_month
 from playground.services import reconcile as comparing
 from playground.services import spend
 from playground.views import spend_reconcile
-from playground.views.access import MemberRequest, for_admins, for_members
+from playground.views.access import MemberRequest, for_admins, for_those_who_see_spend
 from playground.views.limited import limited
 from playground.views.spend_chart import chart
 
 
 @require_safe
-@for_members
+@for_those_who_see_spend
 def index(request: MemberRequest) -> HttpResponse:
     by, month = request.membership, asked_month(request)
     report = spend.report(by, month)
@@ -35,7 +35,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 @require_safe
-@for_members
+@for_those_who_see_spend
 @limited("export", methods=("GET",))
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """The month as CSV; the same rows that the page sums up."""

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from playground.domain.parameters import written
 from playground.domain.status import Status
-from playground.models import Event, Generation, LedgerEntry
+from playground.models import Event, Generation, LedgerEntry, Run
 from playground.services import unclear
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 
@@ -41,6 +41,8 @@ class Order:
     may_insist: bool = False
     """The pasted id is refused only since the gateway tells of another video than was ordered."""
     settings: list[tuple[str, str]] = field(default_factory=list)
+    is_shown: bool = True
+    """False for a private one of somebody else: its words and pictures are theirs alone, its money is the team's."""
 
 
 def for_those_who_decide(view: Callable[..., HttpResponse]) -> Callable[..., Any]:
@@ -68,7 +70,7 @@ def index(request: MemberRequest) -> HttpResponse:
 def _became(request: MemberRequest, order: str) -> tuple[str, UUID | None]:
     """What to say of an order that a link leads to, and its run; "" while it is unclear."""
     try:
-        row = Generation.objects.visible_to(request.membership).filter(id=UUID(order)).first()
+        row = Generation.objects.decided_by(request.membership).filter(id=UUID(order)).first()
     except ValueError:
         row = None
     if row is None:
@@ -76,10 +78,11 @@ def _became(request: MemberRequest, order: str) -> tuple[str, UUID | None]:
     if row.state is Status.UNKNOWN:
         return "", None
     latest = unclear.decision_of(row)
+    run_id = row.run_id if Run.objects.visible_to(request.membership).filter(id=row.run_id).exists() else None
     if latest is None:
-        return _("This order is not unclear any more: its answer came after all."), row.run_id
+        return _("This order is not unclear any more: its answer came after all."), run_id
     name = latest.by.display_name if latest.by else _("somebody")
-    return _("This order was decided already, by %(name)s.") % {"name": name}, row.run_id
+    return _("This order was decided already, by %(name)s.") % {"name": name}, run_id
 
 
 @require_POST
@@ -113,7 +116,7 @@ def _decided(
     request: MemberRequest, id: UUID, wanted: str, decide: Callable[[Generation], None], *, pasted: str = ""
 ) -> HttpResponse:
     """Do it once. The same decision again is the same; another one, or news meanwhile, is 409 with how it stands."""
-    rows = Generation.objects.visible_to(request.membership).select_related("gateway", "run", "team")
+    rows = Generation.objects.decided_by(request.membership).select_related("gateway", "run", "team")
     generation = get_object_or_404(rows, id=id)
     shown = request.POST.get("version", "")[:10]
     generation.version = int(shown) if shown.isascii() and shown.isdigit() else -1
@@ -164,10 +167,11 @@ def _page(
 
 
 def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, Any]) -> list[Order]:
-    rows = Generation.objects.visible_to(request.membership).filter(status=Status.UNKNOWN).for_cards()
+    rows = Generation.objects.decided_by(request.membership).filter(status=Status.UNKNOWN).for_cards()
     generations = list(rows[:AT_MOST])
     if about and about not in {row.id for row in generations}:
         generations = [*rows.filter(id=about), *generations]
+    shown = Generation.objects.shown_to(request.membership, generations)
     evidence, now = unclear.evidence_of(generations), timezone.now()
     held = dict(
         LedgerEntry.objects.filter(generation__in=generations, kind="hold").values_list(
@@ -180,24 +184,25 @@ def _orders(request: MemberRequest, about: UUID | None, problem: dict[str, Any])
             evidence[row.id],
             held.get(row.id),
             unclear.is_key_known(row, evidence[row.id], now=now),
-            settings=settings_of(row),
+            settings=settings_of(row, is_shown=row.id in shown),
+            is_shown=row.id in shown,
             **(problem if row.id == about else {}),
         )
         for row in generations
     ]
 
 
-def settings_of(generation: Generation) -> list[tuple[str, str]]:
-    """What was sent beside the prompt and the pictures, in a person's words."""
+def settings_of(generation: Generation, *, is_shown: bool = True) -> list[tuple[str, str]]:
+    """What was sent beside the prompt and the pictures, in a person's words; of a private one no words either."""
     values = generation.run.settings
     audio = values.get("audio")
     rows = [
         (_("Size"), str(values.get("size", ""))),
         (_("Length"), _("%(n)s s") % {"n": values["seconds"]} if values.get("seconds") else ""),
-        (_("Negative prompt"), str(values.get("negative_prompt", ""))),
+        (_("Negative prompt"), str(values.get("negative_prompt", "")) if is_shown else ""),
         (_("Sound"), "" if audio is None else _("Yes") if audio else _("No")),
         (_("Seed"), "" if values.get("seed") is None else str(values["seed"])),
         (_("Asked of"), str(values.get("route", ""))),
-        (_("More parameters"), written(tuple(values.get("parameters", {}).items()))),
+        (_("More parameters"), written(tuple(values.get("parameters", {}).items())) if is_shown else ""),
     ]
     return [row for row in rows if row[1]]

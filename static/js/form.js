@@ -93,7 +93,7 @@ function save() {
   try {
     const values = {};
     for (const [name, value] of new FormData(form())) {
-      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "person", "accept_unpriced", "model_shown", "parent", "picker"].includes(name)) values[name] = value;
+      if (typeof value === "string" && !["csrfmiddlewaretoken", "token", "quoted_micros", "team", "person", "accept_unpriced", "model_shown", "parent", "picker", "answers"].includes(name)) values[name] = value;
     }
     keptIn().setItem(key(), JSON.stringify(values));
   } catch {

@@ -29,7 +29,7 @@ from playground.models import (
     VideoModel,
 )
 from playground.models.base import new_id
-from playground.services import estimates, ledger, room, runs, stops, uploads
+from playground.services import agreed, estimates, ledger, room, runs, stops, uploads
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 
 
@@ -283,9 +283,9 @@ def test_order_without_a_price_needs_leave_of_the_team_and_a_tick(
     quote = estimates.Quote(estimates.QuoteState.UNAVAILABLE, 1, 5)
     for allowed, ticked in ((False, False), (False, True), (True, False)):
         with pytest.raises(runs.NotPriced):
-            runs._check_price(replace(quote, may_go_unpriced=allowed), None, accept_unpriced=ticked)
+            agreed.check_price(replace(quote, may_go_unpriced=allowed), None, accept_unpriced=ticked)
 
-    runs._check_price(replace(quote, may_go_unpriced=True), None, accept_unpriced=True)
+    agreed.check_price(replace(quote, may_go_unpriced=True), None, accept_unpriced=True)
 
 
 def test_sandbox_money_is_in_the_ledger_but_not_in_a_budget(bench: Bench) -> None:  # noqa: F811

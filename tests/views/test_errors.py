@@ -97,7 +97,7 @@ def test_form_without_its_proof_says_so_to_htmx_too(member):
 
 
 def test_forbidden_and_gone_say_so_to_htmx_only_when_pressed(member, viewer, browser_of):
-    assert "not yours" in toast(browser_of(viewer, htmx=True).post("/create/", {"prompt": "x"}))
+    assert "not yours" in toast(browser_of(viewer, htmx=True).post("/spend/limits/pause/", {"paused": "1"}))
     browser = browser_of(member, htmx=True)
     assert "gone" in toast(browser.post(reverse("generations.cancel", args=["01900000-0000-7000-8000-000000000000"])))
     silent = browser.get("/nothing-here/")

@@ -202,7 +202,7 @@ def test_ids_of_one_video_are_not_numbered_and_of_none_nothing_is_said(member, b
 def test_notice_of_a_lost_video_leads_to_its_ids(member, browser_of, kind):
     row = factories.make_generation(by=member, status=Status.LOST, upstream_id="video_1")
     notice = Notice(kind=kind, data={"run": str(row.run_id), "model": "kling", "code": "output_gone"})
-    words = render_to_string(f"notices/kinds/{kind}.html", {"notice": notice})
+    words = render_to_string(f"notices/kinds/{kind}.html", {"notice": notice, "row": {"shows_run": True}})
     address, mark = re.search(r'href="([^"#]+)(#[^"]*)"', words).groups()
     assert mark == "#ids"
     assert ids_in(text_of(browser_of(member).get(address))) == [("Id", "video_1")]

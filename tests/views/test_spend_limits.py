@@ -597,7 +597,8 @@ def test_viewer_has_no_button_that_asks(member, tight, browser_of):
     viewer = factories.make_member(team=member.team, role=Role.VIEWER)
     page = html(browser_of(viewer).get("/create/?count=4"))
     assert 'name="ask"' not in page
-    assert browser_of(viewer).post("/create/", values(4, ask="1")).status_code == 404
+    assert browser_of(viewer).post("/create/", values(4, ask="1")).status_code == 422
+    assert not BudgetRequest.objects.exists()
 
 
 # --- without a known price
