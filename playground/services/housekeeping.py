@@ -10,7 +10,17 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, keys_used, orphan_files, reconcile_daily, repair, restored
+from playground.services import (
+    budget_requests,
+    collections,
+    comments,
+    hooks,
+    keys_used,
+    orphan_files,
+    reconcile_daily,
+    repair,
+    restored,
+)
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -31,6 +41,7 @@ def tidy(*, now: datetime | None = None) -> None:
     links, _ = SignInLink.objects.filter(expires_at__lt=now - LEFTOVERS_AFTER).delete()
     failures = queue.prune_failures(older_than=timedelta(days=7))
     webhooks = hooks.prune(now=now)
+    taken_back = collections.forget_removed(now=now) + comments.forget_removed(now=now)
     call_command("clearsessions")
     compared = reconcile_daily.start_due(now=now)
     repaired = repair.run(now=now, periodic=True)
@@ -44,6 +55,7 @@ def tidy(*, now: datetime | None = None) -> None:
         links=links,
         failures=failures,
         webhooks=webhooks,
+        taken_back=taken_back,
         compared=compared,
         repaired=len(repaired),
     )

@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from playground.models import BudgetRequest, Generation, Membership, Reference, Run, Video
+from playground.models import BudgetRequest, Collection, Generation, Membership, Reference, Run, Video
 from playground.views.errors import with_toast
 
 
@@ -34,6 +34,10 @@ OBJECTS: dict[str, type[Model]] = {
     "runs.": Run,
     "unclear.": Generation,
     "limits.": BudgetRequest,
+    "favourites.": Video,
+    "approvals.": Video,
+    "comments.": Video,
+    "collections.": Collection,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 
@@ -71,6 +75,18 @@ def use_team(request: MemberRequest, **of_team: Any) -> None:
     """Read the rest of the request in another team of this person, if they are in that one."""
     mine = Membership.objects.select_related("team", "user").filter(user_id=request.membership.user_id, **of_team)
     request.membership = mine.first() or request.membership
+
+
+def for_any_role(view: View) -> View:
+    """For forms that viewers may send too: 404 for one that was made in another of the person's teams."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if is_of_another_team(request):
+            raise Http404("of another team")
+        return view(request, *args, **kwargs)
+
+    return for_members(guarded)
 
 
 def for_creators(view: View) -> View:
