@@ -14,11 +14,27 @@ from playground.models.visibility import Visibility
 
 class CollectionQuerySet(models.QuerySet["Collection"]):
     def visible_to(self, membership: Membership | None) -> Self:
-        """The team's, and this member's own private ones."""
+        """The team's, and this member's own private ones. Deleted ones included, as the trash is of videos."""
         if membership is None:
             return self.none()
         mine = models.Q(visibility=Visibility.TEAM) | models.Q(owner_id=membership.user_id)
         return self.filter(mine, team_id=membership.team_id)
+
+    def kept(self) -> Self:
+        return self.filter(removed_at__isnull=True)
+
+    def fillable_by(self, membership: Membership | None) -> Self:
+        """Those this member may put videos into and take them out of."""
+        if membership is None or not membership.may_create:
+            return self.none()
+        return self.visible_to(membership)
+
+    def managed_by(self, membership: Membership | None) -> Self:
+        """Those this member may name anew and delete: their own; an admin all that they see."""
+        rows = self.fillable_by(membership)
+        if membership is None or membership.is_admin:
+            return rows
+        return rows.filter(owner_id=membership.user_id)
 
 
 class Collection(Row):
@@ -33,6 +49,7 @@ class Collection(Row):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_at = models.DateTimeField(default=timezone.now)
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="Deleted, and kept for a while to undo that.")
 
     objects = CollectionQuerySet.as_manager()
 
@@ -43,6 +60,13 @@ class Collection(Row):
         return self.name
 
 
+class CollectionItemQuerySet(models.QuerySet["CollectionItem"]):
+    def shown_to(self, membership: Membership) -> Self:
+        """Those whose video this member may see anyway and that is not in the trash."""
+        mine = models.Q(video__visibility=Visibility.TEAM) | models.Q(video__owner_id=membership.user_id)
+        return self.filter(mine, video__team_id=membership.team_id, video__trashed_at__isnull=True)
+
+
 class CollectionItem(Row):
     """Newest last: ids are in the order of time."""
 
@@ -50,6 +74,8 @@ class CollectionItem(Row):
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="collection_items")
     added_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = CollectionItemQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["collection", "video"], name="collection_holds_a_video_once")]

@@ -33,6 +33,7 @@ class Comment(Row):
     at_ms = models.PositiveIntegerField(null=True, blank=True, help_text="The moment of the video that it is about.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     removed_at = models.DateTimeField(null=True, blank=True)
+    removed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     def __str__(self) -> str:
         return self.text[:60]

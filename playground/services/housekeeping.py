@@ -12,6 +12,8 @@ from playground.media import storage
 from playground.models import Reference, SignInLink, Video
 from playground.services import (
     budget_requests,
+    collections,
+    comments,
     hooks,
     keys_used,
     orphan_files,
@@ -47,6 +49,7 @@ def tidy(*, now: datetime | None = None) -> None:
     failures = queue.prune_failures(older_than=timedelta(days=7))
     webhooks = hooks.prune(now=now)
     buckets = rates.prune(now=now)
+    taken_back = collections.forget_removed(now=now) + comments.forget_removed(now=now)
     call_command("clearsessions")
     compared = reconcile_daily.start_due(now=now)
     repaired = repair.run(now=now, periodic=True)
@@ -62,6 +65,7 @@ def tidy(*, now: datetime | None = None) -> None:
         failures=failures,
         webhooks=webhooks,
         buckets=buckets,
+        taken_back=taken_back,
         compared=compared,
         repaired=len(repaired),
     )

@@ -53,6 +53,10 @@ OBJECTS: dict[str, type[Model]] = {
     "members.": Membership,
     "team_invitations.": Invitation,
     "requests.": VideoRequest,
+    "favourites.": Video,
+    "approvals.": Video,
+    "comments.": Video,
+    "collections.": Collection,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 
@@ -92,8 +96,8 @@ def use_team(request: MemberRequest, **of_team: Any) -> None:
     request.membership = mine.first() or request.membership
 
 
-def of_this_team(view: View) -> View:
-    """404 for a form that was made in another of the person's teams; inside of `for_members`."""
+def for_any_role(view: View) -> View:
+    """For forms that viewers may send too: 404 for one that was made in another of the person's teams."""
 
     @wraps(view)
     def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -101,7 +105,7 @@ def of_this_team(view: View) -> View:
             raise Http404("of another team")
         return view(request, *args, **kwargs)
 
-    return guarded
+    return for_members(guarded)
 
 
 def for_creators(view: View) -> View:

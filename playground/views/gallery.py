@@ -1,6 +1,6 @@
 """The team's finished videos, newest first."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,12 @@ from django.views.decorators.http import require_safe
 
 from playground.domain.capabilities import SHAPES
 from playground.forms.videos import GalleryFilters
-from playground.models import Membership, User, Video, VideoModel
+from playground.models import Membership, User, Video, VideoModel, Visibility
 from playground.models.video import VideoQuerySet
+from playground.services import favourites
 from playground.services.runs import new_token
 from playground.views.access import MemberRequest, for_members, may_change
+from playground.views.gallery_places import fillable, tabs
 from playground.views.paging import cursor, newest
 
 PAGE_SIZE = 24
@@ -32,6 +34,8 @@ class Tile:
     video: Video
     token: str
     may_change: bool
+    may_choose: bool = False
+    is_favourite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,26 @@ class Filter:
     without_words: str
 
 
-def tiles(videos: Iterable[Video], membership: Membership) -> list[Tile]:
-    return [Tile(video, new_token(), may_change(membership, video)) for video in videos]
+def tiles(videos: Sequence[Video], membership: Membership) -> list[Tile]:
+    starred = favourites.among(by=membership, videos=videos)
+    return [tile_of(video, membership, is_favourite=video.id in starred) for video in videos]
+
+
+def tile_of(video: Video, membership: Membership, *, is_favourite: bool = False) -> Tile:
+    """Without a token where the run is somebody's own: what cannot be seen cannot be ordered again."""
+    run = video.generation.run if video.generation else None
+    is_shown = run is not None and (run.visibility == Visibility.TEAM or run.created_by_id == membership.user_id)
+    return Tile(
+        video=video,
+        token=new_token() if is_shown else "",
+        may_change=may_change(membership, video),
+        may_choose=membership.may_create,
+        is_favourite=is_favourite,
+    )
 
 
 def team_videos(membership: Membership, filters: GalleryFilters) -> VideoQuerySet:
-    return filters.apply(Video.objects.visible_to(membership).kept())
+    return filters.apply(Video.objects.visible_to(membership).kept(), membership)
 
 
 @require_safe
@@ -64,15 +82,16 @@ def index(request: MemberRequest) -> HttpResponse:
         "page": page,
         "filters": filters,
         "selecting": "select" in request.GET,
-        "more_query": filters.query(before=page.before, select="1" if "select" in request.GET else ""),
+        "more_url": reverse("gallery.index")
+        + filters.query(before=page.before, select="1" if "select" in request.GET else ""),
     }
-    if _wants_fragment(request) and not page.is_first:
+    if wants_fragment(request) and not page.is_first:
         return render(request, "gallery/_page.html", context)
     context |= _frame(request.membership, filters, page.rows)
     return render(request, "gallery/index.html", context)
 
 
-def _wants_fragment(request: HttpRequest) -> bool:
+def wants_fragment(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
 
 
@@ -83,6 +102,8 @@ def _frame(membership: Membership, filters: GalleryFilters, rows: list[Video]) -
         "owners": _owners(membership),
         "models": _models(membership),
         "shapes": SHAPES,
+        "tabs": tabs(filters),
+        "fillable": lambda: fillable(membership),
         "newest_id": rows[0].id if rows else None,
         "chosen_filters": _chosen(membership, filters) if empty and filters else [],
     }
@@ -103,6 +124,8 @@ def _chosen(membership: Membership, filters: GalleryFilters) -> list[Filter]:
         "owner": (owner.display_name if owner else _("this owner"), _("Drop owner"), _("the owner")),
         "model": (filters.model, _("Drop model"), _("the model")),
         "shape": (filters.shape, _("Drop shape"), _("the shape")),
+        "favourite": (_("favourites"), _("Not only favourites"), _("the star")),
+        "approved": (_("approved"), _("Not only approved"), _("the approval")),
     }
     chosen = []
     for name in filters.values():
@@ -127,7 +150,7 @@ def newer(request: MemberRequest) -> HttpResponse:
     """How many videos came after the first one on the page: 204 when none did. Never inserted, only announced."""
     filters = GalleryFilters.from_query(request.GET)
     videos = team_videos(request.membership, filters)
-    if not _wants_fragment(request):
+    if not wants_fragment(request):
         return HttpResponseRedirect(reverse("gallery.index") + filters.query())
     after = cursor(request.GET, "after")
     if after is not None:

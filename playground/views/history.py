@@ -57,6 +57,8 @@ WORDS: dict[str, str | Promise] = {
     "lost": _("The gateway no longer knows it"),
     "cost_above_set_aside": _("It cost more than was set aside for it"),
     "cost_told_later": _("The gateway names another cost than the one that was counted"),
+    "approved": _("Approved"),
+    "approval_taken_back": _("Approval taken back"),
     "output_lost": _("Its file could not be saved, and is not tried any more"),
 }
 

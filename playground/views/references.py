@@ -12,7 +12,7 @@ from playground.models import Reference, VideoModel
 from playground.services import uploads
 from playground.services.offers import Offers
 from playground.services.uploads import DecoderAway, ImageRefused
-from playground.views.access import MemberRequest, for_members, of_this_team
+from playground.views.access import MemberRequest, for_any_role
 from playground.views.create_page import picture_context
 from playground.views.limited import limited
 
@@ -21,8 +21,7 @@ LOOKED_AT_AGAIN_S = 5
 
 
 @require_POST
-@for_members
-@of_this_team
+@for_any_role
 @limited("upload")
 def upload(request: MemberRequest) -> HttpResponse:
     """Store the image in `reference`, or forget the chosen one with `remove`; answers with the field as it looks then.

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from playground.models import Membership, Video, VideoRequest
 from playground.models.video_request import VideoRequestQuerySet
 from playground.services import video_requests
-from playground.views.access import MemberRequest, for_creators, for_members, of_this_team
+from playground.views.access import MemberRequest, for_any_role, for_creators, for_members
 from playground.views.create_input import note_errors
 from playground.views.paging import cursor, newest
 
@@ -104,8 +104,7 @@ def decline(request: MemberRequest, id: UUID) -> HttpResponse:
 
 
 @require_POST
-@for_members
-@of_this_team
+@for_any_role
 def take_back(request: MemberRequest, id: UUID) -> HttpResponse:
     """One's own, for as long as it waits."""
     asked = _asked(request, id)

@@ -5,26 +5,32 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from playground.forms.videos import ChosenVideosForm, GalleryFilters, TitleForm
+from playground.domain import moments
+from playground.forms.comments import CommentForm
+from playground.forms.videos import GalleryFilters, TitleForm
 from playground.models import Video
 from playground.models.video import VideoQuerySet
+from playground.services import favourites
 from playground.services import videos as video_service
 from playground.services.people import TEAM_IN_SESSION
-from playground.services.runs import new_token
 from playground.views.access import MemberRequest, for_creators, for_members, may_change, require_change
+from playground.views.back import back, chosen_videos
 from playground.views.card_words import differences
-from playground.views.gallery import Tile, team_videos
+from playground.views.comment_rows import thread
+from playground.views.gallery import team_videos, tile_of
+from playground.views.gallery_places import Place, collection_of
 from playground.views.history import history
 from playground.views.undo import offer_undo, take_undo
 from playground.views.video_facts import facts
+from playground.views.video_standing import Standing
+from playground.views.visibility import switch_visibility
 
 FAMILY_SIZE = 12
 
@@ -40,15 +46,21 @@ def _video(request: MemberRequest, id: UUID) -> Video:
 @require_safe
 @for_members
 def detail(request: MemberRequest, id: UUID) -> HttpResponse:
-    return _page(request, _video(request, id), TitleForm())
+    return page(request, _video(request, id))
 
 
-def _page(request: MemberRequest, video: Video, form: TitleForm, status: int = 200) -> HttpResponse:
-    generation = video.generation
+def page(request: MemberRequest, video: Video, status: int = 200, **forms: Any) -> HttpResponse:
+    """`form` (the title's) or `comment_form` where one was refused."""
+    generation, membership = video.generation, request.membership
+    starred = favourites.among(by=membership, videos=[video])
     context: dict[str, Any] = {
         "video": video,
-        "tile": Tile(video, new_token(), may_change(request.membership, video)),
-        "form": form,
+        "tile": tile_of(video, membership, is_favourite=bool(starred)),
+        "form": TitleForm(),
+        "comment_form": CommentForm(video=video),
+        "thread": thread(membership, video),
+        "standing": Standing(video, membership),
+        "starts_at": _starts_at(request, video),
         "facts": facts(video),
         "asked_and_got": differences(generation, video) if generation else "",
         "history": history([generation]) if generation else [],
@@ -56,15 +68,23 @@ def _page(request: MemberRequest, video: Video, form: TitleForm, status: int = 2
         **_neighbours(request, video),
         **_family(request, video),
     }
-    return render(request, "videos/detail.html", context, status=status)
+    return render(request, "videos/detail.html", context | forms, status=status)
+
+
+def _starts_at(request: MemberRequest, video: Video) -> str:
+    """`?t=3.2` in seconds for the player's media fragment: how a comment's moment works without JavaScript."""
+    at = moments.parse(request.GET.get("t", ""))
+    return "" if at is None or at > video.duration_ms else moments.fragment(at)
 
 
 def _neighbours(request: MemberRequest, video: Video) -> dict[str, Any]:
-    """The videos before and after this one in the gallery as it was filtered; two indexed look-ups."""
+    """The videos before and after this one in the collection or gallery it was opened from; two indexed look-ups."""
+    if place := collection_of(request, video):
+        return {"place": place, **place.around}
     filters = GalleryFilters.from_query(request.GET)
     around = team_videos(request.membership, filters)
     return {
-        "filters": filters,
+        "place": Place(reverse("gallery.index") + filters.query(), _("Gallery"), filters.query()),
         "newer": around.filter(id__gt=video.id).order_by("id").first(),
         "older": around.filter(id__lt=video.id).order_by("-id").first(),
     }
@@ -100,40 +120,43 @@ def rename(request: MemberRequest, id: UUID) -> HttpResponse:
 
 def _title_or_page(request: MemberRequest, video: Video, form: TitleForm, status: int = 200) -> HttpResponse:
     if request.headers.get("HX-Request") != "true":
-        return _page(request, video, form, status)
-    tile = Tile(video, "", may_change(request.membership, video))
+        return page(request, video, status, form=form)
+    tile = tile_of(video, request.membership)
     return render(request, "videos/_title.html", {"video": video, "form": form, "tile": tile}, status=status)
 
 
+@require_POST
+@for_creators
+def visibility(request: MemberRequest, id: UUID) -> HttpResponse:
+    """Its owner says who sees it. Where open links would go on showing it, a page asks what becomes of them."""
+    video = _video(request, id)
+    if video.owner_id != request.membership.user_id:
+        raise Http404("only its owner decides who sees it")
+    return switch_visibility(request, video, reverse("videos.detail", args=[video.id]))
+
+
 def _chosen(request: MemberRequest, among: VideoQuerySet) -> list[Video]:
-    """The videos named in the form. 404 for one this member may not see, 403 for one they may not change."""
-    form = ChosenVideosForm(request.POST, among=among)
-    if "video" in request.POST and not form.is_valid():
-        raise Http404("a chosen video is not there")
-    require_change(request.membership, form.found)
-    return form.found
-
-
-def _back(request: HttpRequest, default: str, target: str = "") -> HttpResponseRedirect:
-    """To `next` when it is an address of ours, else to `default`; 303, so that a reload does not post again."""
-    target = request.POST.get("next", target)
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
-        target = reverse(default)
-    return HttpResponseRedirect(target, status=303)
+    """The videos named in the form. 404 for one this member may not see or may not change."""
+    found = chosen_videos(request, among)
+    require_change(request.membership, found)
+    return found
 
 
 @require_POST
 @for_creators
 def trash(request: MemberRequest) -> HttpResponse:
-    """Move the chosen videos to the trash; the next page offers to undo it."""
-    chosen = _chosen(request, _visible(request).kept())
+    """Move the chosen videos to the trash; the next page offers to undo it. Those of others stay where they are."""
+    chosen = chosen_videos(request, _visible(request).kept())
     if not chosen:
         messages.info(request, _("No video was chosen."))
-        return _back(request, "gallery.index")
-    video_service.trash(by=request.membership, videos=chosen)
+        return back(request, reverse("gallery.index"))
+    mine = [video for video in chosen if may_change(request.membership, video)]
+    if not mine:
+        raise Http404("none of the videos is this member's to change")
+    video_service.trash(by=request.membership, videos=mine)
     request.session[TEAM_IN_SESSION] = request.membership.team.slug
-    offer_undo(request, [video.id for video in chosen])
-    return _back(request, "gallery.index")
+    offer_undo(request, [video.id for video in mine], left=len(chosen) - len(mine))
+    return back(request, reverse("gallery.index"))
 
 
 @require_POST
@@ -145,7 +168,7 @@ def restore(request: MemberRequest) -> HttpResponse:
     count = video_service.restore(by=request.membership, videos=chosen)
     words = ngettext("%(count)d video is back in the gallery.", "%(count)d videos are back in the gallery.", count)
     messages.success(request, words % {"count": count})
-    return _back(request, "gallery.index", request.headers.get("Referer", "") if is_undo else "")
+    return back(request, reverse("gallery.index"), request.headers.get("Referer", "") if is_undo else "")
 
 
 def _last_trashed(request: MemberRequest) -> list[Video]:
@@ -164,4 +187,4 @@ def purge(request: MemberRequest) -> HttpResponse:
     count = video_service.purge(by=request.membership, videos=chosen)
     words = ngettext("%(count)d video was deleted for good.", "%(count)d videos were deleted for good.", count)
     messages.success(request, words % {"count": count})
-    return _back(request, "trash.index")
+    return back(request, reverse("trash.index"))

@@ -1,4 +1,4 @@
-// The gallery by keyboard and finger: j and k move, Enter opens (it is a link), x chooses. Select mode with its bar, filters
+// The gallery by keyboard and finger: j and k move, Enter opens (it is a link), x chooses, f is the star. Select mode with its bar, filters
 // that apply when chosen, and a calm question every 20 s whether something new came.
 const CALM = 20000;
 const grid = document.getElementById("tiles");
@@ -37,11 +37,15 @@ function select(on) {
 }
 
 function count() {
-  const chosen = boxes().filter((box) => box.checked).length;
+  const marked = boxes().filter((box) => box.checked);
+  const chosen = marked.length;
   const line = bar.querySelector("[data-count]");
   const { none, one, many } = line.dataset;
   line.textContent = chosen === 0 ? none : chosen === 1 ? one : many.replace("%n%", String(chosen));
-  bar.querySelector("[data-needs-choice]").disabled = chosen === 0;
+  const mine = marked.some((box) => box.hasAttribute("data-mine"));
+  for (const button of bar.querySelectorAll("[data-needs-choice]")) {
+    button.disabled = button.hasAttribute("data-needs-mine") ? !mine : chosen === 0;
+  }
 }
 
 document.addEventListener("keydown", (event) => {
@@ -49,6 +53,7 @@ document.addEventListener("keydown", (event) => {
   if (writing(event.target)) return;
   if (event.key === "j") move(1);
   else if (event.key === "k") move(-1);
+  else if (event.key === "f") document.activeElement?.closest("[data-tile]")?.querySelector("[data-star]")?.click();
   else if (event.key === "x" && choose()) event.preventDefault();
   else if (event.key === "Escape" && grid?.classList.contains("is-selecting")) select(false);
 });
@@ -92,6 +97,12 @@ if (bar) {
   });
   count();
 }
+
+// "Rename" leads to a form that shows itself as the target of the address; the field takes the focus.
+addEventListener("hashchange", () => {
+  document.querySelector("details[data-menu][open]")?.removeAttribute("open");
+  document.querySelector("form:target .input")?.select();
+});
 
 // The tile that was opened lends its poster to the player (a view transition in CSS); coming back it is still marked.
 document.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-// What the native player lacks: frame steps, loop, speed, "use this frame". Space plays, comma and full stop step, f fills the screen.
+// What the native player lacks: frame steps, loop, speed, "use this frame". Space plays, comma and full stop step, Shift+F fills the screen.
 const root = document.querySelector("[data-player]");
 const video = root.querySelector("video");
 const loop = root.querySelector("[data-loop]");
@@ -141,7 +141,7 @@ document.addEventListener("keydown", (event) => {
     if (video.paused) video.play();
     else video.pause();
     event.preventDefault();
-  } else if (event.key === "f") video.requestFullscreen?.();
+  } else if (event.key === "F") video.requestFullscreen?.();
 });
 
 setLoop(localStorage.getItem(LOOP_KEY) === "true");

@@ -35,6 +35,7 @@ document.addEventListener("keydown", (event) => {
   clearTimeout(forget);
   if (pending === "g") {
     pending = "";
+    event.preventDefault(); // so that no page takes the second key for one of its own
     after(event.key);
     return;
   }

@@ -1,4 +1,4 @@
-// The video page: copy the prompt, and the neighbours by key (k and left newer, j and right older, d downloads).
+// The video page: copy the prompt, and the neighbours by key (k and left newer, j and right older, d downloads, f is the star).
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -12,7 +12,7 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-const KEYS = { k: "[data-newer]", ArrowLeft: "[data-newer]", j: "[data-older]", ArrowRight: "[data-older]", d: "a[download]" };
+const KEYS = { k: "[data-newer]", ArrowLeft: "[data-newer]", j: "[data-older]", ArrowRight: "[data-older]", d: "a[download]", f: "[data-star]" };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.isComposing || event.defaultPrevented) return;

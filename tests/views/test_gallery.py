@@ -80,7 +80,7 @@ def test_queries_do_not_grow_with_the_tiles(member, browser_of):
     with CaptureQueriesContext(connection) as many:
         answer = client.get(GALLERY)
     assert len(shown(answer)) == 2 + len(make_many_more)
-    assert len(many) == len(few) <= 10
+    assert len(many) == len(few) <= 12
 
 
 def test_filters_narrow_and_stay_in_the_links(member, admin, browser_of):

@@ -1,0 +1,81 @@
+"""Who of the team sees a video or a collection: all, or its owner alone. Only the owner decides that.
+
+Share links are made on purpose and go on when their video becomes private; whoever switches is told of them first and
+may end them.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from playground.domain.status import Status
+from playground.models import Collection, Membership, Run, ShareLink, Video, Visibility
+from playground.services import audit
+
+log = structlog.get_logger(__name__)
+
+WITHOUT_VIDEO = (Status.FAILED, Status.REJECTED)
+
+
+def switch(
+    *, by: Membership, of: Video | Collection, to: Visibility, ends_links: bool = False, now: datetime | None = None
+) -> bool:
+    """False where it was so already, or is not this member's own."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        if not (_of_video(by, of, to) if isinstance(of, Video) else _of_collection(by, of, to, now)):
+            return False
+        if ends_links:
+            end_links(by=by, of=of, now=now)
+    log.info("visibility_switched", of=str(of.id), to=to, user=str(by.user_id))
+    return True
+
+
+def _of_video(by: Membership, video: Video, to: Visibility) -> bool:
+    rows = Video.objects.visible_to(by).filter(id=video.id, owner=by.user).exclude(visibility=to)
+    if not rows.update(visibility=to):
+        return False
+    if video.generation:
+        _run_follows(video.generation.run, by, to)
+    return True
+
+
+def _of_collection(by: Membership, collection: Collection, to: Visibility, now: datetime) -> bool:
+    rows = Collection.objects.fillable_by(by).kept().filter(id=collection.id, owner=by.user).exclude(visibility=to)
+    return bool(rows.update(visibility=to, changed_at=now))
+
+
+def _run_follows(run: Run, by: Membership, to: Visibility) -> None:
+    """A run shows its prompt, which is that of its videos: it is for the team while one of them is.
+
+    One that may still bring videos keeps what was chosen for them.
+    """
+    if run.created_by_id != by.user_id or run.generations.filter(video=None).exclude(status__in=WITHOUT_VIDEO).exists():
+        return
+    if to == Visibility.PRIVATE and Video.objects.filter(generation__run=run, visibility=Visibility.TEAM).exists():
+        return
+    Run.objects.filter(id=run.id).update(visibility=to)
+
+
+def open_links(of: Video | Collection) -> QuerySet[ShareLink]:
+    """Links that show this very thing and still work, newest first."""
+    field: dict[str, Any] = {"video": of} if isinstance(of, Video) else {"collection": of}
+    return ShareLink.objects.open().filter(**field).order_by("-id")
+
+
+def end_links(*, by: Membership, of: Video | Collection, now: datetime) -> int:
+    """Call it inside the transaction that makes them end; returns how many ended."""
+    links = list(open_links(of).select_for_update())
+    ShareLink.objects.filter(id__in=[link.id for link in links]).update(revoked_at=now, revoked_by=by.user)
+    for link in links:
+        note_link("share_link_revoked", link, by=by, now=now)
+    return len(links)
+
+
+def note_link(kind: str, link: ShareLink, *, by: Membership, now: datetime) -> None:
+    of = {"video": str(link.video_id)} if link.video_id else {"collection": str(link.collection_id)}
+    audit.record(kind, by=by.user, team=by.team, data={"link": str(link.id), **of}, now=now)
