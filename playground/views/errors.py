@@ -67,7 +67,7 @@ def too_many_at_once(request: HttpRequest) -> HttpResponse:
     words = _("The server is busy with other orders. Nothing was sent. Press again in a moment.")
     response = _said_beside(request, 429, words)
     if response is None:
-        response = render(request, "errors/429_busy.html", status=429)
+        response = render(request, "errors/429_busy.html", {"version": ""}, status=429)
     response.headers["Retry-After"] = str(AT_ONCE_AGAIN)
     return response
 
@@ -76,7 +76,7 @@ def too_often(request: HttpRequest, seconds: int) -> HttpResponse:
     """Somebody reached a limit (services/rates.py). Nothing was done; a form stays as it is."""
     response = _said_beside(request, 429, often_words(seconds))
     if response is None:
-        response = render(request, "errors/429_often.html", {"words": wait_words(seconds)}, status=429)
+        response = render(request, "errors/429_often.html", {"words": wait_words(seconds), "version": ""}, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
 
@@ -137,6 +137,8 @@ def request_id() -> str:
 
 
 def _answer(request: HttpRequest, name: str, status: int, words: str, **context: Any) -> HttpResponse:
+    """A page about a fault names no version: it is shown to everybody, scanners among them."""
+    context |= {"version": ""}
     return with_toast(request, render(request, f"errors/{name}.html", context, status=status), words)
 
 

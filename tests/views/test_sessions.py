@@ -1,0 +1,137 @@
+"""How long a session lasts, what extends it, what ends it, and what its cookie says."""
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from playground import sessions
+from tests import factories
+
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
+DAY = 24 * 3600
+START = "2026-11-01 12:00:00+00:00"
+POLL = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(START, tick=False) as clock:
+        yield clock
+
+
+def is_in(client) -> bool:
+    """Asked the way pages ask, which extends nothing."""
+    return client.get("/notices/", headers=POLL).status_code == 200
+
+
+@pytest.fixture
+def client(clock, member, browser_of):
+    return browser_of(member)
+
+
+def test_session_ends_after_two_weeks_without_a_page(client, clock):
+    clock.shift(14 * DAY - 60)
+    assert is_in(client)
+    clock.shift(61)
+    assert not is_in(client)
+
+
+def test_page_that_is_opened_extends_it(client, clock):
+    clock.shift(13 * DAY)
+    assert client.get("/gallery/").cookies["session"]["max-age"] == 14 * DAY
+    clock.shift(13 * DAY)
+    assert is_in(client)
+
+
+def test_press_extends_it_too(client, clock):
+    clock.shift(13 * DAY)
+    client.post("/notices/seen/")
+    clock.shift(13 * DAY)
+    assert is_in(client)
+
+
+@pytest.mark.parametrize("path", ["/generations/cards/", "/gallery/newer/", "/notices/", "/gallery/"])
+def test_what_pages_ask_by_themselves_does_not_extend_it(client, clock, path):
+    for _ in range(14):
+        answer = client.get(path, headers=POLL)
+        assert answer.status_code in {200, 204}
+        assert "session" not in answer.cookies
+        clock.shift(DAY)
+    assert not is_in(client)
+
+
+def test_pictures_and_players_do_not_extend_it(client, clock, member):
+    video = factories.make_video(by=member)
+    clock.shift(13 * DAY)
+    assert client.get(f"/media/videos/{video.id}/poster/").status_code == 200
+    clock.shift(2 * DAY)
+    assert not is_in(client)
+
+
+def test_nobody_stays_in_for_more_than_a_month(client, clock):
+    for _ in range(29):
+        clock.shift(DAY)
+        assert client.get("/gallery/").status_code == 200
+    assert client.session.get_expiry_age() <= DAY
+    clock.shift(DAY)
+    assert client.get("/gallery/").status_code == 302
+
+
+def test_session_from_before_these_rules_counts_from_its_next_page(client, clock):
+    session = client.session
+    del session[sessions.BEGAN], session[sessions.SEEN]
+    session.save()
+    assert client.get("/gallery/").status_code == 200
+    for _ in range(29):
+        clock.shift(DAY)
+        assert client.get("/gallery/").status_code == 200
+    clock.shift(DAY)
+    assert not is_in(client)
+
+
+def test_database_is_written_to_once_an_hour(client, clock):
+    clock.shift(3599)
+    assert "session" not in client.get("/gallery/").cookies
+    clock.shift(1)
+    assert "session" in client.get("/gallery/").cookies
+    assert "session" not in client.get("/gallery/").cookies
+
+
+def test_id_is_renewed_at_signing_in_and_the_old_one_is_worth_nothing(member, client):
+    visitor = Client()
+    visitor.post("/create/", {"prompt": "A boat"})  # kept in a session of somebody without an account
+    before = visitor.cookies["session"].value
+    visitor.post("/account/login/", {"login": member.user.email, "password": factories.PASSWORD})
+    after = visitor.cookies["session"].value
+    assert before != after
+    assert not Session.objects.filter(session_key=before).exists()
+    thief = Client()
+    thief.cookies["session"] = before
+    assert not is_in(thief)
+
+
+def test_new_password_ends_all_other_sessions_and_not_this_one(member, browser_of):
+    here, elsewhere = browser_of(member), browser_of(member)
+    new = "another long password"
+    fields = {"oldpassword": factories.PASSWORD, "password1": new, "password2": new}
+    before = here.cookies["session"].value
+    assert here.post("/account/password/change/", fields).status_code == 302
+    assert (is_in(here), is_in(elsewhere)) == (True, False)
+    assert here.cookies["session"].value != before
+
+
+def test_signing_out_ends_it_on_the_server(member, browser_of):
+    client = browser_of(member)
+    kept = client.cookies["session"].value
+    client.post("/account/logout/")
+    assert not Session.objects.filter(session_key=kept).exists()
+
+
+@pytest.mark.parametrize("path", ["/gallery/", "/create/price/", "/notices/seen/", "/generations/cards/"])
+def test_htmx_of_somebody_signed_out_is_led_to_sign_in_and_gets_no_page_into_a_fragment(db, path):
+    client = Client(headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/gallery/?model=x"})
+    for answer in (client.get(path), client.post(path)):
+        assert answer.status_code == 401
+        assert answer.headers["HX-Redirect"] == "/account/login/?next=%2Fgallery%2F%3Fmodel%3Dx"
+        assert answer.content == b""
