@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0007_teams_sharing_and_collections"),
+        ("playground", "0009_audit_entries_stay"),
     ]
 
     operations = [

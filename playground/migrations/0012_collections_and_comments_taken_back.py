@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0007_teams_sharing_and_collections"),
+        ("playground", "0010_canary_of_stored_secrets"),
     ]
 
     operations = [

@@ -13,7 +13,7 @@ def show_pictures_asked_with(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0007_teams_sharing_and_collections"),
+        ("playground", "0012_collections_and_comments_taken_back"),
     ]
 
     operations = [

@@ -21,7 +21,7 @@ def count_what_is_there(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0007_teams_sharing_and_collections"),
+        ("playground", "0013_pictures_of_requests"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0007_teams_sharing_and_collections"),
+        ("playground", "0014_upload_counters"),
     ]
 
     operations = [
