@@ -64,13 +64,18 @@ THING = _cells(_IN, _YES, _YES, _YES, _404, _OUT)
 """A thing of the team, for all of its members."""
 THING_OF_CREATORS = _cells(_IN, _404, _YES, _YES, _404, _OUT)
 THING_OF_MAKER = _cells(_IN, _404, _OWN, _YES, _404, _OUT)
+THING_OF_MAKER_OF_ANY_ROLE = _cells(_IN, _OWN, _OWN, _YES, _404, _OUT)
+THING_OF_MAKER_ALONE = _cells(_IN, _404, _OWN, _OWN, _404, _OUT)
+THING_OF_ASKER = _cells(_IN, _OWN, _OWN, _OWN, _404, _OUT)
 THING_OF_ADMINS = _cells(_IN, _404, _404, _YES, _404, _OUT)
+HOLDERS = _all(_404) | {Actor.HOLDER: _YES}
+"""Whoever has the address. The others have one that is wrong, has ended or was revoked: those cannot be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wall:
     name: str
-    """Of the address in urls.py."""
+    """Of the address in urls.py; ` <id>` tells two of one name apart."""
     get: Cells
     post: Cells
 
@@ -88,11 +93,25 @@ OPEN = (
     _wall("styleguide.index", MEMBERS),
     _wall("welcome.index", BY_SIGNATURE, BY_SIGNATURE),
     _wall("signin_link.index", BY_SIGNATURE, BY_SIGNATURE),
+    _wall("invitations.index", BY_SIGNATURE, BY_SIGNATURE),
+)
+LINKS = (
+    _wall("shares.index", HOLDERS, NOT_TAKEN),
+    _wall("shares.unlock", NOT_TAKEN, HOLDERS),
+    _wall("shares.video", HOLDERS, NOT_TAKEN),
+    _wall("shares.mark", NOT_TAKEN, HOLDERS),
+    _wall("share_media.video", HOLDERS, NOT_TAKEN),
+    _wall("share_media.poster", HOLDERS, NOT_TAKEN),
+    _wall("share_media.preview", HOLDERS, NOT_TAKEN),
+    _wall("share_media.download", HOLDERS, NOT_TAKEN),
+    _wall("shares.nothing", _all(_404), _all(_404)),
 )
 ACCOUNT = (
     _wall("account_login", ANYBODY, ANYBODY),
     _wall("account_logout", ANYBODY, ANYBODY),
     _wall("account_inactive", ANYBODY, NOT_TAKEN),
+    _wall("account.index", PEOPLE, PEOPLE),
+    _wall("account_reauthenticate", PEOPLE, PEOPLE),
     _wall("account_change_password", PEOPLE, PEOPLE),
     _wall("account_set_password", PEOPLE, PEOPLE),
     _wall("account_request_login_code", ANYBODY, ANYBODY),
@@ -102,17 +121,34 @@ ACCOUNT = (
     _wall("account_reset_password_from_key", BY_SIGNATURE, BY_SIGNATURE),
     _wall("account_reset_password_from_key_done", ANYBODY, NOT_TAKEN),
     _wall("account_signup", ANYBODY, ANYBODY),
+    _wall("usersessions_list", PEOPLE, PEOPLE),
+    _wall("mfa_index", PEOPLE, PEOPLE),
+    _wall("mfa_authenticate", PEOPLE, PEOPLE),
+    _wall("mfa_reauthenticate", PEOPLE, PEOPLE),
+    _wall("mfa_activate_totp", PEOPLE, PEOPLE),
+    _wall("mfa_deactivate_totp", PEOPLE, PEOPLE),
+    _wall("mfa_view_recovery_codes", PEOPLE, NOTHING),
+    _wall("mfa_generate_recovery_codes", PEOPLE, PEOPLE),
+    _wall("mfa_download_recovery_codes", PEOPLE, PEOPLE),
+    _wall("mfa_reauthenticate_webauthn", PEOPLE, PEOPLE),
+    _wall("mfa_login_webauthn", PEOPLE, ANYBODY),
+    _wall("mfa_add_webauthn", PEOPLE, PEOPLE),
+    _wall("mfa_edit_webauthn", PEOPLE, PEOPLE),
+    _wall("mfa_remove_webauthn", PEOPLE, PEOPLE),
 )
 CREATE = (
-    _wall("create.index", MEMBERS, CREATORS),
+    _wall("create.index", MEMBERS, MEMBERS),
     _wall("create.price", NOTHING, MEMBERS),
-    _wall("references.upload", NOTHING, CREATORS),
+    _wall("references.upload", NOTHING, MEMBERS),
     _wall("generations.cards", MEMBERS),
     _wall("generations.card", THING),
-    _wall("generations.cancel", NOTHING, THING_OF_CREATORS),
+    _wall("generations.cancel", NOTHING, THING_OF_MAKER),
     _wall("generations.again", NOTHING, THING_OF_CREATORS),
     _wall("runs.index", MEMBERS),
     _wall("runs.detail", THING),
+    _wall("requests.index", MEMBERS),
+    _wall("requests.decline", NOTHING, THING_OF_CREATORS),
+    _wall("requests.take_back", NOTHING, THING_OF_ASKER),
 )
 VIDEOS = (
     _wall("gallery.index", MEMBERS),
@@ -122,6 +158,7 @@ VIDEOS = (
     _wall("videos.trash", NOTHING, THING_OF_MAKER),
     _wall("videos.restore", NOTHING, THING_OF_MAKER),
     _wall("videos.purge", NOTHING, THING_OF_MAKER),
+    _wall("videos.visibility", NOTHING, THING_OF_MAKER_ALONE),
     _wall("trash.index", MEMBERS),
     _wall("media.video", THING),
     _wall("media.poster", THING),
@@ -129,6 +166,44 @@ VIDEOS = (
     _wall("media.download", THING),
     _wall("media.reference", THING),
     _wall("media.reference_thumb", THING),
+)
+TOGETHER = (
+    _wall("favourites.mark", NOTHING, THING),
+    _wall("approvals.mark", NOTHING, THING_OF_CREATORS),
+    _wall("comments.index", THING, THING),
+    _wall("comments.remove", NOTHING, THING_OF_MAKER_OF_ANY_ROLE),
+    _wall("comments.restore", NOTHING, THING_OF_MAKER_OF_ANY_ROLE),
+    _wall("collections.index", MEMBERS),
+    _wall("collections.create", CREATORS, CREATORS),
+    _wall("collections.detail", THING),
+    _wall("collections.add", NOTHING, THING_OF_CREATORS),
+    _wall("collections.remove", NOTHING, THING_OF_CREATORS),
+    _wall("collections.put_back", NOTHING, THING_OF_CREATORS),
+    _wall("collections.rename", NOTHING, THING_OF_MAKER),
+    _wall("collections.visibility", NOTHING, THING_OF_MAKER_ALONE),
+    _wall("collections.delete", NOTHING, THING_OF_MAKER),
+    _wall("collections.restore", NOTHING, THING_OF_MAKER),
+    _wall("sharing.video", THING_OF_MAKER, THING_OF_MAKER),
+    _wall("sharing.video_preview", NOTHING, THING_OF_MAKER),
+    _wall("sharing.collection", THING_OF_MAKER, THING_OF_MAKER),
+    _wall("sharing.collection_preview", NOTHING, THING_OF_MAKER),
+    _wall("share_links.index", CREATORS),
+    _wall("share_links.detail", THING_OF_MAKER, THING_OF_MAKER),
+    _wall("share_links.preview", NOTHING, THING_OF_MAKER),
+    _wall("share_links.renew", NOTHING, THING_OF_MAKER),
+    _wall("share_links.revoke", NOTHING, THING_OF_MAKER),
+)
+TEAM = (
+    _wall("team.index", MEMBERS),
+    _wall("team.leave", MEMBERS, MEMBERS),
+    _wall("team.new", ADMINS, ADMINS),
+    _wall("members.change", NOTHING, THING_OF_ADMINS),
+    _wall("members.remove", THING_OF_ADMINS, THING_OF_ADMINS),
+    _wall("team_invitations.index", ADMINS, ADMINS),
+    _wall("team_invitations.revoke", NOTHING, THING_OF_ADMINS),
+    _wall("team_settings.index", ADMINS, ADMINS),
+    _wall("audit.index", ADMINS),
+    _wall("audit.export", ADMINS),
 )
 MONEY = (
     _wall("spend.index", MEMBERS),
@@ -142,17 +217,30 @@ MONEY = (
     _wall("unclear.send", NOTHING, THING_OF_ADMINS),
     _wall("unclear.close", NOTHING, THING_OF_ADMINS),
     _wall("unclear.adopt", NOTHING, THING_OF_ADMINS),
-    _wall("gateway.connect", ADMINS),
-    _wall("gateway.resume", NOTHING, ADMINS),
-    _wall("gateway.check", NOTHING, ADMINS),
+    _wall("team_gateways.moved", ADMINS),
+    _wall("team_gateways.index", ADMINS),
+    _wall("team_gateways.add", ADMINS, ADMINS),
+    _wall("team_gateways.check", NOTHING, ADMINS),
+    _wall("team_gateways.use", NOTHING, ADMINS),
+    _wall("team_gateways.resume", NOTHING, ADMINS),
+    _wall("team_gateways.edit", THING_OF_ADMINS, THING_OF_ADMINS),
+    _wall("team_gateways.key", THING_OF_ADMINS, THING_OF_ADMINS),
+    _wall("team_gateways.remove", THING_OF_ADMINS, THING_OF_ADMINS),
+    _wall("team_gateways.check <id>", NOTHING, THING_OF_ADMINS),
+    _wall("team_gateways.use <id>", NOTHING, THING_OF_ADMINS),
+    _wall("team_gateways.resume <id>", NOTHING, THING_OF_ADMINS),
+    _wall("team_models.index", ADMINS, ADMINS),
     _wall("notices.index", MEMBERS),
     _wall("notices.seen", NOTHING, MEMBERS),
 )
 GROUPS = {
     "Open, or with a token of their own": OPEN,
+    "Share links": LINKS,
     "Accounts": ACCOUNT,
     "Making": CREATE,
     "Videos": VIDEOS,
+    "Together": TOGETHER,
+    "Team": TEAM,
     "Money and gateways": MONEY,
 }
 WALLS = {wall.name: wall for group in GROUPS.values() for wall in group}

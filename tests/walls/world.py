@@ -6,12 +6,33 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import BudgetRequest, Gateway, Generation, Heartbeat, Membership, Role, Video
-from playground.services import people
+from playground.models import (
+    AuditEntry,
+    BudgetRequest,
+    Collection,
+    Comment,
+    Favourite,
+    Gateway,
+    Generation,
+    Heartbeat,
+    Invitation,
+    Membership,
+    Role,
+    ShareLink,
+    ShareMark,
+    Team,
+    User,
+    Video,
+    VideoModel,
+    VideoRequest,
+)
+from playground.services import people, sharing
 from playground.walls import Actor
 from tests import factories
 
@@ -41,6 +62,11 @@ class World:
             client.force_login(self.removed)
         return client
 
+    def made_by(self, actor: Actor) -> dict[str, Any]:
+        """What this member of the team made; of a viewer that is no more than remarks."""
+        by = self.members[actor]
+        return things(by) if by.may_create else self.own | remarks(by, self.own["video"])
+
     def team_of(self, actor: Actor) -> str:
         """The slug that this actor's own forms carry."""
         return self.members[actor].team.slug if actor in self.members else self.team.slug
@@ -64,7 +90,36 @@ def make() -> World:
     Heartbeat.objects.create(name="worker", at=timezone.now())
     spent_somewhere(creator)
     spent_somewhere(members[Actor.OTHER])
-    return World(team, members, own=things(creator), others=things(colleague), removed=removed)
+    for person in (removed, *(member.user for member in members.values())):
+        with_factors(person)
+    own = things(creator)
+    return World(
+        team,
+        members,
+        own=own | {"asked": remarks(members[Actor.VIEWER], own["video"])["asked"]},
+        others=things(colleague),
+        removed=removed,
+    )
+
+
+def remarks(by: Membership, video: Video) -> dict[str, Any]:
+    """What members of every role leave."""
+    model = VideoModel.objects.get(slug="sora-2")
+    said = {"video": video, "by": by.user, "text": CANARY}
+    settings = {"count": 1, "seconds": 4, "size": "1280x720", "references": []}
+    return {
+        "comment": Comment.objects.create(**said),
+        "removed_comment": Comment.objects.create(removed_at=timezone.now(), **said),
+        "asked": VideoRequest.objects.create(
+            team=by.team, by=by.user, model=model, settings=settings, prompt=CANARY, note=CANARY
+        ),
+    }
+
+
+def with_factors(user: User) -> None:
+    """An authenticator app and recovery codes."""
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "JBSWY3DPEHPK3PXP"})
+    RecoveryCodes.activate(user)
 
 
 def spent_somewhere(by: Membership) -> None:
@@ -79,8 +134,22 @@ def things(by: Membership) -> dict[str, Any]:
     video = factories.make_video(by=by, prompt=CANARY, title=CANARY)
     run = factories.make_run(by=by, prompt=CANARY)
     unclear = factories.make_generation(run=run, status="unknown", unclear_at=timezone.now())
+    of_a_collection = {"team": by.team, "owner": by.user, "name": CANARY}
+    collection = Collection.objects.create(**of_a_collection)
+    collection.items.create(video=video, added_by=by.user)
+    link, token = sharing.make(by=by, video=video, terms=sharing.Terms(name=CANARY, days=7, takes_marks=True))
     return {
         "video": video,
+        "collection": collection,
+        "deleted_collection": Collection.objects.create(removed_at=timezone.now(), **of_a_collection),
+        **remarks(by, video),
+        "link": link,
+        "token": token,
+        "membership": factories.make_member(team=by.team),
+        "invitation": Invitation.objects.create(
+            team=by.team, token_hash=uuid4().hex, expires_at=timezone.now() + timedelta(days=1), created_by=by.user
+        ),
+        "gateway": factories.make_gateway(team=by.team, name=CANARY),
         "run": video.generation.run,
         "generation": factories.make_generation(run=run, status="queued"),
         "unclear": unclear,
@@ -90,7 +159,7 @@ def things(by: Membership) -> dict[str, Any]:
             by=by.user,
             model=unclear.model,
             prompt=CANARY,
-            settings={"count": 1, "references": []},
+            settings={"count": 1, "seconds": 4, "size": "1280x720", "references": []},
             total_micros=1,
             month=timezone.now().date().replace(day=1),
         ),
@@ -105,6 +174,20 @@ NAMED: dict[str, str] = {
     "runs.": "run",
     "unclear.": "unclear",
     "limits.": "request",
+    "requests.": "asked",
+    "favourites.": "video",
+    "approvals.": "video",
+    "comments.": "video",
+    "collections.restore": "deleted_collection",
+    "collections.": "collection",
+    "sharing.video": "video",
+    "sharing.collection": "collection",
+    "share_links.": "link",
+    "shares.": "video",
+    "share_media.": "video",
+    "members.": "membership",
+    "team_invitations.": "invitation",
+    "team_gateways.": "gateway",
 }
 """What the `id` of an address names, by the beginning of its name; the first that fits."""
 
@@ -116,6 +199,8 @@ def thing_of(name: str) -> str:
 TOKENS: dict[str, Arguments] = {
     "welcome.index": {"token": NO_TOKEN},
     "signin_link.index": {"token": NO_TOKEN},
+    "invitations.index": {"token": NO_TOKEN},
+    "shares.nothing": {"rest": "nothing/at/all/"},
     "hooks.receive": {"gateway": "sandbox", "hook_token": NO_TOKEN},
     "account_reset_password_from_key": {"uidb36": "1", "key": "set-password"},
 }
@@ -125,6 +210,8 @@ FORMS: dict[str, Callable[[dict[str, Any]], Arguments]] = {
     "videos.trash": lambda things: {"video": str(things["video"].id)},
     "videos.restore": lambda things: {"video": str(things["video"].id)},
     "videos.purge": lambda things: {"video": str(trashed(things["video"]).id), "sure": "1"},
+    "videos.visibility": lambda things: {"visibility": "private"},
+    "collections.visibility": lambda things: {"visibility": "private"},
     "videos.rename": lambda things: {"title": "renamed"},
     "limits.index": lambda things: {"monthly_cap": "40", "member_cap": "", "confirm_above": "2", "time_zone": "UTC"},
     "notices.seen": lambda things: {"upto": timezone.now().isoformat()},
@@ -137,13 +224,19 @@ def trashed(video: Video) -> Video:
     return video
 
 
-def address(name: str, parameters: set[str], things: dict[str, Any] | None) -> str:
-    """Of the thing that it names; without `things`, of one that never was."""
-    if name in TOKENS:
-        return reverse(name, kwargs=TOKENS[name])
-    if "id" not in parameters:
-        return reverse(name)
-    return reverse(name, kwargs={"id": things[thing_of(name)].id if things else uuid4()})
+def address(name: str, parameters: set[str], things: dict[str, Any] | None, *, held: bool = False) -> str:
+    """Of the thing that it names; without `things`, of one that never was. `held`: with the token of a real link."""
+    words = dict(TOKENS.get(name, {}))
+    if "token" in parameters and name.startswith(("shares.", "share_media.")):
+        words["token"] = things["token"] if things and held else NO_TOKEN
+    if "id" in parameters:
+        words["id"] = things[thing_of(name)].id if things else uuid4()
+    if "comment" in parameters:
+        which = "removed_comment" if name == "comments.restore" else "comment"
+        words["comment"] = things[which].id if things else uuid4()
+    if "pk" in parameters:
+        words["pk"] = 1
+    return reverse(name.removesuffix(" <id>"), kwargs=words)
 
 
 def form(name: str, things: dict[str, Any]) -> Arguments:
@@ -157,5 +250,13 @@ def counts() -> dict[str, Any]:
         "orders": list(Generation.objects.order_by("id").values_list("id", "status")),
         "people": list(Membership.objects.order_by("id").values_list("id", "role", "team_id")),
         "asked": list(BudgetRequest.objects.order_by("id").values_list("id", "granted")),
+        "requests": list(VideoRequest.objects.order_by("id").values_list("id", "answered_at")),
+        "collections": list(Collection.objects.order_by("id").values_list("id", "name", "visibility", "removed_at")),
+        "remarks": [Favourite.objects.count(), ShareMark.objects.count(), AuditEntry.objects.count()],
+        "comments": list(Comment.objects.order_by("id").values_list("id", "removed_at")),
+        "links": list(ShareLink.objects.order_by("id").values_list("id", "token_hash", "revoked_at", "name")),
+        "invitations": list(Invitation.objects.order_by("id").values_list("id", "revoked_at", "accepted_at")),
+        "gateways": list(Gateway.objects.order_by("id").values_list("id", "name", "removed_at", "is_default")),
+        "teams": list(Team.objects.order_by("id").values_list("id", "name", "link_days", "spending_paused_at")),
         "empty": people.nobody_yet(),
     }
