@@ -10,7 +10,7 @@ from allauth.account import views as allauth_views
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, re_path
@@ -111,7 +111,8 @@ class ConfirmEmail(allauth_views.ConfirmEmailView):  # type: ignore[misc]
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Somebody else may have taken the address since the mail was sent: then the link has ended."""
         try:
-            response: HttpResponse = super().post(*args, **kwargs)
+            with transaction.atomic():
+                response: HttpResponse = super().post(*args, **kwargs)
         except IntegrityError:
             self.object = None
             response = self.render_to_response(self.get_context_data())

@@ -16,7 +16,7 @@ from tests.views.test_account import _load_addresses
 from tests.views.test_account_in_chromium import assert_fine, send
 from tests.views.test_mfa import code_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.django_db(transaction=True)]
 
 open_page = test_account_in_chromium.open_page
 
