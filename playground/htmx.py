@@ -6,7 +6,7 @@ with `HX-Redirect`, leading back to the page the person was on. What was typed i
 session first, without the file and the form's tokens, so that it is there again after signing in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -58,12 +58,19 @@ def _is_refused(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _keep(request: HttpRequest) -> bool:
-    """Put the typed values into the session; False when there is nothing worth keeping."""
-    values = {name: str(value) for name, value in request.POST.items() if name not in NOT_KEPT and value}
+    if not keep_typed(request):
+        return False
+    messages.info(request, _("You were signed out. Sign in and your prompt is back."))
+    return True
+
+
+def keep_typed(request: HttpRequest, *, leave_out: Collection[str] = ()) -> bool:
+    """Put the typed values into the session, for Create; False when there is nothing worth keeping, or too much."""
+    left_out = NOT_KEPT.union(leave_out)
+    values = {name: str(value) for name, value in request.POST.items() if name not in left_out and value}
     if not values or sum(len(name) + len(value) for name, value in values.items()) > MAX_KEPT:
         return False
     request.session[DRAFT_IN_SESSION] = values
-    messages.info(request, _("You were signed out. Sign in and your prompt is back."))
     return True
 
 

@@ -10,7 +10,16 @@ from django.utils import timezone
 from playground import queue
 from playground.media import storage
 from playground.models import Reference, SignInLink, Video
-from playground.services import budget_requests, hooks, keys_used, orphan_files, reconcile_daily, repair, restored
+from playground.services import (
+    budget_requests,
+    hooks,
+    keys_used,
+    orphan_files,
+    reconcile_daily,
+    repair,
+    restored,
+    retention,
+)
 from playground.services.videos import purge_rows
 
 log = structlog.get_logger(__name__)
@@ -22,8 +31,10 @@ LEFTOVERS_AFTER = timedelta(hours=24)
 
 
 def tidy(*, now: datetime | None = None) -> None:
-    """Empty the trash, drop unused uploads, left-over files, old links and sessions, and set nameless files aside."""
+    """Put old videos into the trash and empty it, drop unused uploads, left-over files, old links and sessions, and set
+    nameless files aside."""
     now = now or timezone.now()
+    past_time = retention.trash_old(now=now)
     purged = purge_rows(Video.objects.trashed().filter(trashed_at__lt=now - TRASH_KEPT))
     uploads = _unused_uploads(now=now)
     files = storage.clear_abandoned() + storage.sweep_temporary(LEFTOVERS_AFTER)
@@ -38,6 +49,7 @@ def tidy(*, now: datetime | None = None) -> None:
     log.info(
         "tidied",
         videos=purged,
+        past_time=past_time,
         uploads=uploads,
         files=len(files),
         orphans=set_aside,

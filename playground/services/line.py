@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from playground.domain.status import UNTAKEN
-from playground.models import Generation, Membership, Team
+from playground.models import Generation, Membership, Role, Team
 from playground.services import budgets
+from playground.services.run_errors import NotAllowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,13 @@ def check(*, by: Membership, count: int) -> None:
 
 
 def join(*, by: Membership, count: int) -> Team:
-    """As `check`, exactly: holds the team's row, and gives it, to the end of the transaction that makes the orders."""
+    """As `check`, exactly: holds the team's row, and gives it, to the end of the transaction that makes the orders.
+
+    Removing and demoting take that row too: an order is before them, or raises NotAllowed.
+    """
     team = budgets.lock(by.team_id)
+    may = (Role.CREATOR, Role.ADMIN)
+    if not Membership.objects.filter(id=by.id, role__in=may, user__is_active=True).exists():
+        raise NotAllowed
     check(by=by, count=count)
     return team

@@ -1,11 +1,13 @@
 """Why an order was not taken. Whatever is raised here, nothing was sent and nothing set aside."""
 
+from django.core.exceptions import PermissionDenied
+
 from playground.models import Run, VideoModel
 from playground.services.estimates import Quote
 
 
-class NotAllowed(Exception):
-    """This person may look, but not spend."""
+class NotAllowed(PermissionDenied):
+    """This person may look, but not spend; or is not in the team any more."""
 
 
 class BadToken(Exception):

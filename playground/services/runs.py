@@ -18,7 +18,16 @@ from playground import queue
 from playground.domain import money
 from playground.domain.crop import CENTRE
 from playground.domain.status import Status
-from playground.models import Event, Generation, GenerationReference, Membership, Reference, Run, Video, VideoModel
+from playground.models import (
+    Event,
+    Generation,
+    GenerationReference,
+    Membership,
+    Reference,
+    Run,
+    Video,
+    VideoModel,
+)
 from playground.services import (
     backlog,
     budget_levels,

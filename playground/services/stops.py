@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import STOP_FAILED, STOPPABLE, Status
 from playground.gateway.errors import GatewayError
-from playground.models import Event, Generation, Membership
+from playground.models import Event, Generation, Membership, Team, User
 from playground.services import engine, gateways, refused
 from playground.services.engine import Move
 from playground.services.run_errors import NotAllowed
@@ -24,13 +24,28 @@ def cancel(*, by: Membership, generation: Generation, now: datetime | None = Non
     if not by.may_create:
         raise NotAllowed
     now = now or timezone.now()
-    fields = {"next_check_at": None, "ended_at": now, "stop_requested_at": now}
     with transaction.atomic():
-        free = Move(generation.id, Status.QUEUED, Status.CANCELLED, "cancelled", by=by.user, fields=fields)
-        if engine.advance(free, now=now):
-            refused.give_back(generation, now=now)
-            return True
-        return _ask_to_stop(generation.id, by=by, now=now)
+        return _free(generation, by=by.user, now=now) or _ask_to_stop(generation.id, by=by, now=now)
+
+
+def cancel_waiting(*, person: User, team: Team, by: User, now: datetime) -> int:
+    """Stop what this person ordered in the team and what was not sent yet; what was sent goes on. Returns how many."""
+    waiting = Generation.objects.filter(team=team, run__created_by=person, status=Status.QUEUED)
+    count = 0
+    for generation in waiting.select_related("run", "team", "gateway").order_by("id"):
+        with transaction.atomic():
+            count += _free(generation, by=by, now=now)
+    return count
+
+
+def _free(generation: Generation, *, by: User, now: datetime) -> bool:
+    """Call it inside a transaction. False for one that does not wait any more."""
+    fields = {"next_check_at": None, "ended_at": now, "stop_requested_at": now}
+    move = Move(generation.id, Status.QUEUED, Status.CANCELLED, "cancelled", by=by, fields=fields)
+    if not engine.advance(move, now=now):
+        return False
+    refused.give_back(generation, now=now)
+    return True
 
 
 def _ask_to_stop(generation_id: UUID, *, by: Membership, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django import template
 from django.conf import settings
+from django.forms import BaseForm
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,6 +21,12 @@ register = template.Library()
 def login_code_minutes() -> int:
     """How long a code from a mail is good for."""
     return int(settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT) // 60
+
+
+@register.filter
+def first_wrong(form: BaseForm) -> str:
+    """The name of the first field with an error, which takes the focus."""
+    return next((field.name for field in form if field.errors), "")
 
 
 @register.filter

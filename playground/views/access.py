@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from playground.models import BudgetRequest, Generation, Membership, Reference, Run, Video
+from playground.models import BudgetRequest, Generation, Invitation, Membership, Reference, Run, Video
 from playground.views.errors import with_toast
 
 
@@ -34,6 +34,8 @@ OBJECTS: dict[str, type[Model]] = {
     "runs.": Run,
     "unclear.": Generation,
     "limits.": BudgetRequest,
+    "members.": Membership,
+    "team_invitations.": Invitation,
 }
 """What the `id` in an address names, by the beginning of the view's name; the first that fits."""
 

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from playground.models import Heartbeat, Notice, Team
+from playground.models import Heartbeat, Notice
 from playground.services.housekeeping import TRASH_KEPT
 from playground.views.running import running
+from playground.views.team_ways import ways
 
 SILENT_AFTER = timedelta(seconds=60)
 
@@ -33,9 +34,10 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
     if not membership:
         return always | {"membership": None}
     counts = cache(lambda: running(membership))
+    to_teams = cache(lambda: ways(request, membership))
     return always | {
         "membership": membership,
-        "teams": Team.objects.filter(memberships__user_id=membership.user_id).order_by("name"),
+        "teams": lambda: to_teams(),
         "running_count": lambda: counts()["running_count"],
         "waiting_count": lambda: counts()["waiting_count"],
         "worker_silent_since": _silent_since,

@@ -44,6 +44,7 @@ from playground.views.create_page import (
 from playground.views.crowd import few_at_once
 from playground.views.errors import with_toast
 from playground.views.generations import line_words, repeated_words
+from playground.views.team import to_team
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
 """What the strict form decides; the rest is read off the draft."""
@@ -66,6 +67,8 @@ LINE_MOVES_S = 30
 @for_members
 def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
+        if "to_team" in request.POST:
+            return to_team(request)
         if "accept_limits" in request.POST:
             return _accept_limits(request)
         # A button that only changes the form never orders, by whatever way its press arrives here.

@@ -39,7 +39,7 @@ document.addEventListener(
   (event) => {
     const { submitter } = event;
     if (event.target !== form() || performance.now() >= until) return;
-    if (submitter?.hasAttribute("data-check") || submitter?.name === "cheaper") return;
+    if (submitter?.hasAttribute("data-check") || ["cheaper", "to_team"].includes(submitter?.name)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   },

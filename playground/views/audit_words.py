@@ -1,0 +1,174 @@
+"""Audit entries in words: what was done, in one sentence, and what it changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from playground.domain.money import dollars
+from playground.models import AuditEntry, Membership, Role, User
+
+Words = str | Promise
+
+KINDS: dict[str, Words] = {
+    "member_invited": gettext_lazy("Made an invitation as %(role)s (%(to)s)"),
+    "invitation_revoked": gettext_lazy("Revoked an invitation as %(role)s (%(to)s)"),
+    "invitation_accepted": gettext_lazy("Took an invitation, and is %(role)s"),
+    "member_changed": gettext_lazy("Changed what %(name)s may do"),
+    "member_removed": gettext_lazy("Removed %(name)s (%(role)s) from the team"),
+    "member_left": gettext_lazy("Left the team (%(role)s)"),
+    "team_made": gettext_lazy("Made the team"),
+    "team_changed": gettext_lazy("Changed the team's settings"),
+    "videos_trashed_by_age": gettext_lazy("%(videos)s videos older than %(days)s days moved to the trash"),
+    "limits_accepted": gettext_lazy("Accepted the limits"),
+    "limits_changed": gettext_lazy("Changed the limits"),
+    "spending_paused": gettext_lazy("Paused all spending"),
+    "spending_resumed": gettext_lazy("Let spending go on"),
+    "budget_request_granted": gettext_lazy("Granted a request for more money (%(total)s)"),
+    "budget_request_declined": gettext_lazy("Declined a request for more money (%(total)s)"),
+    "unclear_sent_again": gettext_lazy("Had an unclear order sent again"),
+    "unclear_closed": gettext_lazy("Closed an unclear order: it never ran"),
+    "unclear_adopted": gettext_lazy("Gave the gateway's id of an unclear order"),
+    "gateway_paused": gettext_lazy("The gateway %(name)s was paused: %(reason)s"),
+    "gateway_resumed": gettext_lazy("The gateway %(name)s goes on"),
+    "repaired": gettext_lazy("Repaired: %(thing)s"),
+    "restored": gettext_lazy("Restored a backup"),
+}
+"""Every kind that is recorded; a test looks through the code for others."""
+
+FOR_ALL = ("gateway_paused", "gateway_resumed", "restored")
+"""Kinds of the whole installation that every team reads, without what else is in them."""
+
+FIELDS: dict[str, Words] = {
+    "role": gettext_lazy("Role"),
+    "sees_spend": gettext_lazy("Sees spend"),
+    "name": gettext_lazy("Name"),
+    "retention_days": gettext_lazy("Days until the trash"),
+    "link_days": gettext_lazy("Days a link is good for"),
+    "links_may_be_endless": gettext_lazy("Links may be endless"),
+    "link_shows_prompt": gettext_lazy("Links show the prompt"),
+    "link_allows_download": gettext_lazy("Links allow the download"),
+    "link_has_previews": gettext_lazy("Links have a picture in messengers"),
+    "link_takes_marks": gettext_lazy("Links take marks and notes"),
+    "allow_unpriced": gettext_lazy("Videos without a known price"),
+    "monthly_cap_micros": gettext_lazy("Limit of the team, a month"),
+    "member_cap_micros": gettext_lazy("Limit of each member, a month"),
+    "confirm_above_micros": gettext_lazy("Ask once more above"),
+    "time_zone": gettext_lazy("Time zone"),
+}
+
+OTHERS: dict[str, Words] = {
+    "email": gettext_lazy("E-mail address"),
+    "links": gettext_lazy("Links ended"),
+    "invitations": gettext_lazy("Invitations ended"),
+    "done": gettext_lazy("Done"),
+    "upstream_id": gettext_lazy("Id at the gateway"),
+    "generation": gettext_lazy("Order"),
+}
+"""What else is said of an entry, besides what was changed."""
+
+
+class _Known(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of the page. `who` "" is the program itself."""
+
+    entry: AuditEntry
+    who: str
+    what: str
+    details: list[str]
+
+
+def kind_label(kind: str) -> str:
+    """For the filter: the words without what differs from entry to entry."""
+    text = str(KINDS.get(kind, kind.replace("_", " ").capitalize()))
+    for gone in (" as %(role)s (%(to)s)", " (%(role)s)", " (%(total)s)", ": %(reason)s", ": %(thing)s"):
+        text = text.replace(gone, "")
+    return text % _Blank()
+
+
+class _Blank(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def said(entries: Iterable[AuditEntry], *, to: Membership) -> list[Said]:
+    """In words for this admin. Of an entry of the whole installation only the sentence, and who did it if it was one
+    of the team: other teams are not told of.
+    """
+    entries = list(entries)
+    mine = set(Membership.objects.filter(team_id=to.team_id).values_list("user_id", flat=True))
+    people = _names(entries)
+    lines = []
+    for entry in entries:
+        is_ours = entry.team_id is not None
+        who = entry.by_name if is_ours or entry.by_id in mine else (_("An admin") if entry.by_name else "")
+        lines.append(Said(entry, who, sentence(entry), details(_unsaid(entry), people) if is_ours else []))
+    return lines
+
+
+def sentence(entry: AuditEntry) -> str:
+    words = KINDS.get(entry.kind)
+    if words is None:
+        return kind_label(entry.kind)
+    data = entry.data
+    known = _Known({name: str(value) for name, value in data.items() if not isinstance(value, dict | list)})
+    known["role"] = _value("role", data.get("role"))
+    known["to"] = data.get("email") or _("whoever has the link")
+    known["total"] = dollars(int(data.get("total_micros", 0)), rounding="up")
+    return str(words) % known
+
+
+def _unsaid(entry: AuditEntry) -> dict[str, Any]:
+    """What the sentence does not say itself."""
+    is_said = "%(to)s" in str(KINDS.get(entry.kind, ""))
+    return {name: value for name, value in entry.data.items() if not (is_said and name == "email")}
+
+
+def details(data: Mapping[str, Any], people: Mapping[str, str]) -> list[str]:
+    """`Role: Admin -> Creator`, one for each thing that was changed."""
+    lines = [_change(str(FIELDS.get(name, name)), name, value) for name, value in data.items() if _is_change(value)]
+    members = data.get("members")
+    for id, value in members.items() if isinstance(members, dict) else ():
+        if _is_change(value):
+            label = _("Limit of %(name)s") % {"name": people.get(id, _("someone who is no longer here"))}
+            lines.append(_change(label, "monthly_cap_micros", value))
+    lines += [f"{label}: {data[name]}" for name, label in OTHERS.items() if data.get(name)]
+    return lines
+
+
+def _is_change(value: Any) -> bool:
+    return isinstance(value, dict) and {"was", "is"} <= value.keys()
+
+
+def _change(label: str, name: str, value: Mapping[str, Any]) -> str:
+    return f"{label}: {_value(name, value['was'])} → {_value(name, value['is'])}"
+
+
+def _value(name: str, value: Any) -> str:
+    if value is None:
+        return _("none")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if name.endswith("_micros"):
+        return dollars(int(value))
+    if name == "role" and value in Role.values:
+        return str(Role(value).label)
+    return str(value)
+
+
+def _names(entries: Iterable[AuditEntry]) -> dict[str, str]:
+    ids = {id for entry in entries for id in _members_of(entry)}
+    return {str(user.id): user.display_name for user in User.objects.filter(id__in=ids)} if ids else {}
+
+
+def _members_of(entry: AuditEntry) -> Iterable[str]:
+    members = entry.data.get("members")
+    return members.keys() if isinstance(members, dict) else ()
