@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "playground.middleware.membership",
     "playground.htmx.signed_out",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "playground.second_step.required",
     "allauth.account.middleware.AccountMiddleware",
 ]
 TEMPLATES = [

@@ -48,3 +48,9 @@ def test_other_server_errors_stay_errors(code: int, asked: str) -> None:
     assert (finished.levelname, finished.msg["level"]) == ("ERROR", "error")  # type: ignore[index]
     request = RequestFactory().get(asked.split()[1])
     assert Waiting().filter(record("django.request", "%s", request=request, status_code=code))
+
+
+@pytest.mark.parametrize("path", ["signup/abc:def", "confirm-email/MQ:abc", "password/reset/key/3-abc"])
+def test_links_that_were_mailed_are_not_logged(path: str) -> None:
+    event = scrub(None, "info", {"request": f"GET /account/{path}/"})
+    assert path.rpartition("/")[2] not in event["request"]

@@ -31,6 +31,11 @@ def prove(*, user: User) -> None:
     )
 
 
+def forget_unproven(*, user: User) -> None:
+    """An address of one's own that is not proven needs no row; what waits for its link is another one."""
+    EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=False).delete()
+
+
 def is_proven(*, user: User) -> bool:
     return bool(EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=True).exists())
 

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from playground import queue
 from playground.domain.status import Status
-from playground.models import Event, Gateway, Generation, Heartbeat, Lease, SignInLink, Team
+from playground.models import Event, Gateway, Generation, Heartbeat, Invitation, Lease, SignInLink, Team
 from playground.services import audit, engine, keys_used, notices
 from playground.services.engine import Move
 
@@ -52,7 +52,7 @@ def settle(*, now: datetime) -> Settled | None:
         if found is None:
             return None
         count = _maybe_sent(backup_at=found.at, now=now)
-        _forget_what_was_passing()
+        _forget_what_was_passing(now=now)
         found.delete()
         data = {"backup_at": found.at.isoformat(), "maybe_sent": count}
         audit.record("restored", by=None, team=None, data=data, now=now)
@@ -100,11 +100,12 @@ def _with_another_key(backup_at: datetime) -> set[UUID]:
     return {gateway.id for gateway in Gateway.objects.all() if keys_used.changed_since(gateway, backup_at)}
 
 
-def _forget_what_was_passing() -> None:
-    """Queue entries, leases and signs of life of processes that are gone; sessions and one-time links that may have
-    ended since, and would be good again."""
+def _forget_what_was_passing(*, now: datetime) -> None:
+    """Queue entries, leases and signs of life of processes that are gone; sessions, one-time links and invitations that
+    may have ended since, and would be good again."""
     queue.take_all()
     Lease.objects.all().delete()
     Heartbeat.objects.exclude(name=MARK).delete()
     Session.objects.all().delete()
     SignInLink.objects.all().delete()
+    Invitation.objects.filter(accepted_at=None, revoked_at=None).update(revoked_at=now)

@@ -10,7 +10,7 @@ from allauth.account import views as allauth_views
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, re_path
@@ -21,6 +21,7 @@ from django.views.generic import RedirectView
 
 from playground.forms.account import NameForm
 from playground.models import User
+from playground.second_step import lacks_one
 from playground.services import profiles, signups
 from playground.services.people import nobody_yet
 from playground.views import account_page, mfa, sessions, signup, social
@@ -38,6 +39,15 @@ def index(request: HttpRequest) -> HttpResponse:
         return redirect("account.index")
     context = {**account_page.facts(request.user), "form": form}
     return render(request, "account/index.html", context, status=422 if form.is_bound else 200)
+
+
+@require_http_methods(["GET", "HEAD"])
+def second_step(request: HttpRequest) -> HttpResponse:
+    """Where `REQUIRE_MFA` leads whoever has to set up a second factor and has none yet."""
+    assert isinstance(request.user, User)
+    if not lacks_one(request.user):
+        return redirect("create.index")
+    return render(request, "account/second_step.html", {"passkeys_offered": settings.PASSKEYS_OFFERED})
 
 
 class Login(Unprocessable, allauth_views.LoginView):  # type: ignore[misc]
@@ -88,12 +98,21 @@ class Email(Unprocessable, allauth_views.EmailView):  # type: ignore[misc]
 
     labels = {"email": _("New e-mail address")}
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Past allauth's own, which would take an address that is not proven for one that is to come, and drop it."""
+        assert isinstance(request.user, User)
+        profiles.forget_unproven(user=request.user)
+        self._did_send_verification_email = False
+        answer: HttpResponse = super(allauth_views.EmailView, self).dispatch(request, *args, **kwargs)
+        return answer
+
 
 class ConfirmEmail(allauth_views.ConfirmEmailView):  # type: ignore[misc]
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Somebody else may have taken the address since the mail was sent: then the link has ended."""
         try:
-            response: HttpResponse = super().post(*args, **kwargs)
+            with transaction.atomic():
+                response: HttpResponse = super().post(*args, **kwargs)
         except IntegrityError:
             self.object = None
             response = self.render_to_response(self.get_context_data())
@@ -105,6 +124,7 @@ always: list[URLPattern] = [
     path("", index, name="account.index"),
     path("login/", Login.as_view(), name="account_login"),
     path("logout/", allauth_views.logout, name="account_logout"),
+    path("second-step/", second_step, name="account.second_step"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("reauthenticate/", Reauthenticate.as_view(), name="account_reauthenticate"),
     path("password/change/", PasswordChange.as_view(), name="account_change_password"),

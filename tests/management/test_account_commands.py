@@ -12,6 +12,7 @@ from django.test import Client
 from playground.models import AuditEntry
 from playground.services import profiles
 from tests import factories
+from tests.views.conftest import plain_static_files  # noqa: F401  a fixture
 from tests.views.test_mfa import SIGN_IN, with_app
 
 pytestmark = pytest.mark.django_db

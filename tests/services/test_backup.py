@@ -30,6 +30,7 @@ from playground.models import (
     Heartbeat,
     Membership,
     Notice,
+    Role,
     Run,
     SignInLink,
     User,
@@ -41,6 +42,7 @@ from playground.services import (
     database_copy,
     exchange,
     housekeeping,
+    invitations,
     people,
     restore,
     restored,
@@ -302,13 +304,16 @@ def test_keys_are_in_it_for_its_owner_alone_and_never_written_over_those_in_use(
 def test_sessions_and_one_time_links_of_a_backup_are_not_good_again(member: Membership, tmp_path: Path) -> None:
     Client().force_login(member.user)
     people.signin_link(email=member.user.email, base_url="http://localhost")
+    Membership.objects.filter(id=member.id).update(role=Role.ADMIN)
+    invitations.invite(by=member, role=Role.CREATOR, base_url="http://localhost")
     assert (Session.objects.count(), SignInLink.objects.count()) == (1, 1)
     written(tmp_path / "backup")
 
     put_back(tmp_path / "backup")
 
     assert (Session.objects.count(), SignInLink.objects.count()) == (0, 0)
-    assert AuditEntry.objects.get().kind == "restored"
+    assert not invitations.open_ones().exists()
+    assert AuditEntry.objects.latest("id").kind == "restored"
     assert Notice.objects.get(kind="restored").team == member.team
     assert restored.settle(now=timezone.now()) is None
 

@@ -180,3 +180,121 @@ def test_with_mail_codes_for_unknown_addresses_end_alike(with_mail, member, mail
         return [client.post(asked.url, {"code": f"WRON{n}", "action": "verify"}).status_code for n in range(12)]
 
     assert statuses(member.user.email) == statuses("nobody@example.com") == [422] * 10 + [429] * 2
+
+
+def test_signing_in_renews_the_id_of_the_session(member, client):
+    client.get("/account/login/")
+    client.session["x"] = 1
+    client.session.save()
+    before = client.session.session_key
+    client.post("/account/login/", {"login": member.user.email, "password": factories.PASSWORD})
+    assert client.session.session_key != before
+
+
+def signed_in(member) -> Client:
+    client = Client(headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"})
+    client.post("/account/login/", {"login": member.user.email, "password": factories.PASSWORD})
+    assert client.get("/gallery/").status_code == 200
+    return client
+
+
+def test_changed_password_ends_the_other_sessions(member):
+    cache.clear()
+    here, there = signed_in(member), signed_in(member)
+    new = "another long password"
+    here.post("/account/password/change/", {"oldpassword": factories.PASSWORD, "password1": new, "password2": new})
+    assert here.get("/gallery/").status_code == 200
+    assert there.get("/gallery/").status_code == 302
+
+
+def test_switched_off_account_is_out_at_once(member):
+    cache.clear()
+    client = signed_in(member)
+    member.user.is_active = False
+    member.user.save()
+    assert client.get("/gallery/").status_code == 302
+
+
+def test_devices_are_listed_and_the_others_signed_out(member):
+    cache.clear()
+    here, there = signed_in(member), signed_in(member)
+    page = here.get("/account/devices/").content.decode()
+    assert page.count("Firefox on Linux") == 2
+    assert page.count("this one") == 1
+    assert here.post("/account/devices/").status_code == 302
+    assert here.get("/gallery/").status_code == 200
+    assert there.get("/gallery/").status_code == 302
+    assert "You are signed in nowhere else." in here.get("/account/devices/").content.decode()
+
+
+def test_account_page_gathers_everything_and_takes_a_name(member, browser_of):
+    client = browser_of(member)
+    page = client.get("/account/").content.decode()
+    assert member.user.email in page
+    assert member.team.name in page
+    assert "manage.py change_email" in page
+    assert client.post("/account/", {"name": " Bo <b>Berg</b> "}).status_code == 302
+    member.user.refresh_from_db()
+    assert member.user.name == "Bo <b>Berg</b>"
+    assert "Bo &lt;b&gt;Berg&lt;/b&gt;" in client.get("/account/").content.decode()
+    assert client.post("/account/", {"name": "x" * 101}).status_code == 422
+
+
+def test_account_page_is_there_for_whoever_is_in_no_team(db):
+    client = Client()
+    client.force_login(factories.make_user())
+    assert "You are in no team yet." in client.get("/account/").content.decode()
+
+
+def test_new_address_counts_once_its_link_is_opened_and_the_old_one_until_then(with_mail, member, mailoutbox):
+    cache.clear()
+    client, old = signed_in(member), member.user.email
+    assert client.get("/account/email/").url.startswith("/account/reauthenticate/")
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    for new in ("first@example.org", "new@example.org"):
+        assert client.post("/account/email/", {"email": new, "action_add": "1"}).status_code == 302
+        member.user.refresh_from_db()
+        assert member.user.email == old
+    assert "new@example.org takes its place" in client.get("/account/").content.decode()
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    assert "Use this address?" in client.get(path).content.decode()
+    member.user.refresh_from_db()
+    assert member.user.email == old
+    client.post(path)
+    member.user.refresh_from_db()
+    assert member.user.email == "new@example.org"
+    assert "This link has ended." in client.get(path).content.decode()
+
+
+def test_new_address_that_somebody_took_meanwhile_is_refused(with_mail, member, mailoutbox):
+    cache.clear()
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"})
+    factories.make_user("new@example.org")
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    assert "This link has ended." in client.post(path).content.decode()
+    member.user.refresh_from_db()
+    assert member.user.email != "new@example.org"
+
+
+def test_mail_server_that_is_away_takes_no_change_back(with_mail, member, settings, monkeypatch):
+    def fails(self, *args, **kwargs):
+        raise ConnectionRefusedError
+
+    cache.clear()
+    settings.ACCOUNT_EMAIL_NOTIFICATIONS = True
+    client, new = signed_in(member), "another long password"
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", fails)
+    fields = {"oldpassword": factories.PASSWORD, "password1": new, "password2": new}
+    assert client.post("/account/password/change/", fields).status_code == 302
+
+
+def test_change_is_told_by_mail(with_mail, member, settings, mailoutbox):
+    cache.clear()
+    settings.ACCOUNT_EMAIL_NOTIFICATIONS = True
+    client, new = signed_in(member), "another long password"
+    client.post("/account/password/change/", {"oldpassword": factories.PASSWORD, "password1": new, "password2": new})
+    assert mailoutbox[0].subject == "Video Playground: Password changed"
+    assert "from 127.0.0.1" in mailoutbox[0].body
+    assert new not in mailoutbox[0].body

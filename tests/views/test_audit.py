@@ -99,7 +99,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(admin, browser_of):
 
 def test_other_teams_are_not_told_of(admin, stranger, browser_of):
     audit.record("team_changed", by=stranger.user, team=stranger.team, data={"name": {"was": "Secret", "is": "B"}})
-    data = {"gateway": "x", "name": "Sandbox", "reason": "auth", "thing": "Secret"}
+    data = {"gateway": "x", "name": "Sandbox", "reason": "auth", "done": "Secret"}
     audit.record("gateway_resumed", by=stranger.user, team=None, data=data)
     audit.record("repaired", by=None, team=None, data={"thing": "Secret", "kind": "k", "done": "Secret"})
     browser = browser_of(admin)
