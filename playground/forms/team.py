@@ -28,6 +28,18 @@ def _switch(label: Any, hint: Any) -> forms.BooleanField:
     return forms.BooleanField(label=label, help_text=hint, required=False, show_hidden_initial=True)
 
 
+def _days(label: Any, most: int, words: Any, *, required: bool = True) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        required=required,
+        min_value=1,
+        max_value=most,
+        show_hidden_initial=True,
+        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), words),
+        widget=forms.TextInput(attrs={"class": "input input--number", "inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+
 class SettingsForm(forms.Form):
     """`meant()` after `is_valid()`: what differs from what the page was drawn with. The rest stays as it is by then."""
 
@@ -37,21 +49,13 @@ class SettingsForm(forms.Form):
         show_hidden_initial=True,
         widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
     )
-    retention_days = forms.IntegerField(
-        label=_("Days until a video moves to the trash"),
+    retention_days = _days(
+        _("Days until a video moves to the trash"),
+        3650,
+        _("Write a whole number from 1 to 3650, or nothing."),
         required=False,
-        min_value=1,
-        max_value=3650,
-        show_hidden_initial=True,
-        widget=forms.TextInput(attrs={"class": "input input--number", "inputmode": "numeric", "autocomplete": "off"}),
     )
-    link_days = forms.IntegerField(
-        label=_("Days a link is good for"),
-        min_value=1,
-        max_value=365,
-        show_hidden_initial=True,
-        widget=forms.TextInput(attrs={"class": "input input--number", "inputmode": "numeric", "autocomplete": "off"}),
-    )
+    link_days = _days(_("Days a link is good for"), 365, _("Write a whole number from 1 to 365."))
     links_may_be_endless = _switch(
         _("Links may be endless"), _("Whoever makes a link may choose that it never ends by itself.")
     )

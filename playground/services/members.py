@@ -107,7 +107,8 @@ def _take_out(row: Membership, team: Team, *, kind: str, by: User, now: datetime
     links = ShareLink.objects.filter(team=team, created_by=row.user, revoked_at=None)
     ended = links.update(revoked_at=now, revoked_by=by)
     seats = _end_invitations(row, now=now)
-    data = _facts(row) | {"user": str(row.user_id), "role": row.role, "links": ended, "invitations": seats}
+    had = {"user": str(row.user_id), "role": row.role, "sees_spend": row.sees_spend}
+    data = _facts(row) | had | {"links": ended, "invitations": seats}
     entry = audit.record(kind, by=by, team=team, data=data, now=now)
     row.delete()
     return Gone(row.user.display_name, entry.id, ended, seats, 0)

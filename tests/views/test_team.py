@@ -117,11 +117,15 @@ def test_person_who_was_switched_off_is_out_at_the_next_request(member, browser_
 
 
 def test_who_was_removed_can_be_invited_again_from_where_it_is_said(member, admin, browser_of):
+    Membership.objects.filter(id=member.id).update(sees_spend=False)
     browser = browser_of(admin)
     said = browser.post(reverse("members.remove", args=[member.id])).url
     page = browser.get(said).content.decode()
     assert "Invite again" in page
     assert f'value="{member.user.email}"' in page
+    notice = page.partition("Invite again")[0]
+    assert 'name="role" value="creator"' in notice
+    assert 'name="sees_spend"' not in notice
     assert browser_of(admin).get("/team/?removed=999999").status_code == 200
     factories.make_member(team=admin.team, user=member.user)
     assert "Invite again" not in browser.get(said).content.decode()

@@ -63,3 +63,9 @@ def test_page_posts_no_field_that_is_not_its_own(admin, browser_of):
     browser_of(admin).post(ADDRESS, form_of(admin.team, monthly_cap_micros="1", slug="mine", name="New"))
     team = Team.objects.get(id=admin.team_id)
     assert (team.monthly_cap_micros, team.slug) == (None, admin.team.slug)
+
+
+def test_refusal_says_what_to_write(admin, browser_of):
+    for value in ("0", "3651", "soon"):
+        page = browser_of(admin).post(ADDRESS, form_of(admin.team, retention_days=value)).content.decode()
+        assert "Write a whole number from 1 to 3650, or nothing." in page, value
