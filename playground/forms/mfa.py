@@ -25,6 +25,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from playground.forms.codes import CountedCode
 from playground.models import User
 
 CODE_FITS_S = 120
@@ -67,13 +68,13 @@ def _dressed(field: forms.Field, label: Any) -> None:
     field.widget.attrs["autocomplete"] = "one-time-code"
 
 
-class CodeForm(OnceOnly, AuthenticateForm):  # type: ignore[misc]
+class CodeForm(OnceOnly, CountedCode, AuthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _dressed(self.fields["code"], CODE_LABEL)
 
 
-class CodeAgainForm(OnceOnly, ReauthenticateForm):  # type: ignore[misc]
+class CodeAgainForm(OnceOnly, CountedCode, ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _dressed(self.fields["code"], CODE_LABEL)

@@ -145,7 +145,7 @@ def test_wrong_codes_are_bounded_and_say_when_to_come_again(member, clock):
     client = half_way(member)
     answers = [client.post(SECOND, {"code": "000000"}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
-    assert answers[-1].headers["Retry-After"] == "300"
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 300
     clock.shift(30)
     assert half_way(member).post(SECOND, {"code": code_of(secret)}).status_code == 429
     clock.shift(400)
