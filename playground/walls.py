@@ -65,6 +65,8 @@ THING = _cells(_IN, _YES, _YES, _YES, _404, _OUT)
 THING_OF_CREATORS = _cells(_IN, _404, _YES, _YES, _404, _OUT)
 THING_OF_MAKER = _cells(_IN, _404, _OWN, _YES, _404, _OUT)
 THING_OF_ADMINS = _cells(_IN, _404, _404, _YES, _404, _OUT)
+BY_LINK = _all(_404) | {Actor.HOLDER: _YES}
+"""By the token in the address, whoever comes with it; all others come without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,33 @@ MONEY = (
     _wall("notices.index", MEMBERS),
     _wall("notices.seen", NOTHING, MEMBERS),
 )
+LINKS = (
+    _wall("sharing.video", THING_OF_MAKER, THING_OF_MAKER),
+    _wall("sharing.video_preview", NOTHING, THING_OF_MAKER),
+    _wall("sharing.collection", THING_OF_MAKER, THING_OF_MAKER),
+    _wall("sharing.collection_preview", NOTHING, THING_OF_MAKER),
+    _wall("share_links.index", CREATORS),
+    _wall("share_links.detail", THING_OF_MAKER, THING_OF_MAKER),
+    _wall("share_links.preview", NOTHING, THING_OF_MAKER),
+    _wall("share_links.renew", NOTHING, THING_OF_MAKER),
+    _wall("share_links.revoke", NOTHING, THING_OF_MAKER),
+    _wall("shares.index", BY_LINK, NOT_TAKEN),
+    _wall("shares.video", BY_LINK, NOT_TAKEN),
+    _wall("shares.unlock", NOT_TAKEN, BY_LINK),
+    _wall("shares.mark", NOT_TAKEN, BY_LINK),
+    _wall("shares.nothing", _all(_404), _all(_404)),
+    _wall("share_media.video", BY_LINK, NOT_TAKEN),
+    _wall("share_media.poster", BY_LINK, NOT_TAKEN),
+    _wall("share_media.preview", BY_LINK, NOT_TAKEN),
+    _wall("share_media.download", BY_LINK, NOT_TAKEN),
+)
 GROUPS = {
     "Open, or with a token of their own": OPEN,
     "Accounts": ACCOUNT,
     "Making": CREATE,
     "Videos": VIDEOS,
     "Money and gateways": MONEY,
+    "Share links": LINKS,
 }
 WALLS = {wall.name: wall for group in GROUPS.values() for wall in group}
 

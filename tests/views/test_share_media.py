@@ -1,7 +1,6 @@
 """The bytes behind a share link: ranges, headers, names; and that they end with the link."""
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -15,11 +14,6 @@ from tests.support.sharing import make_collection, make_link
 pytestmark = pytest.mark.django_db
 
 LARGE = bytes(i * 7 % 251 for i in range(5 * BLOCK_BYTES))
-
-
-@pytest.fixture(autouse=True)
-def no_tries_yet():
-    cache.clear()
 
 
 @pytest.fixture

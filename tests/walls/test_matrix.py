@@ -110,7 +110,7 @@ def play(world: World, name: str, method: str, actor: Actor, things: dict, *, ht
     """
     cells = WALLS[name].post if method == "post" else WALLS[name].get
     browser = world.browser(actor, htmx=htmx)
-    where = worlds.address(name, MOUNTED[name], things)
+    where = worlds.address(name, MOUNTED[name], things, holds=actor is Actor.HOLDER)
     with transaction.atomic():
         data = {"team": world.team_of(actor), **worlds.form(name, things)} if method == "post" else {}
         before = worlds.counts() if method == "post" and cells[actor] in REFUSED else None

@@ -10,10 +10,21 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import BudgetRequest, Gateway, Generation, Heartbeat, Membership, Role, Video
-from playground.services import people
+from playground.models import (
+    BudgetRequest,
+    Gateway,
+    Generation,
+    Heartbeat,
+    Membership,
+    Role,
+    ShareLink,
+    ShareMark,
+    Video,
+)
+from playground.services import people, sharing
 from playground.walls import Actor
 from tests import factories
+from tests.support.sharing import make_collection, make_link
 
 Arguments = dict[str, Any]
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -79,7 +90,13 @@ def things(by: Membership) -> dict[str, Any]:
     video = factories.make_video(by=by, prompt=CANARY, title=CANARY)
     run = factories.make_run(by=by, prompt=CANARY)
     unclear = factories.make_generation(run=run, status="unknown", unclear_at=timezone.now())
+    shared = factories.make_video(by=by, prompt=CANARY)
+    link, token = make_link(by=by, video=shared, name=CANARY, takes_marks=True)
     return {
+        "collection": make_collection(video, by=by, name=CANARY),
+        "shared": shared,
+        "link": link,
+        "token": token,
         "video": video,
         "run": video.generation.run,
         "generation": factories.make_generation(run=run, status="queued"),
@@ -105,6 +122,9 @@ NAMED: dict[str, str] = {
     "runs.": "run",
     "unclear.": "unclear",
     "limits.": "request",
+    "sharing.video": "video",
+    "sharing.collection": "collection",
+    "share_links.": "link",
 }
 """What the `id` of an address names, by the beginning of its name; the first that fits."""
 
@@ -127,6 +147,11 @@ FORMS: dict[str, Callable[[dict[str, Any]], Arguments]] = {
     "videos.purge": lambda things: {"video": str(trashed(things["video"]).id), "sure": "1"},
     "videos.rename": lambda things: {"title": "renamed"},
     "limits.index": lambda things: {"monthly_cap": "40", "member_cap": "", "confirm_above": "2", "time_zone": "UTC"},
+    "share_links.renew": lambda things: {"shown": sharing.mark_of(things["link"])},
+    "share_links.detail": lambda things: {"name": "Client B", "days": "3"},
+    "sharing.video": lambda things: {"name": "Client B", "days": "3"},
+    "sharing.collection": lambda things: {"name": "Client B", "days": "3"},
+    "shares.mark": lambda things: {"note": "Fine"},
     "notices.seen": lambda things: {"upto": timezone.now().isoformat()},
 }
 """What is sent to an address whose form names things."""
@@ -137,8 +162,16 @@ def trashed(video: Video) -> Video:
     return video
 
 
-def address(name: str, parameters: set[str], things: dict[str, Any] | None) -> str:
-    """Of the thing that it names; without `things`, of one that never was."""
+def address(name: str, parameters: set[str], things: dict[str, Any] | None, *, holds: bool = False) -> str:
+    """Of the thing that it names; without `things`, of one that never was. `holds`: a share link's token, too."""
+    if name == "shares.nothing":
+        return reverse(name, kwargs={"rest": f"{NO_TOKEN}/nothing/"})
+    if name.startswith(("shares.", "share_media.")):
+        values = {
+            "token": things["token"] if things and holds else NO_TOKEN,
+            "id": things["shared"].id if things else uuid4(),
+        }
+        return reverse(name, kwargs={parameter: values[parameter] for parameter in parameters})
     if name in TOKENS:
         return reverse(name, kwargs=TOKENS[name])
     if "id" not in parameters:
@@ -156,6 +189,8 @@ def counts() -> dict[str, Any]:
         "videos": list(Video.objects.order_by("id").values_list("id", "title", "trashed_at", "visibility")),
         "orders": list(Generation.objects.order_by("id").values_list("id", "status")),
         "people": list(Membership.objects.order_by("id").values_list("id", "role", "team_id")),
+        "links": list(ShareLink.objects.order_by("id").values_list("id", "name", "token_hash", "revoked_at")),
+        "marks": list(ShareMark.objects.values_list("id", "note")),
         "asked": list(BudgetRequest.objects.order_by("id").values_list("id", "granted")),
         "empty": people.nobody_yet(),
     }
