@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from playground.media import serve
-from playground.media.streams import BLOCK_BYTES, StreamForbidden
+from playground.media.streams import BLOCK_BYTES
 from playground.services import sharing, videos
 from playground.views import share_media
 from tests import factories
@@ -123,8 +123,7 @@ def test_file_that_is_being_sent_stops_at_the_next_block(client, member, large, 
     _answer, blocks = started(client, token, large)
     assert next(blocks) == LARGE[BLOCK_BYTES : 2 * BLOCK_BYTES]
     end(member, link)
-    with pytest.raises(StreamForbidden):
-        next(blocks)
+    assert next(blocks, None) is None
     assert serve.slots.taken == 0
 
 

@@ -521,8 +521,9 @@ def test_no_token_reaches_a_log_line(guest, member, video, caplog, settings):
     assert [line for line in lines if token in line or "CANARY" in line] == []
 
 
-def test_token_in_the_log_of_an_invitation_is_masked():
-    assert "abc" not in scrub(None, "", {"request": "GET /invite/abc/"})["request"]
+def test_tokens_of_other_addresses_are_masked_too():
+    for path in ("/invite/abc/", "/S/abc/"):
+        assert "abc" not in scrub(None, "", {"request": f"GET {path}"})["request"]
 
 
 def test_cookies_are_bound_to_https_where_the_installation_is(guest, member, video, settings):
