@@ -17,7 +17,7 @@ SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secr
 QUIET = ("django.server", "httpx", "httpcore", "aiohttp", "django-q", "boto3", "botocore", "s3transfer", "urllib3")
 """Libraries that speak from level warning on only: some write out whole requests, with signatures, at level debug."""
 
-_TOKEN_IN_PATH = re.compile(r"/(welcome|sign-in|invite|signup|confirm-email|key|hooks|s)/[^\s?]+")
+_TOKEN_IN_PATH = re.compile(r"/(welcome|sign-in|invite|signup|confirm-email|key|hooks|s)/[^\s?]+", re.IGNORECASE)
 
 _QUERY = re.compile(r"\?[^\s]+$")
 """A prompt may stand in an address: `/create/?prompt=...`."""

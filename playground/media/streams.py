@@ -36,17 +36,13 @@ class StreamSlots:
             self._taken -= 1
 
 
-class StreamForbidden(OSError):
-    """Whoever reads may not go on; the connection is broken off."""
-
-
 class FileSlice:
     """Iterates over `length` bytes of an open file, then closes it and calls `on_close`, once.
 
     `on_start` runs before the first byte, in the thread that sends. Closing also happens when the server drops the
     answer half-way, or without ever starting it: servers call `close()`, and the finalizer is the last resort.
     Raises OSError when the file turns out shorter than promised, which breaks the connection off, since the
-    Content-Length is already sent; and StreamForbidden once `may_go_on` says no.
+    Content-Length is already sent. So does ending early, once `may_go_on` says no, which is no fault and not logged.
     """
 
     def __init__(
@@ -79,7 +75,7 @@ class FileSlice:
             raise StopIteration
         if self._may_go_on is not None and not self._may_go_on():
             self.close()
-            raise StreamForbidden("the right to read this ended while it was sent")
+            raise StopIteration
         block = self._file.read(min(self.block_size, self._left))
         if not block:
             self.close()

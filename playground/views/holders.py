@@ -18,10 +18,12 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
+from playground.clients import address_of
 from playground.domain.visitors import is_person
 from playground.models import Membership, ShareLink, Video
 from playground.services import share_limits, share_visits, sharing
 from playground.services.people import LinkEnded
+from playground.views.errors import wait_words
 
 UNLOCKED, SEEN = "share-open", "share-seen"
 UNLOCKED_S = 12 * 3600
@@ -58,7 +60,7 @@ def for_holders(view: View) -> View:
 
 
 def _wrong_token(request: HttpRequest) -> HttpResponse:
-    seconds = share_limits.wrong_token(client(request))
+    seconds = share_limits.wrong_token(address_of(request))
     return too_many(seconds) if seconds else gone()
 
 
@@ -76,15 +78,9 @@ def gone() -> HttpResponse:
 
 
 def too_many(seconds: int) -> HttpResponse:
-    response = render(None, "shares/too_many.html", {"minutes": -(-seconds // 60)}, status=429)
+    response = render(None, "shares/too_many.html", {"words": wait_words(seconds)}, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
-
-
-def client(request: HttpRequest) -> str:
-    """Who sent it; behind a trusted proxy the last address that it put into X-Forwarded-For."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.TRUST_PROXY else ""
-    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def video_of(request: HolderRequest, id: UUID | None) -> Video:

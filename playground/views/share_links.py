@@ -16,10 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from playground.forms.sharing import ShareForm
 from playground.models import Collection, Membership, ShareLink, ShareMark, Video, Visibility
+from playground.services import rates
 from playground.services import sharing as service
 from playground.services.people import LinkEnded
 from playground.views import share_words
 from playground.views.access import MemberRequest, for_creators
+from playground.views.errors import too_often
 from playground.views.paging import cursor, newest
 from playground.views.sharing import Subject, draft, made_page, preview_context
 
@@ -130,6 +132,8 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
         return _form_page(request, link, subject, form.as_typed(request.membership), shown=form)
     if not is_fine:
         return _form_page(request, link, subject, form, status=422)
+    if seconds := rates.take("share", str(request.membership.user_id)):
+        return too_often(request, seconds)
     try:
         _change(request.membership, link, form)
     except LinkEnded:
@@ -179,6 +183,8 @@ def preview(request: MemberRequest, id: UUID) -> HttpResponse:
 def renew(request: MemberRequest, id: UUID) -> HttpResponse:
     """A new address, shown by this answer and never again; the old one ends."""
     link, subject = _changeable(request, id)
+    if seconds := rates.take("share", str(request.membership.user_id)):
+        return too_often(request, seconds)
     try:
         token = service.renew(by=request.membership, link=link, shown=request.POST.get("shown", ""))
     except service.MadeAlready:

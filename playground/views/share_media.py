@@ -3,6 +3,7 @@
 import time
 from uuid import UUID
 
+import structlog
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -14,6 +15,8 @@ from playground.services import sharing
 from playground.views.holders import HolderRequest, for_holders, is_unlocked, video_of
 from playground.views.media import CONTENT_TYPES
 from playground.views.shared_things import file_name
+
+log = structlog.get_logger(__name__)
 
 KEPT_S = 60
 """By the browser, before it asks again whether it may."""
@@ -32,10 +35,13 @@ class Watch:
         if time.monotonic() < self._look_at:
             return True
         try:
-            return sharing.still_shows(link=self._link, video=self._video)
+            shows = sharing.still_shows(link=self._link, video=self._video)
         finally:
             release_connections()
             self._look_at = time.monotonic() + LOOK_AGAIN_S
+        if not shows:
+            log.info("shared_file_broken_off", link=str(self._link.id), video=str(self._video.id))
+        return shows
 
 
 def _guest(link: ShareLink, video: Video) -> Guest:

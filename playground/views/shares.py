@@ -9,17 +9,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from playground.clients import address_of
 from playground.forms.sharing import MarkForm, PasswordForm
 from playground.htmx import is_htmx
 from playground.models import ShareMark, Video
-from playground.services import share_limits, share_visits
+from playground.services import hashing, share_limits, share_visits
 from playground.views import shared_things
+from playground.views.errors import wait_words
 from playground.views.holders import (
     HolderRequest,
-    client,
     count_view,
     for_holders,
     gone,
@@ -101,16 +101,18 @@ def _ask(request: HolderRequest, form: PasswordForm, video: Video | None = None,
 @for_holders
 def unlock(request: HolderRequest) -> HttpResponse:
     """Counted before it is looked at, since looking is slow and telling is what a guesser wants."""
-    form, link, who = PasswordForm(request.POST), request.link, client(request)
+    form, link, who = PasswordForm(request.POST), request.link, address_of(request)
     wanted = _wanted(request)
     if not form.is_valid():
         return _ask(request, form, wanted, status=422)
     if seconds := share_limits.password_try(link.id, who):
-        form.add_error("password", _too_many_tries(seconds))
-        response = _ask(request, form, wanted, status=429)
-        response.headers["Retry-After"] = str(seconds)
-        return response
-    if not share_visits.is_password(link=link, password=form.cleaned_data["password"]):
+        return _ask_later(request, form, wanted, seconds)
+    with hashing.place() as has_place:
+        if not has_place:
+            share_limits.password_was_right(link.id, who)
+            return _ask_later(request, form, wanted, hashing.AGAIN_S)
+        is_right = share_visits.is_password(link=link, password=form.cleaned_data["password"])
+    if not is_right:
         form.add_error("password", _("That is not the password."))
         return _ask(request, form, wanted, status=422)
     share_limits.password_was_right(link.id, who)
@@ -119,10 +121,15 @@ def unlock(request: HolderRequest) -> HttpResponse:
     return response
 
 
+def _ask_later(request: HolderRequest, form: PasswordForm, video: Video | None, seconds: int) -> HttpResponse:
+    form.add_error("password", _too_many_tries(seconds))
+    response = _ask(request, form, video, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
 def _too_many_tries(seconds: int) -> str:
-    minutes = -(-seconds // 60)
-    words = ngettext("Too many tries. Wait %(n)d minute.", "Too many tries. Wait %(n)d minutes.", minutes)
-    return words % {"n": minutes}
+    return _("Too many tries. %(wait)s") % {"wait": wait_words(seconds)}
 
 
 def _wanted(request: HolderRequest) -> Video | None:
@@ -150,7 +157,7 @@ def mark(request: HolderRequest, id: UUID) -> HttpResponse:
     form = MarkForm(request.POST)
     if not form.is_valid():
         return _marks(request, found, form, status=422)
-    if seconds := share_limits.mark(request.link.id, client(request)):
+    if seconds := share_limits.mark(request.link.id, address_of(request)):
         form.add_error("note", _too_many_tries(seconds))
         return _marks(request, found, form, status=429)
     note = form.cleaned_data["note"] if "note" in request.POST else None

@@ -18,10 +18,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from playground.forms.sharing import ShareForm, of_link
 from playground.models import Collection, Membership, ShareLink, Video
 from playground.models.base import new_id
-from playground.services import share_limits
+from playground.services import rates
 from playground.services import sharing as service
 from playground.views import share_words, shared_things
 from playground.views.access import MemberRequest, for_creators
+from playground.views.errors import often_words
 
 TILES = 6
 """Of a collection, in the preview."""
@@ -112,8 +113,8 @@ def _page(request: MemberRequest, subject: Subject) -> HttpResponse:
         return _form_page(request, subject, form.as_typed(by), shown=form)
     if not is_fine:
         return _form_page(request, subject, form, status=422)
-    if seconds := share_limits.link_made(by.id):
-        form.add_error(None, _("Too many links at once. Wait a minute."))
+    if seconds := rates.take("share", str(by.user_id)):
+        form.add_error(None, often_words(seconds))
         response = _form_page(request, subject, form, status=429)
         response.headers["Retry-After"] = str(seconds)
         return response
