@@ -34,12 +34,26 @@ KINDS: dict[str, Words] = {
     "unclear_adopted": gettext_lazy("Gave the gateway's id of an unclear order"),
     "gateway_paused": gettext_lazy("The gateway %(name)s was paused: %(reason)s"),
     "gateway_resumed": gettext_lazy("The gateway %(name)s goes on"),
+    "gateway_connected": gettext_lazy("Connected the gateway %(name)s (%(address)s)"),
+    "gateway_changed": gettext_lazy("Changed what is said of the gateway %(name)s"),
+    "gateway_key_replaced": gettext_lazy("Replaced the key of the gateway %(name)s"),
+    "gateway_chosen": gettext_lazy("Had the team order from %(name)s"),
+    "gateway_removed": gettext_lazy("Removed the gateway %(name)s and its key"),
+    "models_changed": gettext_lazy("Changed which models are offered"),
+    "link_made": gettext_lazy("Made a share link for %(name)s"),
+    "link_changed": gettext_lazy("Changed the share link for %(name)s"),
+    "link_revoked": gettext_lazy("Revoked the share link for %(name)s"),
+    "member_signed_up": gettext_lazy("Came by an allowed address, and is %(role)s"),
+    "second_factor_reset": gettext_lazy("A second factor was taken away on the server"),
+    "email_changed": gettext_lazy("An e-mail address was changed on the server"),
+    "secrets_rotated": gettext_lazy("Stored keys were sealed anew"),
+    "unreadable_secrets_forgotten": gettext_lazy("Stored keys that could not be opened were forgotten"),
     "repaired": gettext_lazy("Repaired: %(thing)s"),
     "restored": gettext_lazy("Restored a backup"),
 }
 """Every kind that is recorded; a test looks through the code for others."""
 
-FOR_ALL = ("gateway_paused", "gateway_resumed", "restored")
+FOR_ALL = ("gateway_paused", "gateway_resumed", "restored", "secrets_rotated", "unreadable_secrets_forgotten")
 """Kinds of the whole installation that every team reads, without what else is in them."""
 
 FIELDS: dict[str, Words] = {
@@ -89,7 +103,14 @@ class Said:
 def kind_label(kind: str) -> str:
     """For the filter: the words without what differs from entry to entry."""
     text = str(KINDS.get(kind, kind.replace("_", " ").capitalize()))
-    for gone in (" as %(role)s (%(to)s)", " (%(role)s)", " (%(total)s)", ": %(reason)s", ": %(thing)s"):
+    for gone in (
+        " as %(role)s (%(to)s)",
+        " (%(role)s)",
+        " (%(total)s)",
+        ": %(reason)s",
+        ": %(thing)s",
+        " (%(address)s)",
+    ):
         text = text.replace(gone, "")
     return text % _Blank()
 
