@@ -77,6 +77,15 @@ def test_run_that_may_still_bring_videos_keeps_what_was_chosen_for_them(member):
     assert run.visibility == PRIVATE
 
 
+def test_run_of_somebody_else_stays_as_they_chose(member):
+    other = factories.make_member(team=member.team)
+    generation = factories.make_generation(run=factories.make_run(by=other))
+    video = factories.make_video(by=member, files=False, generation=generation)
+    visibility.switch(by=member, of=video, to=PRIVATE)
+    generation.run.refresh_from_db()
+    assert generation.run.visibility == TEAM
+
+
 def test_collection_is_switched_by_its_owner_alone(member):
     admin = factories.make_member(team=member.team, role=Role.ADMIN)
     made = collections.create(by=member, name="Boats")

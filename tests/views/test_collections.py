@@ -130,6 +130,17 @@ def test_tile_leads_to_its_video_within_the_collection_and_neighbours_follow_it(
     assert f'data-newer href="/videos/{rows[3].id}/"' in " ".join(elsewhere.split())
 
 
+def test_neighbours_in_a_collection_are_what_one_sees_of_this_one(member, admin, browser_of):
+    rows = [make_video(member), make_video(member, visibility="private"), make_video(member), make_video(member)]
+    made = collections.create(by=member, name="Boats", videos=rows[:3])
+    collections.create(by=member, name="Others", videos=[rows[3]])
+    videos.trash(by=member, videos=[rows[0]])
+    for by, has_older in ((member, True), (admin, False)):
+        page = browser_of(by).get(f"/videos/{rows[2].id}/?collection={made.id}").content.decode()
+        assert ("data-older" in page) is has_older
+        assert "data-newer" not in page
+
+
 def test_collection_of_somebody_else_in_an_address_tells_nothing(member, admin, browser_of):
     video = make_video(member)
     secret = collections.create(by=member, name="Secret drafts", seen_by=Visibility.PRIVATE, videos=[video])
