@@ -30,7 +30,7 @@ from playground.views.visibility import switch_visibility
 PAGE_SIZE = 24
 POSTERS = 4
 TAKEN = "undo_taken"
-"""In the session: what was taken out of a collection last."""
+"""In the session: the collection that something was taken out of last, and what that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def remove(request: MemberRequest, id: UUID) -> HttpResponse:
     if not taken:
         messages.info(request, _("No video was chosen."))
         return back(request, reverse("collections.detail", args=[collection.id]))
-    request.session[TAKEN] = [one.to_json() for one in taken]
+    request.session[TAKEN] = [str(collection.id), [one.to_json() for one in taken]]
     words = ngettext(
         "%(count)d video taken out of “%(name)s”.", "%(count)d videos taken out of “%(name)s”.", len(taken)
     )
@@ -199,7 +199,8 @@ def remove(request: MemberRequest, id: UUID) -> HttpResponse:
 def put_back(request: MemberRequest, id: UUID) -> HttpResponse:
     """Undo the last `remove`, once."""
     collection = _fillable(request, id)
-    taken = [collections.Taken.from_json(row) for row in request.session.pop(TAKEN, [])]
+    of, rows = request.session.pop(TAKEN, ["", []])
+    taken = [collections.Taken.from_json(row) for row in rows] if of == str(collection.id) else []
     count = collections.put_back(by=request.membership, collection=collection, taken=taken)
     words = ngettext("%(count)d video is back in “%(name)s”.", "%(count)d videos are back in “%(name)s”.", count)
     messages.success(request, words % {"count": count, "name": collection.name})

@@ -11,8 +11,8 @@ function moment(seconds) {
 }
 
 function showMoment() {
-  const button = document.querySelector("[data-at-now]");
-  if (button && player) button.textContent = button.dataset.words.replace("%time%", moment(player.currentTime));
+  const line = document.querySelector("[data-at-now] [data-words]");
+  if (line && player) line.textContent = line.dataset.words.replace("%time%", moment(player.currentTime));
 }
 
 for (const name of ["timeupdate", "seeked", "loadedmetadata"]) player?.addEventListener(name, showMoment);

@@ -8,6 +8,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of open()) {
+    event.preventDefault(); // Escape closes one thing at a time: what lies under the menu stays
     const inside = menu.contains(document.activeElement);
     menu.open = false;
     if (inside) menu.querySelector("summary").focus();

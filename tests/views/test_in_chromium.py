@@ -114,7 +114,7 @@ def test_chosen_videos_go_to_the_trash_and_undo_brings_them_back(page, admin):
         factories.make_video(by=admin)
     page.goto("/gallery/")
     page.click("[data-select]")
-    assert page.locator("[data-needs-choice]").is_disabled()
+    assert page.locator("[data-needs-mine]").is_disabled()
     for tile in page.locator("[data-tile-link]").all():
         tile.click()
     page.click("text=Move to trash")

@@ -14,14 +14,16 @@ from tests import factories
 pytestmark = [pytest.mark.slow, pytest.mark.pure]
 
 NAMES = {
-    "/gallery/": ("before", "owner", "model", "shape", "select", "team"),
+    "/gallery/": ("before", "owner", "model", "shape", "favourite", "approved", "select", "team"),
+    "/collections/": ("before",),
+    "/videos/{video}/comments/": ("seen",),
     "/gallery/newer/": ("after", "model"),
     "/generations/cards/": ("g",),
     "/runs/": ("before",),
     "/trash/": ("before",),
-    "/videos/{video}/": ("owner", "model", "shape"),
+    "/videos/{video}/": ("owner", "model", "shape", "collection", "t"),
 }
-FRAGMENTS = {"/gallery/newer/", "/generations/cards/"}
+FRAGMENTS = {"/gallery/newer/", "/generations/cards/", "/videos/{video}/comments/"}
 VALUES = {
     "nothing": "",
     "NUL": "%00",
