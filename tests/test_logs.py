@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from playground.logs import Waiting, scrub
+from playground.logs import Waiting, masked_path, scrub
 
 
 def test_values_with_private_names_are_dropped() -> None:
@@ -48,3 +48,24 @@ def test_other_server_errors_stay_errors(code: int, asked: str) -> None:
     assert (finished.levelname, finished.msg["level"]) == ("ERROR", "error")  # type: ignore[index]
     request = RequestFactory().get(asked.split()[1])
     assert Waiting().filter(record("django.request", "%s", request=request, status_code=code))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("GET /s/abcDEF-123_x/", "GET /s/[not logged]"),
+        ("GET /s/abcDEF/media/1/?t=5", "GET /s/[not logged]?[not logged]"),
+        ("POST /invite/abcDEF/", "POST /invite/[not logged]"),
+        ("GET /account/password/reset/key/3x-abcDEF/", "GET /account/password/reset/key/[not logged]"),
+        ("GET /account/confirm-email/abc:DEF/", "GET /account/confirm-email/[not logged]"),
+        ("Forbidden (CSRF token missing.): /sign-in/abcDEF/", "Forbidden (CSRF token missing.): /sign-in/[not logged]"),
+        (
+            "GET https://files.example/a.mp4?sig=abcDEF HTTP/1.1",
+            "GET https://files.example/a.mp4?[not logged] HTTP/1.1",
+        ),
+        ("GET /settings/", "GET /settings/"),
+        ("GET /videos/1/ why? /s", "GET /videos/1/ why? /s"),
+    ],
+)
+def test_secrets_in_addresses_are_masked_wherever_they_stand(said: str, kept: str) -> None:
+    assert masked_path(said) == kept
