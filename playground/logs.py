@@ -17,6 +17,7 @@ SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secr
 QUIET = (
     "django.server",
     "django.db.backends",
+    "django.template",
     "httpx",
     "httpcore",
     "aiohttp",
@@ -28,9 +29,8 @@ QUIET = (
 )
 """Who speaks from level warning on only: some write out whole requests, signatures or rows at level debug."""
 
-_TOKEN_IN_PATH = re.compile(
-    r"/(welcome|sign-in|signup|invite|join|hooks|s|password/reset/key|confirm-email)/[^\s?\"']+"
-)
+_ONE_TIME = "welcome|sign-in|signup|invite|join|hooks|s|password/reset/key|confirm-email"
+_TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/[^\s?\"']+")
 """Addresses whose rest is a secret."""
 _QUERY = re.compile(r"(?<=[\w/.\]-])\?[^\s\"'<>]+")
 """A prompt may stand in an address, `/create/?prompt=...`, and a signature in that of a file."""

@@ -1,4 +1,4 @@
-"""The log of a day's work at level debug, through the formatter of an installation: no secret is in it, nor a prompt."""
+"""The log of a day's work at level debug, by the formatter of an installation: no secret is in it, nor a prompt."""
 
 import io
 import logging
@@ -28,12 +28,15 @@ def log(request, settings):
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(**{key: line[key] for key in line if key != "()"}))
     loggers = [logging.getLogger(), logging.getLogger("django")]
-    levels = [logger.level for logger in loggers]
+    quiet = [logging.getLogger(name) for name, given in config["loggers"].items() if given["level"] == logging.WARNING]
+    levels = [(logger, logger.level) for logger in (*loggers, *quiet)]
     for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
+    for logger in quiet:
+        logger.setLevel(logging.WARNING)
     yield stream.getvalue
-    for logger, level in zip(loggers, levels, strict=True):
+    for logger, level in levels:
         logger.removeHandler(handler)
         logger.setLevel(level)
 
@@ -92,7 +95,7 @@ def work(member, model, monkeypatch):
     yield "canary-new-password"
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore", "aiohttp", "django.db.backends", "urllib3", "botocore"])
+@pytest.mark.parametrize("name", ["httpx", "httpcore", "aiohttp", "django.db.backends", "django.template", "urllib3"])
 def test_libraries_that_write_requests_out_are_quiet_at_debug(name):
     assert name in QUIET
     assert logging_config(level="DEBUG", as_json=False)["loggers"][name]["level"] == logging.WARNING
