@@ -14,13 +14,26 @@ import structlog
 SECRET_WORDS = ("prompt", "api_key", "authorization", "password", "token", "secret", "cookie", "signature")
 
 
-QUIET = ("django.server", "httpx", "httpcore", "aiohttp", "django-q", "boto3", "botocore", "s3transfer", "urllib3")
-"""Libraries that speak from level warning on only: some write out whole requests, with signatures, at level debug."""
+QUIET = (
+    "django.server",
+    "django.db.backends",
+    "django.template",
+    "httpx",
+    "httpcore",
+    "aiohttp",
+    "django-q",
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "urllib3",
+)
+"""Who speaks from level warning on only: some write out whole requests, signatures or rows at level debug."""
 
-_TOKEN_IN_PATH = re.compile(r"/(welcome|sign-in|invite|signup|confirm-email|key|hooks|s)/[^\s?]+", re.IGNORECASE)
-
-_QUERY = re.compile(r"\?[^\s]+$")
-"""A prompt may stand in an address: `/create/?prompt=...`."""
+_ONE_TIME = "welcome|sign-in|signup|invite|join|hooks|s|password/reset/key|confirm-email"
+_TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/[^\s?\"']+", re.IGNORECASE)
+"""Addresses whose rest is a secret."""
+_QUERY = re.compile(r"(?<=[\w/.\]-])\?[^\s\"'<>]+")
+"""A prompt may stand in an address, `/create/?prompt=...`, and a signature in that of a file."""
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -29,8 +42,13 @@ def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
         if any(word in name.lower() for word in SECRET_WORDS):
             event[name] = "[not logged]"
         elif isinstance(event[name], str) and "/" in event[name]:
-            event[name] = _QUERY.sub("?[not logged]", _TOKEN_IN_PATH.sub(r"/\1/[not logged]", event[name]))
+            event[name] = masked_path(event[name])
     return event
+
+
+def masked_path(text: str) -> str:
+    """`text` without the secret part of one-time addresses in it, and without what follows their question marks."""
+    return _QUERY.sub("?[not logged]", _TOKEN_IN_PATH.sub(r"/\1/[not logged]", text))
 
 
 def _shared() -> list[Any]:
@@ -91,6 +109,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
+                    scrub,  # what is in a traceback now
                     renderer,
                 ],
             }

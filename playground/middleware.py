@@ -32,6 +32,10 @@ def headers(get_response: Handler) -> Handler:
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
         response.headers.setdefault("Server", "playground")
+        # Here too, for what is refused before the middleware that says so is reached, such as a wrong host name.
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request"])
         return response
 
     return handle
@@ -66,7 +70,6 @@ def membership(get_response: Handler) -> Handler:
         request.membership = SimpleLazyObject(lambda: _at_hand(request))  # type: ignore[attr-defined]
         response = _refused(request) or get_response(request)
         if response.headers.get("Content-Type", "").startswith("text/html"):
-            patch_vary_headers(response, ["HX-Request"])
             _keep_private(request, response)
         return response
 

@@ -266,4 +266,4 @@ def _money(micros: int | None) -> tuple[str, str]:
 def plain(value: object) -> str:
     """Text that no spreadsheet runs as a formula."""
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

@@ -35,7 +35,6 @@ def link_ended(request: HttpRequest) -> HttpResponse:
 
 
 def private(response: HttpResponse) -> HttpResponse:
-    """The address is a secret: it is not passed on to any page that is opened from here, nor kept by search engines."""
+    """The address is a secret: it is not passed on to any page elsewhere that is opened from here."""
     response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["X-Robots-Tag"] = "noindex"
     return response

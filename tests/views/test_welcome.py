@@ -97,4 +97,4 @@ def test_link_of_a_person_who_was_switched_off_has_ended(db, client):
 def test_secret_address_goes_to_no_other_site_and_no_search_engine(welcome_link, client):
     answer = client.get(welcome_link)
     assert answer["Referrer-Policy"] in {"same-origin", "no-referrer"}
-    assert answer["X-Robots-Tag"] == "noindex"
+    assert answer["X-Robots-Tag"] == "noindex, nofollow"
