@@ -1,4 +1,4 @@
-"""A finished file at a host that OUTPUT_HOSTS does not name: the admins are told at once, and it is saved once it is."""
+"""A finished file at a host that OUTPUT_HOSTS does not name: the admins are told at once, and nothing is fetched."""
 
 from collections.abc import Callable
 from typing import Any
