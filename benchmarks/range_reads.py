@@ -6,20 +6,16 @@ better round counts. Exits 1 below RATIO, 2 when nginx is missing (Debian: `apt-
     python -m benchmarks.range_reads
 """
 
-import os
 import random
-import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.media.server import free_port, running, wait_until
+from tests.media.server import free_port, running
+from tests.support import nginx
 
 RATIO = 0.3
 CONNECTIONS = 8
@@ -74,38 +70,12 @@ def measure(port: int, path: str) -> float:
     return sum(counts) / SECONDS
 
 
-@contextmanager
-def nginx(binary: str, folder: Path, media: Path) -> Iterator[int]:
-    port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.log;"
-        f" {'user root;' if os.geteuid() == 0 else ''}"
-        f" events {{ worker_connections 256; }} http {{ access_log off; sendfile on; keepalive_requests 1000000;"
-        f" client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;"
-        f" uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;"
-        f" server {{ listen 127.0.0.1:{port}; root {media}; }} }}"
-    )
-    process = subprocess.Popen([binary, "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: process.poll() is not None or _answers(port), "nginx did not start")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
+def bare(port: int, media: Path) -> str:
+    return f"server {{ listen 127.0.0.1:{port}; root {media}; }}"
 
 
 def main() -> int:
-    binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if binary is None:
+    if nginx.find_nginx() is None:
         print("nginx is not installed; on Debian as root: apt-get install nginx-light")
         return 2
     with tempfile.TemporaryDirectory() as name:
@@ -113,7 +83,9 @@ def main() -> int:
         media = folder / "media"
         media.mkdir()
         (media / "film.mp4").write_bytes(random.Random(1).randbytes(FILE_BYTES))
-        with nginx(binary, folder, media) as reference, running(folder, workers=2, threads=64) as ours:
+        port = free_port()
+        serving = nginx.serving(folder / "nginx", bare(port, media), port=port)
+        with serving as reference, running(folder, workers=2, threads=64) as ours:
             rounds = [(measure(reference, "/film.mp4"), measure(ours, "/file/film.mp4")) for _ in range(2)]
     best_reference, best_ours = max(a for a, _ in rounds), max(b for _, b in rounds)
     ratio = best_ours / best_reference

@@ -17,6 +17,7 @@ from django.core.management import get_commands, load_command_class
 
 from playground.domain.status import Status
 from playground.management.commands.state_diagram import diagram
+from playground.walls import table
 
 pytestmark = pytest.mark.pure
 
@@ -161,6 +162,13 @@ def test_state_diagram_is_current() -> None:
     found = re.search(r"<!-- states: begin.*?-->\n+```mermaid\n(.*?)\n```\n+<!-- states: end -->", page, re.DOTALL)
     assert found is not None, "docs/architecture.md has lost its markers"
     assert found[1] == diagram(), "paste the output of `manage.py state_diagram` between the markers"
+
+
+def test_matrix_of_the_walls_is_current() -> None:
+    page = text_of(DOCS / "security.md")
+    found = re.search(r"<!-- walls: begin.*?-->\n+(.*?)\n+<!-- walls: end -->", page, re.DOTALL)
+    assert found is not None, "docs/security.md has lost its markers"
+    assert found[1] == table(), "paste the output of `manage.py walls` between the markers"
 
 
 def test_every_state_is_explained_to_operators() -> None:

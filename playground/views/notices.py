@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template import TemplateDoesNotExist
 from django.template.loader import select_template
@@ -55,8 +55,10 @@ def index(request: MemberRequest) -> HttpResponse:
 @for_members
 def seen(request: MemberRequest) -> HttpResponse:
     """Everything up to `upto`, the newest that the page showed: what came since stays new."""
+    if is_of_another_team(request):
+        raise Http404("of another team")
     upto = _moment(request.POST.get("upto", ""))
-    if upto is None or is_of_another_team(request):
+    if upto is None:
         return bad_request(request, ValueError("upto"))
     notices.seen(by=request.membership, upto=min(upto, timezone.now()))
     if is_htmx(request):

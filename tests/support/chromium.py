@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.packages import apt_install, last_line
+
 SHELL = "chromium-headless-shell"
 NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
@@ -24,8 +26,6 @@ ARGUMENTS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 PACKAGES = (SHELL, "fonts-dejavu-core", "fonts-noto-color-emoji")
-
-APT_SECONDS = 300
 
 
 class NoChromium(Exception):
@@ -80,23 +80,4 @@ def _install_with_apt() -> str:
 
 def _install_with_playwright() -> str:
     done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True)
-    return "" if done.returncode == 0 else f"playwright: {_last_line(done.stderr or done.stdout)}"
-
-
-def apt_install(*packages: str) -> str:
-    """Installs Debian packages. Returns why that was impossible, empty when it was done."""
-    if not shutil.which("apt-get"):
-        return "apt: not on this machine"
-    if os.geteuid() != 0:
-        return f"apt: only root may install {packages[0]}"
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]):
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=APT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return f"apt: {command[1]} took longer than {APT_SECONDS} s"
-    return "" if done.returncode == 0 else f"apt: {_last_line(done.stderr)}"
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else "no reason given"
+    return "" if done.returncode == 0 else f"playwright: {last_line(done.stderr or done.stdout)}"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.chromium import apt_install
+from tests.support.packages import apt_install
 
 OPTIONS = "-c max_connections=200"
 CARELESS = "-c fsync=off -c full_page_writes=off"
