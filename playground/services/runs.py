@@ -99,9 +99,8 @@ def start(
     body_hash = _hash(wanted, prompt)
     if earlier := _earlier(by, token, body_hash):
         return earlier
-    _check_offered(by, wanted.model)
+    _check_offered(by, wanted)
     room.check(by=by)
-    uploads.check_count(wanted.references)
     pictures = list[Reference]()
     try:
         line.check(by=by, count=wanted.count)
@@ -149,7 +148,9 @@ def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
     )
 
 
-def _check_offered(by: Membership, model: VideoModel) -> None:
+def _check_offered(by: Membership, wanted: Wanted) -> None:
+    model = wanted.model
+    uploads.check_count(wanted.references)
     if not offers.is_offered(by=by, model=model):
         raise ModelGone(model)
 

@@ -261,6 +261,8 @@ def test_redirect_to_any_spelling_is_refused(spelling: str) -> None:
 def test_no_other_scheme_is_followed(scheme: str, dialled: list[str]) -> None:
     with pytest.raises(OutputBad):
         Egress(resolver=answers("93.184.216.34")).check_url(f"{scheme}://films.example/v")
+    with pytest.raises(OutputBad):
+        Egress(resolver=answers("93.184.216.34")).check_url(f"{scheme}://films.example:443/v")
     assert dialled == []
 
 
