@@ -120,9 +120,8 @@ def start(
     body_hash = _hash(wanted, prompt, visibility)
     if earlier := _earlier(by, token, body_hash):
         return earlier
-    _check_offered(by, wanted.model)
+    _check_offered(by, wanted)
     room.check(by=by)
-    uploads.check_count(wanted.references)
 
     def quoted() -> Quote:
         quote = agreed.priced(by, wanted, quoted_micros, accept_unpriced)
@@ -180,7 +179,9 @@ def _drawn(by: Membership, wanted: Wanted, quote: Quote, **values: Any) -> Run:
     )
 
 
-def _check_offered(by: Membership, model: VideoModel) -> None:
+def _check_offered(by: Membership, wanted: Wanted) -> None:
+    model = wanted.model
+    uploads.check_count(wanted.references)
     if not offers.is_offered(by=by, model=model):
         raise ModelGone(model)
 

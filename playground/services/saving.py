@@ -162,9 +162,7 @@ def again_or_lost(
         whole = Generation.objects.select_related("gateway", "team", "run").get(id=generation.id)
         if is_over:
             ledger.settle(generation=whole, cost_micros=cost_of(whole), at=now)
-        _tell(whole, code, kept, now=now)
-        if isinstance(error, OutputHost):
-            _tell_host(whole, error.host, now=now)
+        _tell(whole, error, code, kept, now=now)
     if is_over:
         log.error("output_lost", generation=str(generation.id), code=code, kept=kept)
 
@@ -262,8 +260,10 @@ def _pause_s(generation: Generation, why: Why, tries: int, *, now: datetime) -> 
     return LONG_RETRY_S if first_at and now >= first_at + LONG_RETRY_AFTER else LATER_RETRY_S
 
 
-def _tell(generation: Generation, code: str, kept: str, *, now: datetime) -> None:
-    """The admins: of each video that is lost, and once a day and team of a disk that is full."""
+def _tell(generation: Generation, error: Exception | None, code: str, kept: str, *, now: datetime) -> None:
+    """The admins: of each video that is lost, and once a day and team of a disk that is full or a host not allowed."""
+    if isinstance(error, OutputHost):
+        _tell_host(generation, error.host, now=now)
     data: dict[str, Any] = {"generation": str(generation.id), "run": str(generation.run_id), "code": code}
     if generation.state is Status.OUTPUT_LOST:
         data |= {"cost_micros": generation.cost_micros, "is_sandbox": generation.gateway.is_sandbox}

@@ -26,10 +26,8 @@ LOOKED_AT_AGAIN_S = 5
 def upload(request: MemberRequest) -> HttpResponse:
     """Store the image in `reference`, or forget the chosen one with `remove`; answers with the field as it looks then.
 
-    With neither, the field of the image in `reference_id` is drawn again, as after a reload.
-
-    422 with the reason beside the field when the image is refused, 503 when it could not be looked at: the picture
-    chosen before stays.
+    With neither, the field of the image in `reference_id` is drawn again, as after a reload. 422 with the reason beside
+    the field when the image is refused, 503 when it could not be looked at: the picture chosen before stays.
     """
     draft = Draft.from_data(request.POST)
     offers = Offers(request.membership)
@@ -46,10 +44,9 @@ def upload(request: MemberRequest) -> HttpResponse:
         return _field(request, draft, model, reference, error=_("No file arrived."))
     try:
         stored = uploads.store(by=request.membership, stream=file.file)  # type: ignore[arg-type]
-    except DecoderAway as error:
-        return _again_later(_field(request, draft, model, reference, error=error.message, status=503))
     except ImageRefused as error:
-        return _field(request, draft, model, reference, error=error.message)
+        status = 503 if isinstance(error, DecoderAway) else 422
+        return _field(request, draft, model, reference, error=error.message, status=status)
     return _field(request, draft.without_image(), model, stored)
 
 
@@ -58,11 +55,6 @@ def _chosen(request: MemberRequest, draft: Draft) -> Reference | None:
         return Reference.objects.visible_to(request.membership).filter(id=UUID(draft.reference_id)).first()
     except ValueError:
         return None
-
-
-def _again_later(response: HttpResponse) -> HttpResponse:
-    response.headers["Retry-After"] = str(LOOKED_AT_AGAIN_S)
-    return response
 
 
 def _field(
@@ -81,4 +73,7 @@ def _field(
         **picture_context(reference, draft, takes),
         "errors": {"reference": error} if error else {},
     }
-    return render(request, "references/_field.html", context, status=status if error else 200)
+    response = render(request, "references/_field.html", context, status=status if error else 200)
+    if response.status_code == 503:
+        response.headers["Retry-After"] = str(LOOKED_AT_AGAIN_S)
+    return response

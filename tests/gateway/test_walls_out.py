@@ -261,6 +261,8 @@ def test_redirect_to_any_spelling_is_refused(spelling: str) -> None:
 def test_no_other_scheme_is_followed(scheme: str, dialled: list[str]) -> None:
     with pytest.raises(OutputBad):
         Egress(resolver=answers("93.184.216.34")).check_url(f"{scheme}://films.example/v")
+    with pytest.raises(OutputBad):
+        Egress(resolver=answers("93.184.216.34")).check_url(f"{scheme}://films.example:443/v")
     assert dialled == []
 
 
@@ -298,7 +300,10 @@ def test_named_host_is_dialled(host: str, dialled: list[str]) -> None:
     ],
 )
 def test_other_host_is_refused_by_its_name_and_not_even_looked_up(host: str, dialled: list[str]) -> None:
-    error = fetch(f"https://{host}/v", resolver=answers("93.184.216.34"), settings=outside(output_hosts=NAMED))
+    def asked(*_args: object) -> list[str]:
+        raise AssertionError("it was looked up")
+
+    error = fetch(f"https://{host}/v", resolver=asked, settings=outside(output_hosts=NAMED))
     assert isinstance(error, OutputHost)
     assert (error.code, error.host) == ("output_host", host)
     assert host in str(error)

@@ -145,3 +145,35 @@ def test_a_file_that_is_too_large_is_said_with_the_prompt_kept(port):
 def test_two_hundred_megabytes_are_refused_after_the_first_of_them(port):
     status, answer = post(port, b"x" * 1_000_000, declared=200_000_000)
     assert (status, answer) == (413, {"error": "too large"})
+
+
+def read_by(port, head: list[str], *, most: int) -> tuple[int, int]:
+    """How many bytes of an endless body the server takes before it answers or hangs up, and the status (0: none)."""
+    taken = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+        connection.settimeout(2)
+        with suppress(OSError):
+            while taken < most:
+                taken += connection.send(b"x" * 65536)
+        answer = b""
+        with suppress(OSError):
+            answer = connection.recv(4096)
+    return taken, int(answer.split()[1]) if answer.startswith(b"HTTP/") else 0
+
+
+def test_little_of_two_hundred_megabytes_is_taken_by_the_server(port):
+    head = ["POST /upload HTTP/1.1", "Host: 127.0.0.1", f"Cookie: csrf={TOKEN}", "Content-Length: 200000000"]
+    head += ["Content-Type: multipart/form-data; boundary=b0undary"]
+    taken, status = read_by(port, head, most=200_000_000)
+    assert taken <= 12 * 2**20  # what lies in the buffers of both sockets is not read by anybody
+    assert status in (413, 0)
+
+
+def test_body_without_a_length_is_none(port):
+    lines = ["POST /upload HTTP/1.1", "Host: 127.0.0.1", f"Cookie: csrf={TOKEN}", "Transfer-Encoding: chunked"]
+    lines += ["Content-Type: multipart/form-data; boundary=b0undary", "Connection: close"]
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + b"5\r\nhello\r\n0\r\n\r\n")
+        answer = connection.recv(4096)
+    assert int(answer.split()[1]) in (400, 403, 411)

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from playground.media import decoding
+from playground.media import decoding, picture_limits
 from playground.models import Reference
 from tests.factories import make_gateway, make_member, make_model
 from tests.views.conftest import MemberClient
@@ -78,6 +78,12 @@ def test_limit_of_a_day_is_said_beside_the_field_with_the_one_before(client, set
     html = answer.content.decode()
     assert "more than the 0 MB that you may upload in a day" in html
     assert f'name="reference_id" value="{first.id}"' in html
+
+
+def test_page_knows_the_limits_of_the_server(client):
+    html = client.get("/create/?model=kling-v3").content.decode()
+    assert f'data-max="{picture_limits.MAX_FILE_BYTES}"' in html
+    assert f'data-max-side="{picture_limits.MAX_SIDE}"' in html
 
 
 def test_ten_files_in_one_form_are_refused_before_they_are_looked_at(client):
