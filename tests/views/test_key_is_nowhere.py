@@ -47,9 +47,10 @@ def admin(settings):
 def heard(caplog, capfd):
     """Everything that is logged, at its most talkative, with tracebacks; also what goes past the root logger."""
     caplog.set_level(logging.DEBUG)
-    levels = {name: logging.getLogger(name).level for name in ("django", "django.db.backends", "django.request")}
+    levels = {name: logging.getLogger(name).level for name in ("django", "django.db.backends", "django.template")}
     for name in levels:
         logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.getLogger("django.template").setLevel(logging.INFO)  # pages of tracebacks for each variable left out
     yield lambda: caplog.text + "".join(str(record.__dict__) for record in caplog.records) + capfd.readouterr().err
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
