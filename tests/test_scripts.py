@@ -167,6 +167,23 @@ def test_env_is_made_once_with_a_secret_and_only_for_its_owner(checkout: Checkou
     assert env.read_text() == made
 
 
+def test_env_of_before_gets_a_key_for_stored_secrets_once_and_keeps_the_rest(checkout: Checkout) -> None:
+    env = checkout.root / ".env"
+    env.write_text("SECRET_KEY=mine")  # without a line end
+    checkout.up()
+    made = env.read_text()
+    assert made.startswith("SECRET_KEY=mine\n")
+    assert made.count("SECRETS_KEYS=a-secret-of-") == 1
+    checkout.up()
+    assert env.read_text() == made
+
+
+def test_key_for_stored_secrets_that_the_environment_holds_is_not_written(checkout: Checkout) -> None:
+    (checkout.root / ".env").write_text("SECRET_KEY=mine\n")
+    checkout.up(SECRETS_KEYS="given")
+    assert (checkout.root / ".env").read_text() == "SECRET_KEY=mine\n"
+
+
 @pytest.mark.parametrize("name", ["up", "test", "check", "lock"])
 def test_scripts_are_executable_and_parse(name: str) -> None:
     path = ROOT / "scripts" / name
