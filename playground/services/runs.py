@@ -28,7 +28,6 @@ from playground.models import (
     Run,
     Team,
     Video,
-    VideoModel,
     VideoRequest,
     Visibility,
 )
@@ -219,7 +218,7 @@ def _write(
     with transaction.atomic():
         team, gateway = line.join(by=by, count=wanted.count), wanted.model.gateway
         if gateway.team_id:  # with the team's row locked it is neither removed nor left any more
-            _check_offered(by, wanted.model)
+            _check_offered(by, wanted)
         _check_open(team, gateway, quote)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
