@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from playground.domain.status import Status
-from playground.models import Membership, Notice, Reference, Role, Run, VideoRequest, Visibility
+from playground.models import Membership, Notice, Reference, Role, Run, Video, VideoRequest, Visibility
 from playground.services import estimates, goes_to, housekeeping, runs, stops, uploads, video_requests
 from playground.services.run_errors import AnsweredMeanwhile, NotAllowed
 from playground.services.video_requests import MOST_OPEN, AskedTooOften, NotYours
@@ -205,3 +205,16 @@ def test_last_choice_is_that_of_the_last_press_not_of_a_repetition(creator, mode
     factories.make_generation(run=factories.make_run(by=creator, model=model), retry_of=mine)
     assert goes_to.last_choice(creator) == Visibility.PRIVATE
     assert goes_to.last_choice(factories.make_member(team=creator.team)) == Visibility.TEAM
+
+
+def test_video_goes_where_its_run_goes_and_an_asked_one_is_told(bench: Bench):  # noqa: F811
+    viewer = factories.make_member(team=bench.membership.team, role=Role.VIEWER)
+    own = bench.start("A fox", visibility=Visibility.PRIVATE)
+    bench.drive(own)
+    assert Video.objects.get().visibility == Visibility.PRIVATE
+    assert list(Video.objects.visible_to(viewer)) == []
+    asked = ask(viewer, bench.wanted().model)
+    run = bench.start("A fox", answers=asked)
+    bench.drive(run)
+    assert kinds(viewer) == ["video_answered", "video_made"]
+    assert [video.generation.run for video in Video.objects.visible_to(viewer)] == [run]

@@ -58,7 +58,7 @@ def ask(by: Membership, model, prompt: str) -> VideoRequest:
 def test_choice_is_kept_over_price_checks_a_press_and_a_reload(opened, member):
     page = opened("/create/", member)
     page.select_option("#goes-to", "private")
-    page.get_by_text("8 s", exact=True).first.click()
+    page.check("#seconds-8")
     expect(page.locator("#generate")).to_contain_text("Generate")
     expect(page.locator("#goes-to")).to_have_value("private")
     page.fill("#prompt", "A heron")
