@@ -18,6 +18,8 @@ from playground.models import Gateway, Generation, LedgerEntry, Membership, Role
 from playground.services import catalogue, estimates, gateways, runs, sweep
 from tests.sandbox_server import SandboxServer, start_sandbox
 
+OF_PRESS = ("retry_of", "parent_video", "visibility", "answers")
+"""Of a press beside what is wanted."""
 DRIVE_SECONDS = 60
 
 
@@ -43,7 +45,7 @@ class Bench:
     def start(self, prompt: str, **values: Any) -> Run:
         """Press the button, with the price it shows. `token` and `quoted_micros` may be given."""
         token = values.pop("token", None) or runs.new_token()
-        start = {name: values.pop(name) for name in ("retry_of", "parent_video") if name in values}
+        start = {name: values.pop(name) for name in OF_PRESS if name in values}
         price = values.pop("quoted_micros", None)
         wanted = values.pop("wanted", None) or self.wanted(**values)
         price = price or estimates.quote(by=self.membership, wanted=wanted).total_micros

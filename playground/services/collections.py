@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from playground.models import Collection, CollectionItem, Membership, ShareLink, Video, Visibility
-from playground.services import visibility
+from playground.services import sharing, visibility
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +133,7 @@ def restore(*, by: Membership, collection: Collection, now: datetime | None = No
             return False
         ended = ShareLink.objects.filter(collection=removed, revoked_at=removed.removed_at)
         for link in ended:
-            visibility.note_link("share_link_restored", link, by=by, now=now or timezone.now())
+            sharing.record("link_restored", by, link, now or timezone.now())
         ended.update(revoked_at=None, revoked_by=None)
         Collection.objects.filter(id=removed.id).update(removed_at=None)
     log.info("collection_restored", collection=str(collection.id), user=str(by.user_id))

@@ -106,7 +106,7 @@ def make(
             link.password = make_password(terms.password) if terms.password else ""
             link.token_hash = digest(token)
             link.save(force_insert=True)
-            _record("link_made", by, link, now, **{name: on for name, on in terms.switches().items() if on})
+            record("link_made", by, link, now, **{name: on for name, on in terms.switches().items() if on})
     except IntegrityError:
         if id and ShareLink.objects.filter(id=id).exists():
             raise MadeAlready from None
@@ -167,7 +167,7 @@ def revoke(*, by: Membership, link: ShareLink, now: datetime | None = None) -> b
         if not rows.update(revoked_at=now, revoked_by=by.user):
             return False
         link.revoked_at = now
-        _record("link_revoked", by, link, now)
+        record("link_revoked", by, link, now)
     return True
 
 
@@ -219,10 +219,11 @@ def _set(by: Membership, link: ShareLink, new: dict[str, Any], now: datetime, sa
             raise LinkEnded
         for name, value in new.items():
             setattr(link, name, value)
-        _record("link_changed", by, link, now, fields=said or sorted(new))
+        record("link_changed", by, link, now, fields=said or sorted(new))
 
 
-def _record(kind: str, by: Membership, link: ShareLink, now: datetime, **more: Any) -> None:
+def record(kind: str, by: Membership, link: ShareLink, now: datetime, **more: Any) -> None:
+    """Write down what was done to a link. Call it inside the transaction that does it."""
     audit.record(kind, by=by.user, team=by.team, data=_data(link) | more, now=now)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.models import Collection, Membership, Run, ShareLink, Video, Visibility
-from playground.services import audit
+from playground.services import sharing
 
 log = structlog.get_logger(__name__)
 
@@ -72,10 +72,5 @@ def end_links(*, by: Membership, of: Video | Collection, now: datetime) -> int:
     links = list(open_links(of).select_for_update())
     ShareLink.objects.filter(id__in=[link.id for link in links]).update(revoked_at=now, revoked_by=by.user)
     for link in links:
-        note_link("share_link_revoked", link, by=by, now=now)
+        sharing.record("link_revoked", by, link, now)
     return len(links)
-
-
-def note_link(kind: str, link: ShareLink, *, by: Membership, now: datetime) -> None:
-    of = {"video": str(link.video_id)} if link.video_id else {"collection": str(link.collection_id)}
-    audit.record(kind, by=by.user, team=by.team, data={"link": str(link.id), **of}, now=now)

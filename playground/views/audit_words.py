@@ -43,6 +43,7 @@ KINDS: dict[str, Words] = {
     "link_made": gettext_lazy("Made a share link for %(name)s"),
     "link_changed": gettext_lazy("Changed the share link for %(name)s"),
     "link_revoked": gettext_lazy("Revoked the share link for %(name)s"),
+    "link_restored": gettext_lazy("Brought back the share link for %(name)s, with its collection"),
     "member_signed_up": gettext_lazy("Came by an allowed address, and is %(role)s"),
     "second_factor_reset": gettext_lazy("A second factor was taken away on the server"),
     "email_changed": gettext_lazy("An e-mail address was changed on the server"),

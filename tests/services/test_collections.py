@@ -152,7 +152,7 @@ def test_deleting_leaves_the_videos_ends_the_links_and_is_undone_whole(member):
     for row, revoked_at in ((link, None), (earlier, NOW)):
         row.refresh_from_db()
         assert row.revoked_at == revoked_at
-    assert [entry.kind for entry in AuditEntry.objects.order_by("at")] == ["share_link_revoked", "share_link_restored"]
+    assert [entry.kind for entry in AuditEntry.objects.order_by("at")] == ["link_revoked", "link_restored"]
     assert len(shown(member, Collection.objects.kept().get())) == 1
 
 

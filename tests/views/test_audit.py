@@ -18,7 +18,7 @@ BY_NAME = {
     "services/budget_requests.py": {"budget_request_granted", "budget_request_declined"},
     "services/unclear.py": {"unclear_sent_again", "unclear_closed", "unclear_adopted"},
     "services/members.py": {"member_removed", "member_left"},
-    "services/sharing.py": {"link_made", "link_changed", "link_revoked"},
+    "services/sharing.py": {"link_made", "link_changed", "link_revoked", "link_restored"},
 }
 """Where the kind is no constant of the call: what it may be there."""
 
