@@ -191,23 +191,10 @@ EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "Video Playground <playground@localhost>")
 if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
     raise ValueError(f"MAIL_FROM must be an e-mail address, not {DEFAULT_FROM_EMAIL!r}")
-ACCOUNT_ADAPTER = "playground.accounts.Adapter"
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_ENABLED = MAIL_IS_SET
-ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
-ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
-ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm"}
-# Passwords are counted in playground/accounts.py, in limits of our own; `login` would count right ones too.
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
 # The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if TRUST_PROXY else 0
 from playground.settings_accounts import *  # noqa: E402, F403  read after .env; see there
-
-ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_SESSION_REMEMBER = True
 
 # --- gateway -----------------------------------------------------------------------------------------------------
 LUMENFALL_API_KEY = env.str("LUMENFALL_API_KEY", "")

@@ -12,9 +12,20 @@ from environs import Env, validate
 from playground.addresses import split_address
 
 __all__ = [
+    "ACCOUNT_ADAPTER",
     "ACCOUNT_CHANGE_EMAIL",
     "ACCOUNT_EMAIL_NOTIFICATIONS",
+    "ACCOUNT_EMAIL_SUBJECT_PREFIX",
+    "ACCOUNT_EMAIL_VERIFICATION",
+    "ACCOUNT_FORMS",
+    "ACCOUNT_LOGIN_BY_CODE_TIMEOUT",
+    "ACCOUNT_LOGIN_METHODS",
+    "ACCOUNT_LOGOUT_ON_GET",
+    "ACCOUNT_RATE_LIMITS",
     "ACCOUNT_REAUTHENTICATION_REQUIRED",
+    "ACCOUNT_SESSION_REMEMBER",
+    "ACCOUNT_SIGNUP_FIELDS",
+    "ACCOUNT_USER_MODEL_USERNAME_FIELD",
     "MFA_ADAPTER",
     "MFA_ALLOW_UNVERIFIED_EMAIL",
     "MFA_FORMS",
@@ -36,6 +47,19 @@ __all__ = [
     "SOCIALACCOUNT_STORE_TOKENS",
     "USERSESSIONS_TRACK_ACTIVITY",
 ]
+
+ACCOUNT_ADAPTER = "playground.accounts.Adapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
+ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm"}
+# Passwords are counted in playground/accounts.py, in limits of our own; `login` would count right ones too.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 

@@ -41,6 +41,7 @@ ABLE = {
     "xmlrpc.client",
 }
 MAY = {
+    "accounts.py": "catches what the mail server answers; Django dials it",
     "gateway/calls.py": "through wire.py",
     "gateway/download.py": "through wire.py",
     "gateway/egress.py": "the wall: looks names up, dials nothing",
@@ -49,6 +50,8 @@ MAY = {
     "media/bucket.py": "the bucket of MEDIA_STORAGE_URL",
     "sandbox/post.py": "the imitation gateway's own webhooks, which go to us",
     "sandbox/server.py": "listens",
+    "services/invitations.py": "catches what the mail server answers; Django dials it",
+    "services/signups.py": "catches what the mail server answers; Django dials it",
     "supervisor/keeper.py": "asks whether a port is free",
     "supervisor/preflight.py": "asks whether a port is free",
     "supervisor/ready.py": "asks our own web process whether it is ready",

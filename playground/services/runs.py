@@ -20,7 +20,6 @@ from playground.domain import money
 from playground.domain.status import Status
 from playground.models import (
     Event,
-    Gateway,
     Generation,
     GenerationReference,
     Membership,
@@ -217,9 +216,7 @@ def _write(
     # fault: before-insert
     with transaction.atomic():
         team, gateway = line.join(by=by, count=wanted.count), wanted.model.gateway
-        if gateway.team_id:  # with the team's row locked it is neither removed nor left any more
-            _check_offered(by, wanted)
-        _check_open(team, gateway, quote)
+        _check_open(team, by, wanted, quote)
         at_once = backlog.may_go_at_once(run.gateway_id, now=now)
         run.save(force_insert=True)
         for position in range(wanted.count):
@@ -248,7 +245,11 @@ def _write(
     # fault: ordered
 
 
-def _check_open(team: Team, gateway: Gateway, quote: Quote) -> None:
+def _check_open(team: Team, by: Membership, wanted: Wanted, quote: Quote) -> None:
+    """With the team's row locked: spending is not paused, and a gateway of its own is neither removed nor left."""
+    gateway = wanted.model.gateway
+    if gateway.team_id:
+        _check_offered(by, wanted)
     if not gateway.is_sandbox and not budgets.is_open(team):
         raise SpendingClosed(quote)
 

@@ -3,19 +3,27 @@
 Each provider is there only when its variables are set. What a provider says is judged by `playground.accounts_social`.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+import structlog
 from allauth.socialaccount import views as allauth_views
 from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.generic import RedirectView
 
 from playground.models import User
 from playground.views import account_page
 from playground.views.account_forms import Unprocessable
+
+log = structlog.get_logger(__name__)
 
 OIDC = {"provider_id": "oidc"}
 TO_SIGN_IN = RedirectView.as_view(pattern_name="account_login")
@@ -45,6 +53,22 @@ def login_error(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+def answers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A view that asks the provider; one that is away, or answers nonsense, leads back with words about it."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (OSError, ValueError) as error:  # what requests raises is an OSError, what is no JSON a ValueError
+            log.warning("provider_does_not_answer", view=view.__name__, why=type(error).__name__)
+            words = _("The provider does not answer as it should. Sign in another way, or try again in a moment.")
+            messages.error(request, words)
+            return redirect("account.index" if request.user.is_authenticated else "account_login")
+
+    return asked
+
+
 def patterns() -> list[URLPattern]:
     found = [
         path("linked/", Connections.as_view(), name="socialaccount_connections"),
@@ -61,21 +85,21 @@ def patterns() -> list[URLPattern]:
         from allauth.socialaccount.providers.openid_connect import views as oidc
 
         found += [
-            path("oidc/login/", oidc.login, OIDC, name="openid_connect_login"),
-            path("oidc/login/callback/", oidc.callback, OIDC, name="openid_connect_callback"),
+            path("oidc/login/", answers(oidc.login), OIDC, name="openid_connect_login"),
+            path("oidc/login/callback/", answers(oidc.callback), OIDC, name="openid_connect_callback"),
         ]
     if "google" in settings.SOCIALACCOUNT_PROVIDERS:
         from allauth.socialaccount.providers.google import views as google
 
         found += [
-            path("google/login/", google.oauth2_login, name="google_login"),
-            path("google/login/callback/", google.oauth2_callback, name="google_callback"),
+            path("google/login/", answers(google.oauth2_login), name="google_login"),
+            path("google/login/callback/", answers(google.oauth2_callback), name="google_callback"),
         ]
     if "github" in settings.SOCIALACCOUNT_PROVIDERS:
         from allauth.socialaccount.providers.github import views as github
 
         found += [
-            path("github/login/", github.oauth2_login, name="github_login"),
-            path("github/login/callback/", github.oauth2_callback, name="github_callback"),
+            path("github/login/", answers(github.oauth2_login), name="github_login"),
+            path("github/login/callback/", answers(github.oauth2_callback), name="github_callback"),
         ]
     return found

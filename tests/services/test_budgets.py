@@ -13,7 +13,7 @@ from django.utils import timezone
 from playground.domain.money import set_aside_micros
 from playground.domain.status import Status
 from playground.models import Budget, Event, Generation, LedgerEntry, Membership, Notice, Role, Run, Team
-from playground.services import budgets, estimates, ledger, limits, runs
+from playground.services import agreed, budgets, estimates, ledger, limits, runs
 from tests import factories
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -155,7 +155,7 @@ def test_race_lost_while_writing_leaves_nothing_of_the_run(model, member, monkey
     cap(member.team, 4 * ASIDE - 1)
     four = estimates.Wanted(model=model, size="1280x720", seconds=4, count=4)
     priced(model)
-    monkeypatch.setattr(runs, "_check_limits", lambda *args: None)
+    monkeypatch.setattr(agreed, "check_limits", lambda *args: None)
     with pytest.raises(runs.OverBudget):
         press(member, four)
     assert not Run.objects.exists()

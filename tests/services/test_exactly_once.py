@@ -669,7 +669,7 @@ def test_second_id_for_an_order_is_noted_and_told_the_admins_once(settings: Any,
     assert {event.data["upstream_id"] for event in generation.events.filter(kind="other_id_told")} == {"paid-2"}
     notice = Notice.objects.get(kind="other_id_told")
     assert (notice.team_id, notice.user) == (member.team_id, None)
-    words = get_template("notices/kinds/other_id_told.html").render({"notice": notice})
+    words = get_template("notices/kinds/other_id_told.html").render({"notice": notice, "row": {"shows_run": True}})
     assert "as paid-1, then answered once more as paid-2" in words
     assert str(generation.run_id) in words
 

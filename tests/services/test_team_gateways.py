@@ -16,6 +16,7 @@ from playground.domain.status import ENDED, Status
 from playground.gateway.types import Limits, Timing
 from playground.models import AuditEntry, Gateway, Generation, Membership, Role, Run, VideoModel
 from playground.services import (
+    agreed,
     catalogue,
     estimates,
     gateway_checks,
@@ -273,14 +274,14 @@ def test_press_that_comes_after_the_gateway_was_removed_orders_nothing(
 ) -> None:
     """Removed between the look at what is offered and the rows of the order."""
     gateway = connected(admin, both)
-    priced = runs._priced
+    priced = agreed.priced
 
     def then_removed(*args: Any, **options: Any) -> Any:
         quote = priced(*args, **options)
         team_gateways.remove(by=admin, gateway=gateway)
         return quote
 
-    monkeypatch.setattr(runs, "_priced", then_removed)
+    monkeypatch.setattr(agreed, "priced", then_removed)
     with pytest.raises(runs.ModelGone):
         order(admin)
     assert not Generation.objects.exists()

@@ -38,7 +38,11 @@ def address(route: str, pattern: URLPattern) -> str:
     return "/" + route.lstrip("^").rstrip("$")
 
 
-ADDRESSES = {pattern.name or route: address(route, pattern) for route, pattern in patterns()}
+NAMES = [pattern.name for _route, pattern in patterns()]
+ADDRESSES = {
+    pattern.name if NAMES.count(pattern.name) == 1 else f"{pattern.name} {route}": address(route, pattern)
+    for route, pattern in patterns()
+}
 GUARDED = sorted(set(ADDRESSES) - EXEMPT)
 
 

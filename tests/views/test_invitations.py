@@ -29,7 +29,7 @@ def test_opening_changes_nothing_and_keeps_the_address_private(link, client, bro
     for browser in (client, browser_of(stranger)):
         answer = browser.get(path)
         assert answer.status_code == 200
-        assert answer["X-Robots-Tag"] == "noindex"
+        assert answer["X-Robots-Tag"] == "noindex, nofollow"
         assert "no-store" in answer["Cache-Control"]
     assert Invitation.objects.get().accepted_at is None
 

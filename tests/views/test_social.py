@@ -1,5 +1,6 @@
 """Signing in at an identity provider: a real one on loopback, and everything it may say that must not be believed."""
 
+import copy
 import html
 import re
 from urllib.parse import urlsplit
@@ -301,3 +302,12 @@ def test_linked_accounts_of_others_are_not_unlinked(provider, member, stranger, 
     theirs = SocialAccount.objects.create(user=stranger.user, provider="oidc", uid="bo")
     assert browser_of(member).post("/account/linked/", {"account": theirs.pk}).status_code == 422
     assert SocialAccount.objects.exists()
+
+
+def test_provider_that_is_away_is_said_and_is_no_fault(provider, client, settings):
+    away = copy.deepcopy(settings.SOCIALACCOUNT_PROVIDERS)
+    away["openid_connect"]["APPS"][0]["settings"]["server_url"] = "http://127.0.0.1:9"
+    settings.SOCIALACCOUNT_PROVIDERS = away
+    answer = client.post(START, follow=True)
+    assert answer.redirect_chain[-1] == ("/account/login/", 302)
+    assert "The provider does not answer as it should." in answer.content.decode()

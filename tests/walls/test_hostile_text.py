@@ -6,7 +6,7 @@ from playground.walls import WALLS, Actor, Gets
 from tests.walls import hostile
 from tests.walls import world as worlds
 from tests.walls.corpus import CORPUS
-from tests.walls.test_matrix import MOUNTED, plain_static_files  # noqa: F401 (a fixture)
+from tests.walls.test_matrix import MOUNTED, whole_installation  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.pure
 

@@ -109,7 +109,7 @@ def remarks(by: Membership, video: Video) -> dict[str, Any]:
     settings = {"count": 1, "seconds": 4, "size": "1280x720", "references": []}
     return {
         "comment": Comment.objects.create(**said),
-        "removed_comment": Comment.objects.create(removed_at=timezone.now(), **said),
+        "removed_comment": Comment.objects.create(removed_at=timezone.now(), removed_by=by.user, **said),
         "asked": VideoRequest.objects.create(
             team=by.team, by=by.user, model=model, settings=settings, prompt=CANARY, note=CANARY
         ),
@@ -202,6 +202,8 @@ TOKENS: dict[str, Arguments] = {
     "invitations.index": {"token": NO_TOKEN},
     "shares.nothing": {"rest": "nothing/at/all/"},
     "hooks.receive": {"gateway": "sandbox", "hook_token": NO_TOKEN},
+    "account_confirm_email": {"key": "no-key"},
+    "signup.finish": {"token": "no-token"},
     "account_reset_password_from_key": {"uidb36": "1", "key": "set-password"},
 }
 """Addresses that are opened by what stands in them; here it is wrong."""
