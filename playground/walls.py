@@ -120,7 +120,7 @@ ACCOUNT = (
     _wall("socialaccount_login_cancelled", ANYBODY, NOT_TAKEN),
     _wall("socialaccount_login_error", BY_SIGNATURE, NOT_TAKEN),
     _wall("socialaccount_signup", PEOPLE, PEOPLE),
-    _wall("openid_connect_login", ANYBODY, BY_SIGNATURE),
+    _wall("openid_connect_login", BY_SIGNATURE, BY_SIGNATURE),
     _wall("openid_connect_callback", BY_SIGNATURE, BY_SIGNATURE),
     _wall("google_login", ANYBODY, ANYBODY),
     _wall("google_callback", BY_SIGNATURE, BY_SIGNATURE),

@@ -79,8 +79,8 @@ def got(answer, *, actor: Actor, signed: bool) -> Gets:
     if status == 403 and actor is Actor.REMOVED:
         assert "head" in answer.request["REQUEST_METHOD"].lower() or b"You are in no team" in answer.content
         return Gets.NO_TEAM
-    is_over = b"data-over" in answer.content or answer.request["REQUEST_METHOD"] == "HEAD"
-    if status == 200 and actor is Actor.REMOVED and answer.request["PATH_INFO"] == "/generations/cards/" and is_over:
+    if status == 200 and actor is Actor.REMOVED and answer.request["PATH_INFO"] == "/generations/cards/":
+        assert answer.request["REQUEST_METHOD"] == "HEAD" or b"data-over" in answer.content
         return Gets.NO_TEAM  # a page that asks by itself is told to stop asking
     if status in (404, 405):
         return Gets(str(status))
