@@ -84,8 +84,8 @@ class Waiting(logging.Filter):
         return not (said_already and path == "/readyz")
 
 
-def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Configure structlog and return Django's `LOGGING`, which sends the standard library's records the same way."""
+def configure() -> None:
+    """Once for a process: a logger keeps what it found when it first wrote."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -96,6 +96,10 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
+    """Django's `LOGGING`: the standard library's records go out the way that `configure` gives our own."""
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     filters = {"refusals": {"()": Refusals}, "waiting": {"()": Waiting}}
     quietly = {name: {"handlers": ["console"], "level": logging.WARNING, "propagate": False} for name in QUIET}

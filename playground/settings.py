@@ -9,9 +9,9 @@ from pathlib import Path
 import dj_email_url
 from environs import Env, validate
 
+from playground import logs
 from playground.addresses import host_patterns, split_address
 from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words, dialect_of
-from playground.logs import logging_config
 from playground.object_storage import bucket_of
 from playground.rate_limits import limits_of
 from playground.secret_keys import secret_keys
@@ -282,7 +282,8 @@ CSRF_FAILURE_VIEW = "playground.views.errors.csrf_failure"
 
 # --- logs and metrics --------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
-LOGGING = logging_config(
+logs.configure()
+LOGGING = logs.logging_config(
     level=env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
     as_json=env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])) == "json",
 )
