@@ -89,7 +89,7 @@ def test_refused_sign_in_is_fine_and_goes_on_at_the_password(open_page):
     for _ in range(6):
         send(page, login="a@example.com", password="wrong")
         expect(page.locator("[name=password]")).to_be_focused()
-    assert page.get_by_role("alert").inner_text().startswith("Too many tries. Wait 5 minutes")
+    assert page.get_by_role("alert").inner_text().startswith("Too many tries. Wait 1 minute,")
     assert page.input_value("[name=login]") == "a@example.com"
     assert_fine(page)
 

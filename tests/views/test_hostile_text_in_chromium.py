@@ -7,7 +7,7 @@ from tests.views.conftest import becomes_true
 from tests.walls import hostile
 from tests.walls import world as worlds
 from tests.walls.test_hostile_text import PAGES
-from tests.walls.test_matrix import MOUNTED
+from tests.walls.test_matrix import MOUNTED, whole_installation  # noqa: F401 (a fixture)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
