@@ -6,8 +6,9 @@ from playground.walls import Actor
 from tests.views.conftest import becomes_true
 from tests.walls import hostile
 from tests.walls import world as worlds
+from tests.walls.conftest import whole_installation  # noqa: F401 (a fixture)
 from tests.walls.test_hostile_text import PAGES
-from tests.walls.test_matrix import MOUNTED, whole_installation  # noqa: F401 (a fixture)
+from tests.walls.test_matrix import MOUNTED
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -16,7 +17,7 @@ NOT_DRAWN = {"styleguide.index", "health.readyz", "metrics.index", "account_logo
 
 
 @pytest.fixture
-def unguarded(chromium, live_server):
+def unguarded(chromium, live_server, whole_installation):  # noqa: F811
     """A browser that obeys no Content-Security-Policy, and what it asked the hostile address for."""
     context = chromium.new_context(base_url=live_server.url, bypass_csp=True)
     context.add_init_script(WATCH)

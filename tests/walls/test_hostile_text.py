@@ -6,17 +6,12 @@ from playground.walls import WALLS, Actor, Gets
 from tests.walls import hostile
 from tests.walls import world as worlds
 from tests.walls.corpus import CORPUS
-from tests.walls.test_matrix import MOUNTED, whole_installation  # noqa: F401 (a fixture)
+from tests.walls.test_matrix import MOUNTED
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.django_db
 
 ROUNDS = 6
 PAGES = sorted(name for name, wall in WALLS.items() if name in MOUNTED and wall.get[Actor.ADMIN] is Gets.YES)
-
-
-@pytest.fixture
-def world(db) -> worlds.World:
-    return worlds.make()
 
 
 def test_corpus_is_large_and_no_two_are_alike():

@@ -12,10 +12,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from playground.walls import WALLS, Actor, Gets
 from tests.walls import world as worlds
-from tests.walls.whole_urls import SWITCHED_ON
 from tests.walls.world import World
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.django_db
 
 TEAM = (Actor.VIEWER, Actor.CREATOR, Actor.ADMIN)
 REFUSED = (Gets.MISSING, Gets.SIGN_IN, Gets.NO_TEAM, Gets.NOT_TAKEN)
@@ -46,21 +45,7 @@ def named(found: list[tuple[str, frozenset]]) -> dict[str, frozenset]:
 MOUNTED = named(list(walk(get_resolver("tests.walls.whole_urls").url_patterns)))
 
 
-@pytest.fixture
-def world(db) -> World:
-    return worlds.make()
-
-
-@pytest.fixture(autouse=True)
-def whole_installation(settings):
-    """With everything switched on; pages are drawn without `collectstatic`."""
-    settings.ROOT_URLCONF = "tests.walls.whole_urls"
-    for name, value in SWITCHED_ON.items():
-        setattr(settings, name, value)
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-
-
+@pytest.mark.pure
 def test_every_address_has_a_row_and_every_row_an_address():
     assert sorted(set(MOUNTED) - set(WALLS)) == [], "an address without a row in playground/walls.py"
     assert sorted(set(WALLS) - set(MOUNTED)) == [], "a row without an address"
@@ -173,7 +158,7 @@ def test_no_form_reaches_into_a_team_that_is_not_ones_own(world, name):
 
 
 @pytest.mark.parametrize("name", sorted(WALLS))
-def test_no_other_method_is_taken(db, name):
+def test_no_other_method_is_taken(world, name):
     where = worlds.address(name, MOUNTED[name], None)
     for method in OTHER_METHODS:
         answer = getattr(Client(), method)(where)
