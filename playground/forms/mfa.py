@@ -105,6 +105,13 @@ class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
 class Careful:
     """Mixed into the forms that take a passkey's answer: one that no browser made is a wrong one, not a fault."""
 
+    def full_clean(self) -> None:
+        try:
+            super().full_clean()  # type: ignore[misc]
+        except RecursionError:  # brackets within brackets
+            self.cleaned_data: dict[str, Any] = {}
+            self.add_error("credential", get_adapter().validation_error("incorrect_code"))  # type: ignore[attr-defined]
+
     def clean_credential(self) -> Authenticator:
         try:
             return super().clean_credential()  # type: ignore[misc]

@@ -115,7 +115,19 @@ def checked_base_url(url: str, *, allow_http: bool) -> str:
         raise ConfigError("The gateway address must begin with https://.")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError("The gateway address must not hold a user name, a query or a fragment.")
+    _check_name(parts.hostname)
     return plain_address(cleaned)
+
+
+def _check_name(host: str) -> None:
+    """A name, or an address in its usual spelling: what else looks like one is read differently by each reader."""
+    is_number = ":" in host or host.replace(".", "").isdigit()
+    try:
+        ipaddress.ip_address(host) if is_number else host.encode("idna")
+    except ValueError:
+        raise ConfigError("The gateway address is not a web address.") from None
+    if any(letter.isdigit() and not letter.isascii() for letter in host):
+        raise ConfigError("The gateway address is not a web address.")
 
 
 def plain_address(url: str) -> str:

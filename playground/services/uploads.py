@@ -16,7 +16,7 @@ from playground.media import images, storage
 from playground.media.images import DecoderAway, ImageRefused, NormalisedImage
 from playground.models import Membership, Reference
 from playground.models.base import new_id
-from playground.services import places, upload_quotas
+from playground.services import few_of_one, places, upload_quotas
 
 __all__ = ["DecoderAway", "ImageRefused", "check_count", "check_kept", "cut", "discard", "gone", "store"]
 
@@ -48,7 +48,13 @@ def store(*, by: Membership, stream: BinaryIO, now: datetime | None = None) -> R
 
     The same picture by the same person in the same team is the one they have already, as if picked just now.
     """
-    now = now or timezone.now()
+    with few_of_one.turn(by.user_id) as may:
+        if not may:
+            raise DecoderAway("busy", _("Several of your pictures are being looked at already. Try again in a moment."))
+        return _store(by, stream, now or timezone.now())
+
+
+def _store(by: Membership, stream: BinaryIO, now: datetime) -> Reference:
     stream.seek(0)
     with (
         storage.temporary(".image") as clean,

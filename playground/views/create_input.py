@@ -20,11 +20,12 @@ from playground.models import (
     VideoRequest,
     Visibility,
 )
-from playground.services import cheaper, uploads, video_requests
+from playground.services import cheaper, rates, uploads, video_requests
 from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
+from playground.views.errors import often_words
 
 
 def as_pressed(data: QueryDict) -> dict[str, str]:
@@ -153,6 +154,8 @@ def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:
         return draft, ""
     if is_of_another_team(request):
         raise Http404("of another team")
+    if seconds := rates.take("upload", str(request.membership.user_id)):
+        return draft, often_words(seconds)
     try:
         stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[arg-type]
     except ImageRefused as error:

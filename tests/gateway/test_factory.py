@@ -6,7 +6,7 @@ import pytest
 
 from playground.gateway.declared import dialect_defaults
 from playground.gateway.factory import build, config_from, honours_from, is_sandbox
-from playground.gateway.types import ConfigError, Dialect, GatewayConfig
+from playground.gateway.types import ConfigError, Dialect, GatewayConfig, checked_base_url
 from tests.gateway.fake import KEY
 
 
@@ -136,3 +136,9 @@ def test_values_that_cannot_work_are_named(values: dict[str, object], named: str
 def test_plain_http_needs_leave() -> None:
     with pytest.raises(ConfigError):
         GatewayConfig(base_url="http://127.0.0.1:1/v1", api_key=KEY)
+
+
+@pytest.mark.parametrize("host", ["0177.0.0.1", "2130706433", "127.1", "①②⑦.⓪.⓪.①", "[::ffff:1", "a" * 300, "a..b"])
+def test_host_that_readers_read_differently_is_no_address(host):
+    with pytest.raises(ConfigError):
+        checked_base_url(f"https://{host}/v1", allow_http=False)

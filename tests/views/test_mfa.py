@@ -261,3 +261,8 @@ def test_last_factor_is_told_from_one_of_several(member):
     assert factors.is_last(first)
     Authenticator.objects.create(user=member.user, type="totp", data={})
     assert not factors.is_last(first)
+
+
+def test_passkey_of_brackets_within_brackets_is_a_wrong_one(client, db):
+    answer = client.post("/account/passkeys/login/", {"credential": "[" * 100_000})
+    assert answer.status_code == 422
