@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from playground.domain.capabilities import nearest_shape
 from playground.models.base import Row
@@ -81,7 +82,7 @@ class Video(Row):
         ]
 
     def __str__(self) -> str:
-        return self.title or self.prompt[:60] or str(self.id)
+        return self.title or Truncator(self.prompt).chars(60) or str(self.id)
 
     @property
     def shape(self) -> str:

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from playground.views.access import MemberRequest, for_members
-from playground.views.samples import card_samples, chip_samples, picker_samples, price_samples
+from playground.views.samples import TEXTS, card_samples, chip_samples, picker_samples, price_samples
 
 
 @require_safe
@@ -17,6 +17,7 @@ def index(request: MemberRequest) -> HttpResponse:
     context = {
         "cards": card_samples(request.membership),
         "prices": price_samples(request.membership),
+        "comments": [text for text in TEXTS.values() if len(text) <= 500],
         "chips": chip_samples(),
         "models": picker_samples(),
         "tones": ["accent", "good", "warn", "bad", "unclear"],

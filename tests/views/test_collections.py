@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.models import Collection, ShareLink, Visibility
-from playground.services import collections, videos
+from playground.services import collections, sharing, videos
 from tests import factories
 
 pytestmark = pytest.mark.pure
@@ -107,6 +107,17 @@ def test_page_shows_what_was_added_last_first_in_pages(member, browser_of):
     assert "30 videos" in words_of(answer)
 
 
+def test_page_leads_to_sharing_and_tells_of_its_open_links(member, viewer, browser_of):
+    made = collections.create(by=member, name="Boats", videos=[make_video(member)])
+    sharing.make(by=member, collection=made, terms=sharing.Terms("Client A", days=7))
+    page = browser_of(member).get(to("detail", made)).content.decode()
+    assert f'href="{reverse("sharing.collection", args=[made.id])}"' in page
+    assert "1 open link" in page
+    page = browser_of(viewer).get(to("detail", made)).content.decode()
+    assert reverse("sharing.collection", args=[made.id]) not in page
+    assert "open link" not in page
+
+
 def test_queries_of_a_page_do_not_grow_with_its_tiles(member, browser_of):
     client, counts = browser_of(member), []
     made = collections.create(by=member, name="Boats", videos=[make_video(member)])
@@ -116,7 +127,7 @@ def test_queries_of_a_page_do_not_grow_with_its_tiles(member, browser_of):
         with CaptureQueriesContext(connection) as asked:
             client.get(to("detail", made))
         counts.append(len(asked))
-    assert counts[0] == counts[1] <= 13
+    assert counts[0] == counts[1] <= 14
 
 
 def test_tile_leads_to_its_video_within_the_collection_and_neighbours_follow_it(member, browser_of):

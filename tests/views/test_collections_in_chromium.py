@@ -42,6 +42,15 @@ def test_star_is_pressed_by_mouse_and_key_without_leaving_the_page(page, admin):
     page.wait_for_selector(f"#star-{newer.id}[aria-pressed=true]")
 
 
+@pytest.mark.parametrize("address", ["/gallery/", "/create/"])
+def test_focus_scrolls_clear_of_the_bars_at_the_foot_of_a_phone(page, admin, address):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(address)
+    bars = [one.bounding_box() for one in page.locator(".places, .create__foot").all()]
+    kept = page.evaluate("parseFloat(getComputedStyle(document.documentElement).scrollPaddingBottom)")
+    assert 740 - kept < min(bar["y"] for bar in bars)
+
+
 def test_chosen_videos_go_into_a_collection_and_out_of_it_with_undo(page, admin):
     own = factories.make_video(by=admin)
     made = collections.create(by=admin, name="Boats", videos=[own])

@@ -1,5 +1,6 @@
 """The page of a team: who sees what of it, who changes it, how one leaves, and how one goes to another team."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -24,6 +25,38 @@ def test_members_see_names_and_roles_but_no_addresses(member, admin, viewer, bro
         assert "Admin" in page
         assert "@example.com" not in page
         assert "/team/members/" not in page
+
+
+TABS = [
+    "team.index",
+    "team_invitations.index",
+    "team_settings.index",
+    "team_models.index",
+    "team_gateways.index",
+    "share_links.index",
+    "audit.index",
+]
+
+
+@pytest.mark.parametrize("name", [*TABS, "team_gateways.add"])
+def test_every_page_of_a_team_stands_in_the_same_frame(admin, browser_of, name):
+    page = browser_of(admin).get(reverse(name)).content.decode()
+    tabs = re.search(r'<nav class="tabs team__tabs".*?</nav>', page, re.DOTALL).group()
+    assert re.findall('href="(.*?)"', tabs) == [reverse(tab) for tab in TABS]
+    here = "team_gateways.index" if name == "team_gateways.add" else name
+    assert re.findall('href="([^"]*)" aria-current="page"', tabs) == [reverse(here)]
+    assert re.findall("<h1.*?>(.*?)</h1>", page) == [admin.team.name]
+
+
+def test_tabs_and_account_menu_lead_nowhere_that_is_missing(member, admin, viewer, browser_of):
+    Membership.objects.filter(id=viewer.id).update(sees_spend=False)
+    for reader in (member, admin, viewer):
+        browser = browser_of(reader)
+        page = browser.get("/team/").content.decode()
+        tabs = re.search(r'<nav class="tabs team__tabs".*?</nav>', page, re.DOTALL).group()
+        menu = re.search(r'<div class="menu__list menu__list--account".*?</details>', page, re.DOTALL).group()
+        for address in re.findall('href="(.*?)"', tabs + menu):
+            assert browser.get(address).status_code == 200, f"{address} for {reader.role}"
 
 
 def test_admin_sees_addresses_limits_and_forms(member, admin, browser_of):

@@ -50,3 +50,16 @@ def test_no_page_holds_what_would_run(world, round):
             if "struck" in content:
                 shown.add(name)
     assert len(shown) > 10, f"only {sorted(shown)} showed any of it"
+
+
+@pytest.mark.parametrize("round", range(2))
+def test_texts_of_people_stand_where_htmx_does_not_look(world, round):
+    """Inside hx-ignore: the wall behind the escaping."""
+    hostile.poison(round)
+    bare = set()
+    for name in PAGES:
+        for htmx in (False, True):
+            answer = world.browser(Actor.ADMIN, htmx=htmx).get(worlds.address(name, MOUNTED[name], world.own))
+            if answer.headers.get("Content-Type", "").startswith("text/html"):
+                bare |= {f"{name}: {text}" for text in hostile.read(answer.content.decode()).bare}
+    assert not bare, "\n".join(sorted(bare))
