@@ -4,7 +4,6 @@ Nothing here speaks HTTP. Money is integer micros of a US dollar, times are awar
 a gateway has been cut to a sane length and cleaned of characters a database would refuse.
 """
 
-import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from playground.domain.capabilities import Capabilities
 from playground.domain.parameters import ORDER_FIELDS, ParameterValue
 from playground.gateway.errors import FailureKind
+from playground.gateway.host_names import reads_one_way
 
 MIB = 1024 * 1024
 SEALED = "gAAAAA"
@@ -109,25 +109,18 @@ def checked_base_url(url: str, *, allow_http: bool) -> str:
         port_is_fine = parts.port is None or parts.port > 0
     except ValueError:
         raise ConfigError("The gateway address is not a web address.") from None
-    if not parts.hostname or not port_is_fine or re.search(r"[\s\x00-\x1f\x7f\\]", cleaned):
+    if (
+        not parts.hostname
+        or not reads_one_way(parts.hostname)
+        or not port_is_fine
+        or re.search(r"[\s\x00-\x1f\x7f\\]", cleaned)
+    ):
         raise ConfigError("The gateway address is not a web address.")
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_http):
         raise ConfigError("The gateway address must begin with https://.")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigError("The gateway address must not hold a user name, a query or a fragment.")
-    _check_name(parts.hostname)
     return plain_address(cleaned)
-
-
-def _check_name(host: str) -> None:
-    """A name, or an address in its usual spelling: what else looks like one is read differently by each reader."""
-    is_number = ":" in host or host.replace(".", "").isdigit()
-    try:
-        ipaddress.ip_address(host) if is_number else host.encode("idna")
-    except ValueError:
-        raise ConfigError("The gateway address is not a web address.") from None
-    if any(letter.isdigit() and not letter.isascii() for letter in host):
-        raise ConfigError("The gateway address is not a web address.")
 
 
 def plain_address(url: str) -> str:
