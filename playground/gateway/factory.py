@@ -14,13 +14,13 @@ from playground.gateway.declared import (
     dialect_of,
     dialect_words,
 )
+from playground.gateway.host_names import is_local_name
 from playground.gateway.types import (
     ConfigError,
     Dialect,
     GatewayConfig,
     Limits,
     checked_base_url,
-    is_local_name,
 )
 from playground.gateway.wire import tls
 

@@ -11,3 +11,12 @@ def reads_one_way(host: str) -> bool:
     except ValueError:
         return False
     return not any(letter.isdigit() and not letter.isascii() for letter in host)
+
+
+def is_local_name(host: str) -> bool:
+    """True for a host that can only be on this machine or this network: plain http to it is not a leak to the world."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
+    return address.is_loopback or address.is_private

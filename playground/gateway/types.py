@@ -130,15 +130,6 @@ def plain_address(url: str) -> str:
     return parts._replace(netloc=host).geturl()
 
 
-def is_local_name(host: str) -> bool:
-    """True for a host that can only be on this machine or this network: plain http to it is not a leak to the world."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa"))
-    return address.is_loopback or address.is_private
-
-
 @dataclass(frozen=True, slots=True)
 class ReferenceFile:
     """A stored reference image. `open` gives a fresh binary file at its start; `size` is its length in bytes."""
