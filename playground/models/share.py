@@ -95,12 +95,18 @@ class ShareLink(Row):
         return self.name
 
     def videos(self) -> VideoQuerySet:
-        """What its holder may see now, in order: not what is in the trash, lost, or private to somebody else."""
-        mine = models.Q(visibility=Visibility.TEAM) | models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
-        rows = Video.objects.kept().filter(mine, team_id=self.team_id, missing_at__isnull=True)
+        """What its holder may see now, in order: not what is in the trash, lost, or private to somebody else.
+
+        A collection of the team shows no private video, whoever owns it: others of the team rule its links too.
+        """
+        rows = Video.objects.kept().filter(team_id=self.team_id, missing_at__isnull=True)
+        of_team = models.Q(visibility=Visibility.TEAM)
+        mine = models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
         if self.video_id:
-            return rows.filter(id=self.video_id)
-        return rows.filter(collection_items__collection=self.collection).order_by("collection_items__id")
+            return rows.filter(of_team | mine, id=self.video_id)
+        among_private = models.Q(collection_items__collection__visibility=Visibility.PRIVATE)
+        rows = rows.filter(of_team | (mine & among_private), collection_items__collection=self.collection)
+        return rows.order_by("collection_items__id")
 
 
 class ShareMark(Row):
