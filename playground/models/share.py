@@ -8,12 +8,14 @@ from django.utils import timezone
 
 from playground.models.base import Row
 from playground.models.collection import Collection
-from playground.models.team import Membership, Team
+from playground.models.team import Membership, Role, Team
 from playground.models.user import User
 from playground.models.video import Video, VideoQuerySet
 from playground.models.visibility import Visibility
 
 NOTE_LENGTH = 280
+SHARING = (Role.CREATOR, Role.ADMIN)
+"""Whose links show something; `Membership.may_create` in words of the database."""
 
 
 def may_share(by: Membership, thing: Video | Collection) -> bool:
@@ -30,7 +32,7 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
         return rows if membership.is_admin else rows.filter(created_by_id=membership.user_id)
 
     def open(self, now: datetime | None = None) -> Self:
-        """Neither revoked nor over, and of somebody who is still in the team."""
+        """Neither revoked nor over, and of somebody who may still share."""
         return self.filter(_is_open(now))
 
     def ended(self, now: datetime | None = None) -> Self:
@@ -45,14 +47,19 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
 def _is_open(now: datetime | None) -> models.Q:
     """Written so that its opposite is exactly what is left, null dates included."""
     is_lasting = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
-    maker = Membership.objects.filter(team=models.OuterRef("team"), user=models.OuterRef("created_by"))
-    return is_lasting & models.Q(revoked_at__isnull=True) & models.Q(models.Exists(maker))
+    return is_lasting & models.Q(revoked_at__isnull=True) & _made_by(SHARING)
+
+
+def _made_by(roles: tuple[Role, ...]) -> models.Q:
+    """Whose maker is one of these now."""
+    maker = Membership.objects.filter(team=models.OuterRef("team"), user=models.OuterRef("created_by"), role__in=roles)
+    return models.Q(models.Exists(maker))
 
 
 def _may_be_shown(thing: str) -> models.Q:
-    """A private one only by its owner: one that was made private later is not shown by others' links any more."""
+    """What its maker may share now: their own, an admin all of the team's but what is private to somebody else."""
     of_team = models.Q(**{f"{thing}__visibility": Visibility.TEAM})
-    return of_team | models.Q(**{f"{thing}__owner": models.F("created_by")})
+    return (of_team & _made_by((Role.ADMIN,))) | models.Q(**{f"{thing}__owner": models.F("created_by")})
 
 
 class ShareLink(Row):
@@ -95,13 +102,17 @@ class ShareLink(Row):
         return self.name
 
     def videos(self) -> VideoQuerySet:
-        """What its holder may see now, in order: not what is in the trash, lost, or private to somebody else.
+        """What its holder may see now, in order: of what its maker may share now nothing that is in the trash or lost.
 
         A collection of the team shows no private video, whoever owns it: others of the team rule its links too.
         """
-        rows = Video.objects.kept().filter(team_id=self.team_id, missing_at__isnull=True)
-        of_team = models.Q(visibility=Visibility.TEAM)
+        maker = Membership.objects.filter(models.Q(team_id=self.team_id, user_id=self.created_by_id))
         mine = models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
+        of_team = models.Q(visibility=Visibility.TEAM)
+        may_share = models.Exists(maker.filter(role__in=SHARING)) & (
+            mine | models.Exists(maker.filter(role=Role.ADMIN))
+        )
+        rows = Video.objects.kept().filter(may_share, team_id=self.team_id, missing_at__isnull=True)
         if self.video_id:
             return rows.filter(of_team | mine, id=self.video_id)
         among_private = models.Q(collection_items__collection__visibility=Visibility.PRIVATE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.models import Role, Visibility
+from playground.models import Membership, Role, ShareLink, Visibility
 from playground.services import sharing
 from playground.services.people import LinkEnded
 from tests import factories
@@ -56,3 +56,30 @@ def test_private_collection_shows_private_videos_and_is_ruled_by_its_owner_alone
     collection.visibility = Visibility.TEAM
     collection.save()
     assert shown_by(token) == [video]
+
+
+def test_creators_link_shows_only_their_own_videos_of_a_collection(creator, admin, video):
+    theirs = factories.make_video(by=admin, files=False)
+    collection = make_collection(video, theirs, by=creator)
+    link, token = make_link(by=creator, collection=collection)
+    assert shown_by(token) == [video]
+    assert not sharing.still_shows(link=link, video=theirs)
+    assert shown_by(make_link(by=admin, collection=collection)[1]) == [video, theirs]
+
+
+def test_admin_who_became_a_creator_shows_only_their_own(creator, admin, video):
+    own = factories.make_video(by=admin, files=False)
+    collection = make_collection(video, own, by=admin)
+    tokens = [make_link(by=admin, **of)[1] for of in ({"video": video}, {"video": own}, {"collection": collection})]
+    others = make_link(by=admin, collection=make_collection(own, by=creator))[1]
+    Membership.objects.filter(id=admin.id).update(role=Role.CREATOR)
+    assert [shown_by(token) for token in (*tokens, others)] == [[], [own], [own], []]
+
+
+def test_maker_who_became_a_viewer_shows_nothing(creator, video):
+    link, token = make_link(by=creator, video=video)
+    of_collection = make_link(by=creator, collection=make_collection(video, by=creator))[1]
+    Membership.objects.filter(id=creator.id).update(role=Role.VIEWER)
+    assert shown_by(token) == shown_by(of_collection) == list(link.videos()) == []
+    assert not ShareLink.objects.open().exists()
+    assert ShareLink.objects.ended().count() == 2

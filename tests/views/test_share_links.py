@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import Role, ShareLink, Visibility
+from playground.models import Membership, Role, ShareLink, Visibility
 from playground.services import share_visits, sharing, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
@@ -230,3 +230,10 @@ def test_list_takes_few_queries_however_long(member, video, browser_of, django_a
     browser = browser_of(member)
     with django_assert_max_num_queries(20):
         browser.get(LIST)
+
+
+def test_admin_reads_that_the_maker_of_a_link_became_a_viewer(member, admin, video, browser_of):
+    make_link(by=member, video=video)
+    Membership.objects.filter(id=member.id).update(role=Role.VIEWER)
+    assert "Client A" not in text(browser_of(admin).get(LIST))
+    assert "Its maker may not share any more" in text(browser_of(admin).get(f"{LIST}?show=ended"))

@@ -246,3 +246,15 @@ def test_video_page_offers_to_share_and_tells_what_clients_said(member, viewer, 
     theirs = browser_of(viewer).get(page).content.decode()
     assert share(video) not in theirs
     assert "Slower &lt;b&gt;please" in theirs
+
+
+def test_preview_of_a_collection_says_what_the_link_leaves_out(member, admin, video, browser_of):
+    theirs = factories.make_video(by=admin, files=False)
+    mine = make_collection(video, theirs, by=member)
+    said = text(browser_of(member).get(share(mine, "collection")))
+    assert "1 video" in said
+    assert "1 video in it is not shown by the link: private, or not yours to share." in said
+    assert "not yours to share" not in text(
+        browser_of(member).get(share(make_collection(video, by=member), "collection"))
+    )
+    assert "not yours to share" not in text(browser_of(member).get(share(video)))
