@@ -84,6 +84,9 @@ class ShareLink(Row):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Null: never, where the team allows that.")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    ended_with_collection = models.BooleanField(
+        default=False, help_text="Revoked by the deletion of its collection alone: undoing that opens it."
+    )
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = ShareLinkQuerySet.as_manager()

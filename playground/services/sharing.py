@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from playground.models import Collection, Membership, ShareLink, Team, Video, share
@@ -158,13 +159,15 @@ def renew(*, by: Membership, link: ShareLink, shown: str, now: datetime | None =
 
 
 def revoke(*, by: Membership, link: ShareLink, now: datetime | None = None) -> bool:
-    """End it for the next byte. False when it was revoked before. Raises NotYours."""
+    """End it for the next byte and for good. False when it was revoked before. Raises NotYours."""
     now = now or timezone.now()
     if not by.may_create or not ShareLink.objects.visible_to(by).filter(id=link.id).exists():
         raise NotYours
     with transaction.atomic():
-        rows = ShareLink.objects.filter(id=link.id, revoked_at__isnull=True)
-        if not rows.update(revoked_at=now, revoked_by=by.user):
+        # One that ended with its collection would come back with it.
+        is_to_end = Q(revoked_at__isnull=True) | Q(ended_with_collection=True)
+        rows = ShareLink.objects.filter(is_to_end, id=link.id)
+        if not rows.update(revoked_at=now, revoked_by=by.user, ended_with_collection=False):
             return False
         link.revoked_at = now
         record("link_revoked", by, link, now)

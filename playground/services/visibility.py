@@ -77,10 +77,13 @@ def leaves_links(video: Video) -> bool:
     return ShareLink.objects.open().filter(collection__in=holding.values("id")).exists()
 
 
-def end_links(*, by: Membership, of: Video | Collection, now: datetime) -> int:
-    """Call it inside the transaction that makes them end; returns how many ended."""
+def end_links(*, by: Membership, of: Video | Collection, now: datetime, is_undone: bool = False) -> int:
+    """Call it inside the transaction that makes them end; returns how many ended. `is_undone`: with a deletion, which
+    can be undone.
+    """
     links = list(open_links(of).select_for_update())
-    ShareLink.objects.filter(id__in=[link.id for link in links]).update(revoked_at=now, revoked_by=by.user)
+    rows = ShareLink.objects.filter(id__in=[link.id for link in links])
+    rows.update(revoked_at=now, revoked_by=by.user, ended_with_collection=is_undone)
     for link in links:
         sharing.record("link_revoked", by, link, now)
     return len(links)
