@@ -40,8 +40,8 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
 
     def answering(self, now: datetime | None = None) -> Self:
         """The open ones whose thing is there, and is one that their maker may still show."""
-        video = models.Q(video__isnull=False, video__trashed_at__isnull=True, video__missing_at__isnull=True)
-        return self.open(now).filter((video & _may_be_shown("video")) | _may_be_shown("collection"))
+        video, collection = (_is_there(thing) & _may_be_shown(thing) for thing in ("video", "collection"))
+        return self.open(now).filter(video | collection)
 
 
 def _is_open(now: datetime | None) -> models.Q:
@@ -60,6 +60,12 @@ def _may_be_shown(thing: str) -> models.Q:
     """What its maker may share now: their own, an admin all of the team's but what is private to somebody else."""
     of_team = models.Q(**{f"{thing}__visibility": Visibility.TEAM})
     return (of_team & _made_by((Role.ADMIN,))) | models.Q(**{f"{thing}__owner": models.F("created_by")})
+
+
+def _is_there(thing: str) -> models.Q:
+    if thing == "collection":
+        return models.Q(collection__isnull=False, collection__removed_at__isnull=True)
+    return models.Q(video__isnull=False, video__trashed_at__isnull=True, video__missing_at__isnull=True)
 
 
 class ShareLink(Row):

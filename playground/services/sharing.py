@@ -70,7 +70,7 @@ def may_share(by: Membership, thing: Video | Collection) -> bool:
     """One's own; an admin all of the team's but what is private to somebody else. A viewer nothing."""
     if isinstance(thing, Video):
         return share.may_share(by, thing) and Video.objects.visible_to(by).filter(id=thing.id).exists()
-    return share.may_share(by, thing) and Collection.objects.visible_to(by).filter(id=thing.id).exists()
+    return share.may_share(by, thing) and Collection.objects.visible_to(by).kept().filter(id=thing.id).exists()
 
 
 def may_change(by: Membership, link: ShareLink) -> bool:

@@ -69,7 +69,7 @@ def _video(request: MemberRequest, id: UUID) -> Subject:
 
 
 def _collection(request: MemberRequest, id: UUID) -> Subject:
-    found = get_object_or_404(Collection.objects.visible_to(request.membership), id=id)
+    found = get_object_or_404(Collection.objects.visible_to(request.membership).kept(), id=id)
     return _mine(request, Subject(found, "collection"))
 
 

@@ -1,8 +1,9 @@
 """What a share link shows follows what its maker may share now."""
 
 import pytest
+from django.utils import timezone
 
-from playground.models import Membership, Role, ShareLink, Visibility
+from playground.models import Collection, Membership, Role, ShareLink, Visibility
 from playground.services import sharing
 from playground.services.people import LinkEnded
 from tests import factories
@@ -83,3 +84,30 @@ def test_maker_who_became_a_viewer_shows_nothing(creator, video):
     assert shown_by(token) == shown_by(of_collection) == list(link.videos()) == []
     assert not ShareLink.objects.open().exists()
     assert ShareLink.objects.ended().count() == 2
+
+
+def test_deleted_collection_is_shared_by_nobody(creator, video):
+    collection = make_collection(video, by=creator)
+    _link, token = make_link(by=creator, collection=collection)
+    assert shown_by(token) == [video]
+    # As one sees it who pressed "share" at the moment of its deletion.
+    Collection.objects.update(removed_at=timezone.now())
+    assert shown_by(token) == []
+    collection.refresh_from_db()
+    with pytest.raises(sharing.NotYours):
+        make_link(by=creator, collection=collection)
+
+
+def test_cost_is_shown_while_the_maker_of_the_link_sees_spend(creator, video):
+    link, _token = make_link(by=creator, video=video, shows_cost=True)
+
+    def lets_cost() -> bool:
+        return ShareLink.objects.get(id=link.id).lets_cost
+
+    assert lets_cost()
+    Membership.objects.filter(id=creator.id).update(sees_spend=False)
+    assert not lets_cost()
+    Membership.objects.filter(id=creator.id).update(role=Role.ADMIN)
+    assert lets_cost()
+    ShareLink.objects.update(shows_cost=False)
+    assert not lets_cost()

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.models import ShareLink, Visibility
-from playground.services import videos
+from playground.services import collections, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
@@ -258,3 +258,13 @@ def test_preview_of_a_collection_says_what_the_link_leaves_out(member, admin, vi
         browser_of(member).get(share(make_collection(video, by=member), "collection"))
     )
     assert "not yours to share" not in text(browser_of(member).get(share(video)))
+
+
+def test_deleted_collection_is_not_shared_and_its_links_show_nothing(member, video, browser_of):
+    made = make_collection(video, by=member)
+    collections.delete(by=member, collection=made)
+    browser = browser_of(member)
+    for kind in ("collection", "collection_preview"):
+        assert browser.post(share(made, kind), form()).status_code == 404
+    assert browser.get(share(made, "collection")).status_code == 404
+    assert not ShareLink.objects.exists()
