@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from playground.models.base import Row
 from playground.models.collection import Collection
@@ -109,6 +110,14 @@ class ShareLink(Row):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def lets_cost(self) -> bool:
+        """Whether its holder sees what a video cost: only while its maker does."""
+        if not self.shows_cost:
+            return False
+        maker = Membership.objects.filter(models.Q(team_id=self.team_id, user_id=self.created_by_id)).first()
+        return maker is not None and maker.may_see_spend
 
     def videos(self) -> VideoQuerySet:
         """What its holder may see now, in order: of what its maker may share now nothing that is in the trash or lost.
