@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from playground.models import Collection, Membership, ShareLink, Team, Video, share
+from playground.models import Collection, Membership, ShareLink, Team, Video, Visibility, share
 from playground.services import audit
 from playground.services.people import LinkEnded
 
@@ -67,10 +67,14 @@ def most_days(team: Team) -> int:
 
 
 def may_share(by: Membership, thing: Video | Collection) -> bool:
-    """One's own; an admin all of the team's but what is private to somebody else. A viewer nothing."""
-    if isinstance(thing, Video):
-        return share.may_share(by, thing) and Video.objects.visible_to(by).filter(id=thing.id).exists()
-    return share.may_share(by, thing) and Collection.objects.visible_to(by).kept().filter(id=thing.id).exists()
+    """One's own; an admin all of the team's but what is private to somebody else. A viewer nothing.
+
+    By the row in hand, without a question to the database: a link shows later only what its maker may share then.
+    """
+    if isinstance(thing, Collection) and thing.removed_at:
+        return False
+    is_seen = thing.visibility == Visibility.TEAM or thing.owner_id == by.user_id
+    return share.may_share(by, thing) and is_seen
 
 
 def may_change(by: Membership, link: ShareLink) -> bool:
