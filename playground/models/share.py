@@ -5,15 +5,18 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from playground.models.base import Row
 from playground.models.collection import Collection
-from playground.models.team import Membership, Team
+from playground.models.team import Membership, Role, Team
 from playground.models.user import User
 from playground.models.video import Video, VideoQuerySet
 from playground.models.visibility import Visibility
 
 NOTE_LENGTH = 280
+SHARING = (Role.CREATOR, Role.ADMIN)
+"""Whose links show something; `Membership.may_create` in words of the database."""
 
 
 def may_share(by: Membership, thing: Video | Collection) -> bool:
@@ -30,7 +33,7 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
         return rows if membership.is_admin else rows.filter(created_by_id=membership.user_id)
 
     def open(self, now: datetime | None = None) -> Self:
-        """Neither revoked nor over, and of somebody who is still in the team."""
+        """Neither revoked nor over, and of somebody who may still share."""
         return self.filter(_is_open(now))
 
     def ended(self, now: datetime | None = None) -> Self:
@@ -38,21 +41,32 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
 
     def answering(self, now: datetime | None = None) -> Self:
         """The open ones whose thing is there, and is one that their maker may still show."""
-        video = models.Q(video__isnull=False, video__trashed_at__isnull=True, video__missing_at__isnull=True)
-        return self.open(now).filter((video & _may_be_shown("video")) | _may_be_shown("collection"))
+        video, collection = (_is_there(thing) & _may_be_shown(thing) for thing in ("video", "collection"))
+        return self.open(now).filter(video | collection)
 
 
 def _is_open(now: datetime | None) -> models.Q:
     """Written so that its opposite is exactly what is left, null dates included."""
     is_lasting = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now or timezone.now())
-    maker = Membership.objects.filter(team=models.OuterRef("team"), user=models.OuterRef("created_by"))
-    return is_lasting & models.Q(revoked_at__isnull=True) & models.Q(models.Exists(maker))
+    return is_lasting & models.Q(revoked_at__isnull=True) & _made_by(SHARING)
+
+
+def _made_by(roles: tuple[Role, ...]) -> models.Q:
+    """Whose maker is one of these now."""
+    maker = Membership.objects.filter(team=models.OuterRef("team"), user=models.OuterRef("created_by"), role__in=roles)
+    return models.Q(models.Exists(maker))
 
 
 def _may_be_shown(thing: str) -> models.Q:
-    """A private one only by its owner: one that was made private later is not shown by others' links any more."""
+    """What its maker may share now: their own, an admin all of the team's but what is private to somebody else."""
     of_team = models.Q(**{f"{thing}__visibility": Visibility.TEAM})
-    return of_team | models.Q(**{f"{thing}__owner": models.F("created_by")})
+    return (of_team & _made_by((Role.ADMIN,))) | models.Q(**{f"{thing}__owner": models.F("created_by")})
+
+
+def _is_there(thing: str) -> models.Q:
+    if thing == "collection":
+        return models.Q(collection__isnull=False, collection__removed_at__isnull=True)
+    return models.Q(video__isnull=False, video__trashed_at__isnull=True, video__missing_at__isnull=True)
 
 
 class ShareLink(Row):
@@ -77,6 +91,9 @@ class ShareLink(Row):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Null: never, where the team allows that.")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    ended_with_collection = models.BooleanField(
+        default=False, help_text="Revoked by the deletion of its collection alone: undoing that opens it."
+    )
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = ShareLinkQuerySet.as_manager()
@@ -94,13 +111,31 @@ class ShareLink(Row):
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def lets_cost(self) -> bool:
+        """Whether its holder sees what a video cost: only while its maker does."""
+        if not self.shows_cost:
+            return False
+        maker = Membership.objects.filter(models.Q(team_id=self.team_id, user_id=self.created_by_id)).first()
+        return maker is not None and maker.may_see_spend
+
     def videos(self) -> VideoQuerySet:
-        """What its holder may see now, in order: not what is in the trash, lost, or private to somebody else."""
-        mine = models.Q(visibility=Visibility.TEAM) | models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
-        rows = Video.objects.kept().filter(mine, team_id=self.team_id, missing_at__isnull=True)
+        """What its holder may see now, in order: of what its maker may share now nothing that is in the trash or lost.
+
+        A collection of the team shows no private video, whoever owns it: others of the team rule its links too.
+        """
+        maker = Membership.objects.filter(models.Q(team_id=self.team_id, user_id=self.created_by_id))
+        mine = models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
+        of_team = models.Q(visibility=Visibility.TEAM)
+        may_share = models.Exists(maker.filter(role__in=SHARING)) & (
+            mine | models.Exists(maker.filter(role=Role.ADMIN))
+        )
+        rows = Video.objects.kept().filter(may_share, team_id=self.team_id, missing_at__isnull=True)
         if self.video_id:
-            return rows.filter(id=self.video_id)
-        return rows.filter(collection_items__collection=self.collection).order_by("collection_items__id")
+            return rows.filter(of_team | mine, id=self.video_id)
+        among_private = models.Q(collection_items__collection__visibility=Visibility.PRIVATE)
+        rows = rows.filter(of_team | (mine & among_private), collection_items__collection=self.collection)
+        return rows.order_by("collection_items__id")
 
 
 class ShareMark(Row):

@@ -1,7 +1,7 @@
 """Collections: made, filled, named anew, deleted, and all of it undone.
 
 Videos are never touched by any of it. A deleted collection keeps its rows for a day; its share links end with it, and
-those come back with it too.
+those come back with it too, but for those that somebody revoked meanwhile, or whose maker left.
 """
 
 from collections.abc import Iterable, Sequence
@@ -119,8 +119,7 @@ def delete(*, by: Membership, collection: Collection, now: datetime | None = Non
         rows = Collection.objects.managed_by(by).kept().filter(id=collection.id)
         if not rows.update(removed_at=now):
             return None
-        # At the same moment as the collection: by it `restore` knows which links ended with it.
-        links = visibility.end_links(by=by, of=collection, now=now)
+        links = visibility.end_links(by=by, of=collection, now=now, is_undone=True)
     log.info("collection_deleted", collection=str(collection.id), user=str(by.user_id), links=links)
     return links
 
@@ -131,10 +130,10 @@ def restore(*, by: Membership, collection: Collection, now: datetime | None = No
         removed = Collection.objects.managed_by(by).select_for_update().filter(id=collection.id).first()
         if removed is None or removed.removed_at is None:
             return False
-        ended = ShareLink.objects.filter(collection=removed, revoked_at=removed.removed_at)
-        for link in ended:
+        ended = ShareLink.objects.filter(collection=removed, ended_with_collection=True)
+        for link in ended.select_for_update():
             sharing.record("link_restored", by, link, now or timezone.now())
-        ended.update(revoked_at=None, revoked_by=None)
+        ended.update(revoked_at=None, revoked_by=None, ended_with_collection=False)
         Collection.objects.filter(id=removed.id).update(removed_at=None)
     log.info("collection_restored", collection=str(collection.id), user=str(by.user_id))
     return True

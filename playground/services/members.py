@@ -104,8 +104,9 @@ def _check_not_last(row: Membership) -> None:
 
 def _take_out(row: Membership, team: Team, *, kind: str, by: User, now: datetime) -> Gone:
     _check_not_last(row)
-    links = ShareLink.objects.filter(team=team, created_by=row.user, revoked_at=None)
-    ended = links.update(revoked_at=now, revoked_by=by)
+    links = ShareLink.objects.filter(team=team, created_by=row.user)
+    ended = links.filter(revoked_at=None).update(revoked_at=now, revoked_by=by)
+    links.filter(ended_with_collection=True).update(ended_with_collection=False)
     seats = _end_invitations(row, now=now)
     had = {"user": str(row.user_id), "role": row.role, "sees_spend": row.sees_spend}
     data = _facts(row) | had | {"links": ended, "invitations": seats}

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from playground import queue
 from playground.domain.status import Status
-from playground.models import Event, Gateway, Generation, Heartbeat, Invitation, Lease, SignInLink, Team
+from playground.models import Event, Gateway, Generation, Heartbeat, Invitation, Lease, ShareLink, SignInLink, Team
 from playground.services import audit, engine, keys_used, notices
 from playground.services.engine import Move
 
@@ -53,8 +53,9 @@ def settle(*, now: datetime) -> Settled | None:
             return None
         count = _maybe_sent(backup_at=found.at, now=now)
         _forget_what_was_passing(now=now)
+        links = _end_share_links(now=now)
         found.delete()
-        data = {"backup_at": found.at.isoformat(), "maybe_sent": count}
+        data = {"backup_at": found.at.isoformat(), "maybe_sent": count, "links": links}
         audit.record("restored", by=None, team=None, data=data, now=now)
         for team in Team.objects.all():
             notices.tell("restored", team=team, key=f"restored:{now.isoformat()}", data=data, now=now)
@@ -109,3 +110,9 @@ def _forget_what_was_passing(*, now: datetime) -> None:
     Session.objects.all().delete()
     SignInLink.objects.all().delete()
     Invitation.objects.filter(accepted_at=None, revoked_at=None).update(revoked_at=now)
+
+
+def _end_share_links(*, now: datetime) -> int:
+    """Which of them were revoked since the backup nobody knows here: all end, also those of deleted collections."""
+    ShareLink.objects.filter(ended_with_collection=True).update(ended_with_collection=False)
+    return ShareLink.objects.filter(revoked_at=None).update(revoked_at=now)

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from playground.models import Collection, Membership, ShareLink, Team, Video, share
+from playground.models import Collection, Membership, ShareLink, Team, Video, Visibility, share
 from playground.services import audit
 from playground.services.people import LinkEnded
 
@@ -66,10 +67,14 @@ def most_days(team: Team) -> int:
 
 
 def may_share(by: Membership, thing: Video | Collection) -> bool:
-    """One's own; an admin all of the team's but what is private to somebody else. A viewer nothing."""
-    if isinstance(thing, Video):
-        return share.may_share(by, thing) and Video.objects.visible_to(by).filter(id=thing.id).exists()
-    return share.may_share(by, thing) and Collection.objects.visible_to(by).filter(id=thing.id).exists()
+    """One's own; an admin all of the team's but what is private to somebody else. A viewer nothing.
+
+    By the row in hand, without a question to the database: a link shows later only what its maker may share then.
+    """
+    if isinstance(thing, Collection) and thing.removed_at:
+        return False
+    is_seen = thing.visibility == Visibility.TEAM or thing.owner_id == by.user_id
+    return share.may_share(by, thing) and is_seen
 
 
 def may_change(by: Membership, link: ShareLink) -> bool:
@@ -158,13 +163,15 @@ def renew(*, by: Membership, link: ShareLink, shown: str, now: datetime | None =
 
 
 def revoke(*, by: Membership, link: ShareLink, now: datetime | None = None) -> bool:
-    """End it for the next byte. False when it was revoked before. Raises NotYours."""
+    """End it for the next byte and for good. False when it was revoked before. Raises NotYours."""
     now = now or timezone.now()
     if not by.may_create or not ShareLink.objects.visible_to(by).filter(id=link.id).exists():
         raise NotYours
     with transaction.atomic():
-        rows = ShareLink.objects.filter(id=link.id, revoked_at__isnull=True)
-        if not rows.update(revoked_at=now, revoked_by=by.user):
+        # One that ended with its collection would come back with it.
+        is_to_end = Q(revoked_at__isnull=True) | Q(ended_with_collection=True)
+        rows = ShareLink.objects.filter(is_to_end, id=link.id)
+        if not rows.update(revoked_at=now, revoked_by=by.user, ended_with_collection=False):
             return False
         link.revoked_at = now
         record("link_revoked", by, link, now)

@@ -1,15 +1,14 @@
 """Who of the team sees a video or a collection: all, or its owner alone. Only the owner decides that.
 
 Share links are made on purpose and go on when their video becomes private; whoever switches is told of them first and
-may end them.
+may end them. Only links to collections of the team leave it out from then on.
 """
 
 from datetime import datetime
-from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from playground.domain.status import Status
@@ -62,15 +61,29 @@ def _run_follows(run: Run, by: Membership, to: Visibility) -> None:
 
 
 def open_links(of: Video | Collection) -> QuerySet[ShareLink]:
-    """Links that show this very thing and still work, newest first."""
-    field: dict[str, Any] = {"video": of} if isinstance(of, Video) else {"collection": of}
-    return ShareLink.objects.open().filter(**field).order_by("-id")
+    """Links that go on showing this once it is private, newest first: to it alone, and of a video those of its owner to
+    private collections that hold it. Links to collections of the team show no private video.
+    """
+    links = ShareLink.objects.open().order_by("-id")
+    if isinstance(of, Collection):
+        return links.filter(collection=of)
+    holding = Collection.objects.kept().filter(items__video=of, visibility=Visibility.PRIVATE, owner_id=of.owner_id)
+    return links.filter(Q(video=of) | Q(collection__in=holding.values("id"), created_by_id=of.owner_id))
 
 
-def end_links(*, by: Membership, of: Video | Collection, now: datetime) -> int:
-    """Call it inside the transaction that makes them end; returns how many ended."""
+def leaves_links(video: Video) -> bool:
+    """Whether links to collections of the team show this video only while it is for the team."""
+    holding = Collection.objects.kept().filter(items__video=video, visibility=Visibility.TEAM)
+    return ShareLink.objects.open().filter(collection__in=holding.values("id")).exists()
+
+
+def end_links(*, by: Membership, of: Video | Collection, now: datetime, is_undone: bool = False) -> int:
+    """Call it inside the transaction that makes them end; returns how many ended. `is_undone`: with a deletion, which
+    can be undone.
+    """
     links = list(open_links(of).select_for_update())
-    ShareLink.objects.filter(id__in=[link.id for link in links]).update(revoked_at=now, revoked_by=by.user)
+    rows = ShareLink.objects.filter(id__in=[link.id for link in links])
+    rows.update(revoked_at=now, revoked_by=by.user, ended_with_collection=is_undone)
     for link in links:
         sharing.record("link_revoked", by, link, now)
     return len(links)

@@ -21,7 +21,7 @@ from playground.services import sharing as service
 from playground.services.people import LinkEnded
 from playground.views import share_words
 from playground.views.access import MemberRequest, for_creators
-from playground.views.errors import too_often
+from playground.views.errors import often_words, too_often
 from playground.views.paging import cursor, newest
 from playground.views.sharing import Subject, draft, made_page, preview_context
 
@@ -133,7 +133,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
     if not is_fine:
         return _form_page(request, link, subject, form, status=422)
     if seconds := rates.take("share", str(request.membership.user_id)):
-        return too_often(request, seconds)
+        return _too_often(request, link, subject, form, seconds)
     try:
         _change(request.membership, link, form)
     except LinkEnded:
@@ -141,6 +141,15 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
     else:
         messages.success(request, share_words.sentence(link))
     return HttpResponseRedirect(reverse("share_links.index"), status=303)
+
+
+def _too_often(
+    request: MemberRequest, link: ShareLink, subject: Subject, form: ShareForm, seconds: int
+) -> HttpResponse:
+    form.add_error(None, often_words(seconds))
+    response = _form_page(request, link, subject, form, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def _change(by: Membership, link: ShareLink, form: ShareForm) -> None:

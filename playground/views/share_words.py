@@ -49,4 +49,4 @@ def ended(link: ShareLink) -> str:
         return _("revoked %(day)s") % {"day": day(link.revoked_at)}
     if link.expires_at and link.expires_at <= timezone.now():
         return _("ended %(day)s") % {"day": day(link.expires_at)}
-    return _("its maker left the team")
+    return _("its maker may not share any more")

@@ -55,7 +55,7 @@ def for_preview(link: ShareLink, video: Video) -> Shown:
 
 
 def _shown(link: ShareLink, video: Video, media: dict[str, str], page: str, mark: ShareMark | None) -> Shown:
-    cost = video.generation.cost_micros if link.shows_cost and video.generation else None
+    cost = video.generation.cost_micros if link.lets_cost and video.generation else None
     return Shown(
         video=video,
         play_url=media["video"],

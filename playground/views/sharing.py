@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.sharing import ShareForm, of_link
-from playground.models import Collection, Membership, ShareLink, Video
+from playground.models import Collection, CollectionItem, Membership, ShareLink, Video
 from playground.models.base import new_id
 from playground.services import rates
 from playground.services import sharing as service
@@ -69,7 +69,7 @@ def _video(request: MemberRequest, id: UUID) -> Subject:
 
 
 def _collection(request: MemberRequest, id: UUID) -> Subject:
-    found = get_object_or_404(Collection.objects.visible_to(request.membership), id=id)
+    found = get_object_or_404(Collection.objects.visible_to(request.membership).kept(), id=id)
     return _mine(request, Subject(found, "collection"))
 
 
@@ -223,6 +223,10 @@ def _end(form: ShareForm, of: ShareLink | None) -> datetime | None:
     return timezone.now() + timedelta(days=days) if days and not form.is_endless else None
 
 
+def _seen_in(by: Membership, subject: Subject) -> int:
+    return CollectionItem.objects.shown_to(by).filter(collection_id=subject.thing.id, video__missing_at=None).count()
+
+
 def preview_context(by: Membership, subject: Subject, link: ShareLink) -> dict[str, Any]:
     """What a holder would see, of that what this member may see."""
     mine = Video.objects.visible_to(by).values("id")
@@ -236,4 +240,5 @@ def preview_context(by: Membership, subject: Subject, link: ShareLink) -> dict[s
         "tiles": first if subject.kind == "collection" else [],
         "count_words": ngettext("%(n)d video", "%(n)d videos", count) % {"n": count},
         "more_count": max(0, count - TILES),
+        "left_out": _seen_in(by, subject) - count if subject.kind == "collection" else 0,
     }

@@ -32,6 +32,7 @@ from playground.models import (
     Notice,
     Role,
     Run,
+    ShareLink,
     SignInLink,
     User,
     Video,
@@ -39,6 +40,7 @@ from playground.models import (
 from playground.services import (
     archive,
     backup,
+    collections,
     database_copy,
     exchange,
     housekeeping,
@@ -53,6 +55,7 @@ from playground.services.restore import Refused
 from tests import factories
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 from tests.support import postgres
+from tests.support.sharing import make_collection, make_link
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -316,6 +319,25 @@ def test_sessions_and_one_time_links_of_a_backup_are_not_good_again(member: Memb
     assert AuditEntry.objects.latest("id").kind == "restored"
     assert Notice.objects.get(kind="restored").team == member.team
     assert restored.settle(now=timezone.now()) is None
+
+
+def test_share_links_of_a_backup_have_ended_since_somebody_may_have_revoked_them(
+    member: Membership, tmp_path: Path
+) -> None:
+    collection = make_collection(by=member)
+    link, _token = make_link(by=member, video=factories.make_video(by=member, files=False))
+    of_deleted, _token = make_link(by=member, collection=collection)
+    collections.delete(by=member, collection=collection)
+    written(tmp_path / "backup")
+
+    put_back(tmp_path / "backup")
+
+    collections.restore(by=member, collection=collection)
+    assert not ShareLink.objects.open().exists()
+    assert ShareLink.objects.get(id=link.id).revoked_by is None
+    assert ShareLink.objects.get(id=of_deleted.id).revoked_at
+    assert AuditEntry.objects.filter(kind="restored").latest("id").data["links"] == 1
+    assert Notice.objects.get(kind="restored").data["links"] == 1
 
 
 class Died(BaseException):

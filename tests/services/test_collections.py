@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from playground.models import AuditEntry, Collection, CollectionItem, Role, ShareLink, Video, Visibility
-from playground.services import collections, videos
+from playground.models import AuditEntry, Collection, CollectionItem, Membership, Role, ShareLink, Video, Visibility
+from playground.services import collections, members, sharing, videos
 from tests import factories
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -154,6 +154,40 @@ def test_deleting_leaves_the_videos_ends_the_links_and_is_undone_whole(member):
         assert row.revoked_at == revoked_at
     assert [entry.kind for entry in AuditEntry.objects.order_by("at")] == ["link_revoked", "link_restored"]
     assert len(shown(member, Collection.objects.kept().get())) == 1
+
+
+def test_link_that_is_revoked_after_the_deletion_stays_revoked(member, admin):
+    made = collections.create(by=member, name="Boats")
+    link = make_link(made, member)
+    collections.delete(by=member, collection=made)
+    assert sharing.revoke(by=admin, link=link)
+    assert not sharing.revoke(by=admin, link=link)
+    assert collections.restore(by=member, collection=made)
+    link.refresh_from_db()
+    assert (link.revoked_at is None, link.revoked_by) == (False, admin.user)
+    kinds = [entry.kind for entry in AuditEntry.objects.order_by("at")]
+    assert kinds == ["link_revoked", "link_revoked"]
+
+
+def test_links_of_a_maker_who_left_do_not_come_back_with_the_collection(member, admin):
+    made = collections.create(by=member, name="Boats")
+    link = make_link(made, member)
+    collections.delete(by=admin, collection=made)
+    members.remove(by=admin, member=member)
+    collections.restore(by=admin, collection=made)
+    Membership.objects.create(team=admin.team, user=member.user, role=Role.CREATOR)
+    link.refresh_from_db()
+    assert link.revoked_at
+    assert not ShareLink.objects.open().exists()
+
+
+def test_link_that_was_revoked_at_the_moment_of_the_deletion_stays_revoked(member):
+    made = collections.create(by=member, name="Boats")
+    link = make_link(made, member, revoked_at=NOW)
+    collections.delete(by=member, collection=made, now=NOW)
+    collections.restore(by=member, collection=made)
+    link.refresh_from_db()
+    assert link.revoked_at == NOW
 
 
 def test_only_managers_delete_and_name_anew(member, admin, viewer):

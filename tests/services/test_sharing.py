@@ -232,9 +232,10 @@ def test_collection_shows_what_may_be_seen_in_its_order(creator, admin):
     videos.trash(by=creator, videos=[trashed])
     gone.missing_at = timezone.now()
     gone.save()
-    assert list(sharing.open_link(token=token).videos()) == [second, first, mine]
+    assert list(sharing.open_link(token=token).videos()) == [second, first]
     assert sharing.still_shows(link=link, video=first)
     assert not sharing.still_shows(link=link, video=theirs)
+    assert not sharing.still_shows(link=link, video=mine)
 
 
 def test_private_collection_of_somebody_else_is_not_shown(creator, admin):

@@ -8,7 +8,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import Role, ShareLink, Visibility
+from playground.models import Membership, Role, ShareLink, Visibility
+from playground.rate_limits import Limit
 from playground.services import share_visits, sharing, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
@@ -223,10 +224,39 @@ def test_collections_stand_in_the_list_by_name(member, video, browser_of):
     assert "collection with download" in said
 
 
-def test_list_takes_few_queries_however_long(member, video, browser_of, django_assert_max_num_queries):
+def test_list_takes_few_queries_however_long(member, admin, video, browser_of, django_assert_max_num_queries):
     for number in range(20):
-        link, _token = make_link(by=member, video=video, takes_marks=True, name=str(number))
+        of = {"video": video} if number % 2 else {"collection": make_collection(video, by=member)}
+        link, _token = make_link(by=member, takes_marks=True, name=str(number), **of)
         share_visits.mark(link=link, video=video, note="x")
+    browsers = [browser_of(member), browser_of(admin)]
+    for browser in browsers:
+        with django_assert_max_num_queries(16):
+            browser.get(LIST)
+    ShareLink.objects.update(revoked_at=timezone.now())
+    for browser in browsers:
+        with django_assert_max_num_queries(16):
+            browser.get(f"{LIST}?show=ended")
+
+
+def test_change_too_often_keeps_what_was_typed(member, video, browser_of, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"share": Limit(1, 3600)}
+    link, _token = make_link(by=member, video=video)
     browser = browser_of(member)
-    with django_assert_max_num_queries(20):
-        browser.get(LIST)
+    typed = {"name": "Client B", "days": "30", "shows_prompt": "on"}
+    assert browser.post(at("detail", link), typed).status_code == 303
+    answer = browser.post(at("detail", link), typed | {"name": "Client C"})
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    said = text(answer)
+    assert "That was too often in a short time. Nothing was changed." in said
+    assert 'value="Client C"' in said
+    link.refresh_from_db()
+    assert link.name == "Client B"
+
+
+def test_admin_reads_that_the_maker_of_a_link_became_a_viewer(member, admin, video, browser_of):
+    make_link(by=member, video=video)
+    Membership.objects.filter(id=member.id).update(role=Role.VIEWER)
+    assert "Client A" not in text(browser_of(admin).get(LIST))
+    assert "Its maker may not share any more" in text(browser_of(admin).get(f"{LIST}?show=ended"))

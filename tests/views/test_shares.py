@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.logs import scrub
-from playground.models import Rate, ShareLink, ShareMark, Visibility
+from playground.models import Membership, Rate, ShareLink, ShareMark, Visibility
 from playground.services import sharing, videos
 from tests import factories
 from tests.support.sharing import BROWSER, make_collection, make_link
@@ -533,3 +533,14 @@ def test_cookies_are_bound_to_https_where_the_installation_is(guest, member, vid
     cookie = guest.get(page_of(token)).cookies["__Secure-share-seen"]
     assert cookie["secure"] is True
     assert urlsplit(cookie["path"]).path == page_of(token)
+
+
+def test_cost_is_hidden_once_the_maker_of_the_link_sees_no_spend(guest, member, admin, video, browser_of):
+    one, token = make_link(by=member, video=video, shows_cost=True)
+    many, of_collection = make_link(by=member, collection=make_collection(video, by=member), shows_cost=True)
+    pages = [page_of(token), page_of(of_collection, video.id)]
+    assert all("0.38" in text(guest.get(page)) for page in pages)
+    Membership.objects.filter(id=member.id).update(sees_spend=False)
+    assert not any("0.38" in text(guest.get(page)) for page in pages)
+    for link in (one, many):
+        assert "0.38" not in text(browser_of(admin).get(reverse("share_links.detail", args=[link.id])))

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.models import ShareLink, Visibility
-from playground.services import videos
+from playground.services import collections, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
@@ -246,3 +246,25 @@ def test_video_page_offers_to_share_and_tells_what_clients_said(member, viewer, 
     theirs = browser_of(viewer).get(page).content.decode()
     assert share(video) not in theirs
     assert "Slower &lt;b&gt;please" in theirs
+
+
+def test_preview_of_a_collection_says_what_the_link_leaves_out(member, admin, video, browser_of):
+    theirs = factories.make_video(by=admin, files=False)
+    mine = make_collection(video, theirs, by=member)
+    said = text(browser_of(member).get(share(mine, "collection")))
+    assert "1 video" in said
+    assert "1 video in it is not shown by the link: private, or not yours to share." in said
+    assert "not yours to share" not in text(
+        browser_of(member).get(share(make_collection(video, by=member), "collection"))
+    )
+    assert "not yours to share" not in text(browser_of(member).get(share(video)))
+
+
+def test_deleted_collection_is_not_shared_and_its_links_show_nothing(member, video, browser_of):
+    made = make_collection(video, by=member)
+    collections.delete(by=member, collection=made)
+    browser = browser_of(member)
+    for kind in ("collection", "collection_preview"):
+        assert browser.post(share(made, kind), form()).status_code == 404
+    assert browser.get(share(made, "collection")).status_code == 404
+    assert not ShareLink.objects.exists()

@@ -3,10 +3,13 @@
 import re
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from playground.models import Run, ShareLink, Visibility
 from tests import factories
+from tests.support.sharing import make_collection
+from tests.support.sharing import make_link as make_shared
 
 pytestmark = pytest.mark.pure
 
@@ -77,3 +80,28 @@ def test_video_of_a_run_that_is_not_seen_offers_no_order_and_no_run(member, admi
         page = browser_of(by).get(f"/videos/{video.id}/").content.decode()
         assert ("One more" in page) is is_offered
         assert (reverse("runs.detail", args=[video.generation.run_id]) in page) is is_offered
+
+
+def test_links_to_own_private_collections_that_hold_it_are_named_too(member, browser_of):
+    video = factories.make_video(by=member, files=False)
+    private = make_collection(video, by=member, name="Boats", visibility="private")
+    link, _token = make_shared(by=member, collection=private, name="Client C")
+    asked = words_of(browser_of(member).post(address(video), {"visibility": "private"}))
+    assert "Client C" in asked
+    assert "Boats" in asked
+    browser_of(member).post(address(video), {"visibility": "private", "links": "end"})
+    link.refresh_from_db()
+    assert link.revoked_at
+
+
+def test_links_to_collections_of_the_team_do_not_show_it_any_more_and_that_is_said(member, browser_of):
+    video = factories.make_video(by=member, files=False)
+    _link, token = make_shared(by=member, collection=make_collection(video, by=member))
+    assert Client().get(f"/s/{token}/{video.id}/").status_code == 200
+    said = words_of(browser_of(member).post(address(video), {"visibility": "private"}, follow=True))
+    assert "Only you see it now. Links to collections of the team do not show it any more." in said
+    assert Client().get(f"/s/{token}/{video.id}/").status_code == 404
+    alone = factories.make_video(by=member, files=False)
+    assert "collections of the team" not in words_of(
+        browser_of(member).post(address(alone), {"visibility": "private"}, follow=True)
+    )

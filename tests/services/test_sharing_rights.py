@@ -1,0 +1,113 @@
+"""What a share link shows follows what its maker may share now."""
+
+import pytest
+from django.utils import timezone
+
+from playground.models import Collection, Membership, Role, ShareLink, Visibility
+from playground.services import sharing
+from playground.services.people import LinkEnded
+from tests import factories
+from tests.support.sharing import make_collection, make_link
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def creator():
+    return factories.make_member()
+
+
+@pytest.fixture
+def admin(creator):
+    return factories.make_member(team=creator.team, role=Role.ADMIN)
+
+
+@pytest.fixture
+def video(creator):
+    return factories.make_video(by=creator, files=False)
+
+
+def shown_by(token: str) -> list:
+    try:
+        return list(sharing.open_link(token=token).videos())
+    except LinkEnded:
+        return []
+
+
+def test_new_address_given_by_an_admin_shows_no_private_video_of_its_maker(creator, admin, video):
+    private = factories.make_video(by=creator, files=False, visibility=Visibility.PRIVATE)
+    collection = make_collection(private, video, by=creator)
+    link, old = make_link(by=creator, collection=collection)
+    assert shown_by(old) == [video]
+    new = sharing.renew(by=admin, link=link, shown=sharing.mark_of(link))
+    assert shown_by(new) == [video]
+    assert not sharing.still_shows(link=link, video=private)
+
+
+def test_private_collection_shows_private_videos_and_is_ruled_by_its_owner_alone(creator, admin, video):
+    private = factories.make_video(by=creator, files=False, visibility=Visibility.PRIVATE)
+    theirs = factories.make_video(by=admin, files=False, visibility=Visibility.PRIVATE)
+    collection = make_collection(private, video, theirs, by=creator, visibility=Visibility.PRIVATE)
+    link, token = make_link(by=creator, collection=collection)
+    assert shown_by(token) == [private, video]
+    with pytest.raises(sharing.NotYours):
+        sharing.renew(by=admin, link=link, shown=sharing.mark_of(link))
+    with pytest.raises(sharing.NotYours):
+        sharing.change(by=admin, link=link, terms=sharing.Terms("Client A", 7), keeps_password=False)
+    collection.visibility = Visibility.TEAM
+    collection.save()
+    assert shown_by(token) == [video]
+
+
+def test_creators_link_shows_only_their_own_videos_of_a_collection(creator, admin, video):
+    theirs = factories.make_video(by=admin, files=False)
+    collection = make_collection(video, theirs, by=creator)
+    link, token = make_link(by=creator, collection=collection)
+    assert shown_by(token) == [video]
+    assert not sharing.still_shows(link=link, video=theirs)
+    assert shown_by(make_link(by=admin, collection=collection)[1]) == [video, theirs]
+
+
+def test_admin_who_became_a_creator_shows_only_their_own(creator, admin, video):
+    own = factories.make_video(by=admin, files=False)
+    collection = make_collection(video, own, by=admin)
+    tokens = [make_link(by=admin, **of)[1] for of in ({"video": video}, {"video": own}, {"collection": collection})]
+    others = make_link(by=admin, collection=make_collection(own, by=creator))[1]
+    Membership.objects.filter(id=admin.id).update(role=Role.CREATOR)
+    assert [shown_by(token) for token in (*tokens, others)] == [[], [own], [own], []]
+
+
+def test_maker_who_became_a_viewer_shows_nothing(creator, video):
+    link, token = make_link(by=creator, video=video)
+    of_collection = make_link(by=creator, collection=make_collection(video, by=creator))[1]
+    Membership.objects.filter(id=creator.id).update(role=Role.VIEWER)
+    assert shown_by(token) == shown_by(of_collection) == list(link.videos()) == []
+    assert not ShareLink.objects.open().exists()
+    assert ShareLink.objects.ended().count() == 2
+
+
+def test_deleted_collection_is_shared_by_nobody(creator, video):
+    collection = make_collection(video, by=creator)
+    _link, token = make_link(by=creator, collection=collection)
+    assert shown_by(token) == [video]
+    # As one sees it who pressed "share" at the moment of its deletion.
+    Collection.objects.update(removed_at=timezone.now())
+    assert shown_by(token) == []
+    collection.refresh_from_db()
+    with pytest.raises(sharing.NotYours):
+        make_link(by=creator, collection=collection)
+
+
+def test_cost_is_shown_while_the_maker_of_the_link_sees_spend(creator, video):
+    link, _token = make_link(by=creator, video=video, shows_cost=True)
+
+    def lets_cost() -> bool:
+        return ShareLink.objects.get(id=link.id).lets_cost
+
+    assert lets_cost()
+    Membership.objects.filter(id=creator.id).update(sees_spend=False)
+    assert not lets_cost()
+    Membership.objects.filter(id=creator.id).update(role=Role.ADMIN)
+    assert lets_cost()
+    ShareLink.objects.update(shows_cost=False)
+    assert not lets_cost()
