@@ -47,8 +47,8 @@ KINDS: dict[str, Words] = {
     "member_signed_up": gettext_lazy("Came by an allowed address, and is %(role)s"),
     "second_factor_reset": gettext_lazy("A second factor was taken away on the server"),
     "email_changed": gettext_lazy("An e-mail address was changed on the server"),
-    "secrets_rotated": gettext_lazy("Stored keys were sealed anew"),
-    "unreadable_secrets_forgotten": gettext_lazy("Stored keys that could not be opened were forgotten"),
+    "secrets_rotated": gettext_lazy("Stored secrets were sealed anew"),
+    "unreadable_secrets_forgotten": gettext_lazy("Stored secrets that could not be opened were forgotten"),
     "repaired": gettext_lazy("Repaired: %(thing)s"),
     "restored": gettext_lazy("Restored a backup"),
 }
