@@ -1,19 +1,20 @@
 """Making an account with an address of an allowed domain: ask for a mail, follow its link, choose a password."""
 
+from allauth.account.utils import perform_login
 from allauth.core import ratelimit
 from django.conf import settings
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from playground.forms.account import AskForm, FinishForm
+from playground.models import Membership
 from playground.services import signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
 from playground.views.errors import RETRY_AFTER, too_many_requests
@@ -68,15 +69,21 @@ def finish(request: HttpRequest, token: str) -> HttpResponse:
         email = signups.open_request(token=token)
         if form.is_valid():
             membership = signups.finish(token=token, **form.cleaned_data)
-            login(request, membership.user)
-            request.session[TEAM_IN_SESSION] = membership.team.slug
-            return redirect("create.index" if membership.may_create else "gallery.index")
+            return _signed_in(request, membership)
     except LinkEnded:
         return link_ended(request)
     except ValidationError as error:
         form.refuse(error)
     context = {"form": form, "email": email, "team": signups.team_to_join()}
     return private(render(request, "signup/finish.html", context, status=422 if form.is_bound else 200))
+
+
+def _signed_in(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """By allauth, so that the session is listed with the person's others and ends with them."""
+    lands = reverse("create.index" if membership.may_create else "gallery.index")
+    answer: HttpResponse = perform_login(request, membership.user, redirect_url=lands)
+    request.session[TEAM_IN_SESSION] = membership.team.slug
+    return answer
 
 
 urlpatterns: list[URLPattern] = [
