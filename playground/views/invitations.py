@@ -22,6 +22,7 @@ from playground.models import Invitation, Membership, User
 from playground.services import invitations
 from playground.services.invitations import AddressInUse, OtherAddress
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
+from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
 INVITATION_IN_SESSION = "invitation"
@@ -31,6 +32,7 @@ INVITATION_IN_SESSION = "invitation"
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
+@wrong_tokens_counted
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest, token: str) -> HttpResponse:
     """410 for a link that is wrong, used, revoked or over: one page for all."""

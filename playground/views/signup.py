@@ -18,6 +18,7 @@ from playground.models import Membership
 from playground.services import signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
 from playground.views.errors import RETRY_AFTER, too_many_requests
+from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
 
@@ -61,6 +62,7 @@ def _domains() -> str:
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
+@wrong_tokens_counted
 @require_http_methods(["GET", "HEAD", "POST"])
 def finish(request: HttpRequest, token: str) -> HttpResponse:
     """Opening the link changes nothing; 410 for one that is wrong, old or was used."""

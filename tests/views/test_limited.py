@@ -41,6 +41,12 @@ def test_client_with_too_many_wrong_tokens_is_not_heard_and_another_one_is(membe
     assert Client(REMOTE_ADDR="198.51.100.7").get(f"/sign-in/{good}").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/invite/{}/", "/account/signup/{}/", "/sign-in/{}/", "/welcome/{}/"])
+def test_wrong_tokens_of_every_kind_of_link_are_counted(db, path):
+    asked = [Client().get(path.format(f"wrong{number}")).status_code for number in range(3)]
+    assert asked == [410, 410, 429]
+
+
 def test_right_tokens_are_never_too_many(member):
     good = people.signin_link(email=member.user.email, base_url="").partition("/sign-in/")[2]
     assert {Client().get(f"/sign-in/{good}").status_code for _ in range(9)} == {200}
