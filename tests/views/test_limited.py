@@ -16,6 +16,7 @@ from tests import factories
 from tests.support.sharing import make_collection
 from tests.views.test_create import HTMX, priced, values
 from tests.views.test_references import picture, send
+from tests.views.test_signup import open_domain  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
@@ -42,7 +43,7 @@ def test_client_with_too_many_wrong_tokens_is_not_heard_and_another_one_is(membe
 
 
 @pytest.mark.parametrize("path", ["/invite/{}/", "/account/signup/{}/", "/sign-in/{}/", "/welcome/{}/"])
-def test_wrong_tokens_of_every_kind_of_link_are_counted(db, path):
+def test_wrong_tokens_of_every_kind_of_link_are_counted(open_domain, path):  # noqa: F811
     asked = [Client().get(path.format(f"wrong{number}")).status_code for number in range(3)]
     assert asked == [410, 410, 429]
 
