@@ -18,6 +18,7 @@ KINDS: dict[str, Words] = {
     "invitation_revoked": gettext_lazy("Revoked an invitation as %(role)s (%(to)s)"),
     "invitation_accepted": gettext_lazy("Took an invitation, and is %(role)s"),
     "member_changed": gettext_lazy("Changed what %(name)s may do"),
+    "member_added": gettext_lazy("%(name)s was added on the server, as %(role)s"),
     "member_removed": gettext_lazy("Removed %(name)s (%(role)s) from the team"),
     "member_left": gettext_lazy("Left the team (%(role)s)"),
     "team_made": gettext_lazy("Made the team"),
@@ -106,6 +107,7 @@ def kind_label(kind: str) -> str:
     text = str(KINDS.get(kind, kind.replace("_", " ").capitalize()))
     for gone in (
         " as %(role)s (%(to)s)",
+        ", as %(role)s",
         " (%(role)s)",
         " (%(total)s)",
         ": %(reason)s",
