@@ -1,7 +1,6 @@
 """Making an account with an address of an allowed domain: ask for a mail, follow its link, choose a password."""
 
 from allauth.account.utils import perform_login
-from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
@@ -13,11 +12,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from playground import accounts
 from playground.forms.account import AskForm, FinishForm
 from playground.models import Membership
-from playground.services import signups
+from playground.services import rates, signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
-from playground.views.errors import RETRY_AFTER, too_many_requests
+from playground.views.errors import RETRY_AFTER, too_often
 from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
@@ -31,9 +31,10 @@ def index(request: HttpRequest) -> HttpResponse:
         return redirect("account.index" if request.user.is_authenticated else "account_login")
     form = AskForm(request.POST if request.method == "POST" else None)
     status = 422 if form.is_bound else 200
-    if form.is_bound and not ratelimit.consume(request, action="signup"):
-        return too_many_requests(request)
-    if form.is_valid():
+    if form.is_bound and not accounts.may_sign_up(request):
+        form.refuse(_("Too many tries. Wait a minute."))
+        status = 429
+    elif form.is_valid():
         try:
             return _asked(request, form.cleaned_data["email"])
         except signups.NotAllowed:
@@ -42,15 +43,15 @@ def index(request: HttpRequest) -> HttpResponse:
             form.refuse(_("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation."))
             status = 503
     response = render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)
-    if status == 503:
+    if status in {429, 503}:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 
 
 def _asked(request: HttpRequest, email: str) -> HttpResponse:
-    """At most three mails to one address within a minute, whoever asks."""
-    if signups.is_allowed(email) and not ratelimit.consume(request, action="request_login_code", key=email.lower()):
-        return too_many_requests(request)
+    """Few mails to one address, whoever asks."""
+    if signups.is_allowed(email) and (seconds := rates.take("signup_mail", email.strip().lower())):
+        return too_often(request, seconds)
     signups.ask(email=email, base_url=settings.PUBLIC_URL)
     return render(request, "signup/sent.html", {"email": email})
 
