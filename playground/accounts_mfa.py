@@ -32,7 +32,10 @@ class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         try:
             return sealing.unseal(encrypted_text)
         except sealing.Unreadable:
-            log.error("second_factor_unreadable", hint="SECRET_KEY has changed; manage.py reset_second_factor EMAIL")
+            hint = (
+                "put the key that sealed it back into SECRETS_KEYS; if it is lost, manage.py reset_second_factor EMAIL"
+            )
+            log.error("second_factor_unreadable", hint=hint)
             return str(generate_totp_secret())
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:

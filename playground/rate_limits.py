@@ -49,8 +49,9 @@ DEFAULTS = {
     # wrong codes: of a second factor, for a person; of a mail, in one session
     "second_factor": Limit(5, 5 * MINUTE),
     "login_code": Limit(10, 10 * MINUTE),
-    # tries to make an account: of a client
+    # tries to make an account: of a client; mails to make one: to an e-mail address
     "signup": Limit(20, MINUTE),
+    "signup_mail": Limit(3, MINUTE),
     # wrong passwords of a shared link: of the link from one client, of the link from everywhere
     "share_password": Limit(5, 5 * MINUTE),
     "share_password_link": Limit(100, HOUR),

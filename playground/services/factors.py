@@ -2,13 +2,11 @@
 
 import structlog
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from qrcode.main import QRCode
 
 from playground.models import User
-from playground.services import audit, profiles
+from playground.services import audit, profiles, sessions
 
 log = structlog.get_logger(__name__)
 
@@ -46,17 +44,8 @@ def reset(*, user: User) -> dict[str, int]:
         for one in mine:
             found[one.type] = found.get(one.type, 0) + 1
         mine.delete()
-        found["sessions"] = sign_out_everywhere(user=user)
+        found["sessions"] = sessions.end_all(user=user)
         for team in profiles.teams_of(user):
             audit.record("second_factor_reset", by=None, team=team, data={"user": str(user.id)} | found)
     log.info("second_factor_reset", user=str(user.id), **found)
     return found
-
-
-def sign_out_everywhere(*, user: User) -> int:
-    """End every session of this person; how many there were."""
-    sessions = list(UserSession.objects.filter(user_id=user.id))
-    for one in sessions:
-        SessionStore().delete(one.session_key)
-        one.delete()
-    return len(sessions)

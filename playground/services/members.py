@@ -46,16 +46,28 @@ def change(
         row = _standing(team, member)
         if row is None:
             return None
-        is_demoted = row.is_admin and role != Role.ADMIN
-        if is_demoted:
-            _check_not_last(row)
-        changed = _put(row, role=role, sees_spend=sees_spend)
-        if not changed:
-            return False
-        row.save(update_fields=["role", "sees_spend"])
-        if is_demoted:
-            _end_invitations(row, now=now)
-        audit.record("member_changed", by=by.user, team=team, data=_facts(row) | changed, now=now)
+        return _change(row, team, role=role, sees_spend=sees_spend, by=by.user, now=now)
+
+
+def change_on_the_server(*, member: Membership, role: Role, now: datetime) -> bool:
+    """As `change`, by whoever runs this installation. Raises LastAdmin."""
+    with transaction.atomic():
+        team = budgets.lock(member.team_id)
+        row = _standing(team, member)
+        return row is not None and _change(row, team, role=role, sees_spend=row.sees_spend, by=None, now=now)
+
+
+def _change(row: Membership, team: Team, *, role: Role, sees_spend: bool, by: User | None, now: datetime) -> bool:
+    is_demoted = row.is_admin and role != Role.ADMIN
+    if is_demoted:
+        _check_not_last(row)
+    changed = _put(row, role=role, sees_spend=sees_spend)
+    if not changed:
+        return False
+    row.save(update_fields=["role", "sees_spend"])
+    if is_demoted:
+        _end_invitations(row, now=now)
+    audit.record("member_changed", by=by, team=team, data=_facts(row) | changed, now=now)
     log.info("member_changed", team=team.slug, member=str(row.id), role=row.role)
     return True
 

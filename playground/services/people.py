@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from playground.models import Membership, Role, SignInLink, Team, User
-from playground.services import profiles
+from playground.services import audit, profiles
 
 TEAM_IN_SESSION = "team"
 LINK_LIFETIME = timedelta(minutes=15)
@@ -76,8 +76,8 @@ def signin_link(
     """A 15-minute sign-in address for `email`. Makes account, team and membership where missing.
 
     Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
-    only when `role` is given; a new one is an admin in a new team, else a creator. Raises ValidationError when the
-    address is none.
+    only when `role` is given; a new one is an admin in a new team, else a creator. What it changes of a team is on that
+    team's record. Raises ValidationError when the address is none, LastAdmin where the team would be without an admin.
     """
     from django.core.validators import validate_email
 
@@ -90,23 +90,28 @@ def signin_link(
             profiles.prove(user=user)  # whoever is at the machine says whose address it is
         existing = Membership.objects.filter(user=user).order_by("id").first()
         if team_slug or role or existing is None:
-            _join(user=user, team_slug=team_slug or (existing.team.slug if existing else None), role=role)
+            _join(user=user, team_slug=team_slug or (existing.team.slug if existing else None), role=role, now=now)
         token = _new_link(user=user, lifetime=LINK_LIFETIME, now=now)
     return base_url.rstrip("/") + reverse("signin_link.index", args=[token])
 
 
-def _join(*, user: User, team_slug: str | None, role: Role | None) -> None:
+def _join(*, user: User, team_slug: str | None, role: Role | None, now: datetime) -> None:
+    from playground.services import members  # which stands on this module
+
     team = Team.objects.filter(slug=team_slug).first() if team_slug else Team.objects.order_by("id").first()
     is_new = team is None
     if team is None:
         name = (team_slug or "team").replace("-", " ").capitalize()
         team = Team.objects.create(name=name, slug=free_slug(team_slug or "team"))
+        audit.record("team_made", by=None, team=team, data={"name": team.name}, now=now)
     membership, made = Membership.objects.get_or_create(
         team=team, user=user, defaults={"role": role or (Role.ADMIN if is_new else Role.CREATOR)}
     )
-    if not made and role and membership.role != role:
-        membership.role = role
-        membership.save(update_fields=["role"])
+    if made:
+        data = {"member": str(membership.id), "name": user.display_name, "role": membership.role}
+        audit.record("member_added", by=None, team=team, data=data, now=now)
+    elif role:
+        members.change_on_the_server(member=membership, role=role, now=now)
 
 
 def free_slug(name: str) -> str:
@@ -153,4 +158,5 @@ def welcome(
         user = User.objects.create_user(email, password, name=name.strip())
         profiles.prove(user=user)
         team = Team.objects.create(name=team_name.strip(), slug=free_slug(team_name))
+        audit.record("team_made", by=user, team=team, data={"name": team.name}, now=now)
         return Membership.objects.create(team=team, user=user, role=Role.ADMIN)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
+from allauth.mfa.models import Authenticator
 from django.db import DatabaseError, models, transaction
 
-from playground.models import Canary, Gateway
-from playground.services import audit, sealing
+from playground.models import Canary, Gateway, User
+from playground.services import audit, factors, sealing
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,8 @@ COLUMNS: tuple[tuple[type[models.Model], str], ...] = (
     (Canary, "sealed"),
 )
 """Every column that holds sealed texts; empty where there is none."""
+FACTORS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
+"""What of a second factor's `data` is sealed (playground/accounts_mfa.py): of an app, and of recovery codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,14 @@ class Resealed:
     anew: int = 0
     were: int = 0
     unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many values were dropped, and who lost their second factors because a secret of theirs was among them."""
+
+    count: int
+    people: tuple[User, ...] = ()
 
 
 def at_start() -> str:
@@ -50,18 +61,24 @@ def problem() -> str:
     canary = Canary.objects.filter(id=1).values_list("sealed", flat=True).first()
     typed = Gateway.objects.exclude(sealed_key="").values_list("sealed_key", flat=True)  # all else makes itself anew
     unreadable = sum(not sealing.opens(value) for value in typed)
+    factors = sum(not sealing.opens(value) for _, _, _, value in _of_factors())
     if canary is not None and not _is_canary(canary):
         is_set = "does not hold" if sealing.has_own_keys() else "is not set; it held"
         return (
             f"SECRETS_KEYS {is_set} the key that sealed what is stored. {unreadable} keys of gateways cannot be read,"
-            " and nothing is sent with them. Put it back, behind a comma if there is a new one."
+            f" and nothing is sent with them.{_of_factors_words(factors)} Put it back, behind a comma if there is a new"
+            " one."
         )
-    if unreadable:
+    if unreadable or factors:
         return (
             f"SECRETS_KEYS does not open {unreadable} of the stored keys of gateways, and nothing is sent with them."
-            " Put the key that sealed them back, behind a comma."
+            f"{_of_factors_words(factors)} Put the key that sealed them back, behind a comma."
         )
     return ""
+
+
+def _of_factors_words(count: int) -> str:
+    return f" {count} secrets of second factors cannot be read, and no code fits those." if count else ""
 
 
 def known_problem() -> str:
@@ -83,7 +100,7 @@ def reseal() -> Resealed:
             if sealing.is_of_first_key(value):
                 were += 1
             elif sealing.opens(value):
-                anew += _sealed_anew(model, column, id, value)
+                anew += _put(model, column, id, value, by=sealing.seal(sealing.unseal(value)))
             else:
                 unreadable += 1
         found = Resealed(anew, were, unreadable)
@@ -92,17 +109,31 @@ def reseal() -> Resealed:
     return found
 
 
-def forget_unreadable() -> int:
-    """Drop what no key opens: keys of gateways have to be typed anew, the rest makes itself. Gives how many."""
-    count = 0
+def forget_unreadable() -> Forgotten:
+    """Drop what no key opens: keys of gateways have to be typed anew, hooks make theirs anew.
+
+    Whose app or recovery codes are among it would be asked for a code that nobody can make: all their second factors
+    are taken away, as `manage.py reset_second_factor` does.
+    """
+    count, locked_out = 0, set()
     with transaction.atomic():
-        for model, column, id, value in _values():
-            if model is not Canary and not sealing.opens(value):
-                count += model._default_manager.filter(pk=id, **{column: value}).update(**{column: ""})
+        for model, column, id, value in list(_values()):
+            if model is Canary or sealing.opens(value):
+                continue
+            if model is Authenticator:
+                locked_out.add(id)
+                count += 1
+            else:
+                count += _put(model, column, id, value, by="")
+        owners = Authenticator.objects.filter(pk__in=locked_out).values("user_id")
+        people = tuple(User.objects.filter(id__in=owners).order_by("email"))
+        for user in people:
+            factors.reset(user=user)
         Canary.objects.update_or_create(id=1, defaults={"sealed": sealing.seal(WORDS)})
-        audit.record("unreadable_secrets_forgotten", by=None, team=None, data={"count": count})
-    log.warning("unreadable_secrets_forgotten", count=count)
-    return count
+        data = {"count": count, "second_factors": [str(user.id) for user in people]}
+        audit.record("unreadable_secrets_forgotten", by=None, team=None, data=data)
+    log.warning("unreadable_secrets_forgotten", count=count, people=len(people))
+    return Forgotten(count, people)
 
 
 def _moved_from_secret_key() -> None:
@@ -111,17 +142,40 @@ def _moved_from_secret_key() -> None:
         reseal()
 
 
-def _values() -> Iterator[tuple[type[models.Model], str, object, str]]:
+Value = tuple[type[models.Model], str, object, str]
+"""Its table, its column or its name in a second factor's `data`, its row, and the sealed text."""
+
+
+def _values() -> Iterator[Value]:
     for model, column in COLUMNS:
         rows = model._default_manager.exclude(**{column: ""}).order_by("pk")
         for id, value in rows.values_list("pk", column):
             yield model, column, id, value
+    yield from _of_factors()
 
 
-def _sealed_anew(model: type[models.Model], column: str, id: object, value: str) -> int:
-    """1, or 0 where it was replaced meanwhile, and so sealed with the first key."""
-    sealed = sealing.seal(sealing.unseal(value))
-    return model._default_manager.filter(pk=id, **{column: value}).update(**{column: sealed})
+def _of_factors() -> Iterator[Value]:
+    rows = Authenticator.objects.filter(type__in=FACTORS).order_by("pk")
+    for id, type, data in rows.values_list("pk", "type", "data"):
+        if value := data.get(FACTORS[type]):
+            yield Authenticator, FACTORS[type], id, value
+
+
+def _put(model: type[models.Model], column: str, id: object, value: str, *, by: str) -> int:
+    """`by` in place of the value: 1, or 0 where it was replaced meanwhile, and so sealed with the first key."""
+    if model is Authenticator:
+        return _put_in_factor(column, id, value, by)
+    return model._default_manager.filter(pk=id, **{column: value}).update(**{column: by})
+
+
+def _put_in_factor(name: str, id: object, value: str, by: str) -> int:
+    """Beside it stands which recovery codes are used: the row is held, as it is while one of them is taken."""
+    row = Authenticator.objects.select_for_update().filter(pk=id).first()
+    if row is None or row.data.get(name) != value:
+        return 0
+    row.data[name] = by
+    row.save(update_fields=["data"])
+    return 1
 
 
 def _is_canary(value: str) -> bool:

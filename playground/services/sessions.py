@@ -11,7 +11,8 @@ from playground.models import User
 def end_all(*, user: User) -> int:
     """Sign the person out everywhere, from the next request on; returns of how many sessions.
 
-    A one-time link leaves no row with allauth, so the sessions themselves are looked through: each holds whose it is.
+    Every way of signing in leaves a row with allauth. Sessions that are older than that have none: each holds whose it
+    is, so they are looked through too.
     """
     keys = set(UserSession.objects.filter(user=user).values_list("session_key", flat=True))
     for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():

@@ -12,11 +12,13 @@ from playground.models import Video
 from playground.services import approvals
 from playground.views.access import MemberRequest, for_creators
 from playground.views.back import back
+from playground.views.limited import limited
 from playground.views.video_standing import standing_fragment
 
 
 @require_POST
 @for_creators
+@limited("mark")
 def mark(request: MemberRequest, id: UUID) -> HttpResponse:
     """`on=1` approves, anything else takes it back."""
     video = get_object_or_404(Video.objects.visible_to(request.membership).for_tiles(), id=id)

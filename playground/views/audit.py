@@ -20,6 +20,7 @@ from playground.models import AuditEntry, Membership
 from playground.services.spend import plain
 from playground.views.access import MemberRequest, for_admins
 from playground.views.audit_words import FOR_ALL, KINDS, kind_label, said
+from playground.views.limited import limited
 
 PAGE_SIZE = 50
 BATCH = 500
@@ -52,6 +53,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @for_admins
+@limited("export", methods=("GET",))
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """All that the filters leave, oldest first."""
     by = request.membership

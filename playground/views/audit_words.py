@@ -18,6 +18,7 @@ KINDS: dict[str, Words] = {
     "invitation_revoked": gettext_lazy("Revoked an invitation as %(role)s (%(to)s)"),
     "invitation_accepted": gettext_lazy("Took an invitation, and is %(role)s"),
     "member_changed": gettext_lazy("Changed what %(name)s may do"),
+    "member_added": gettext_lazy("%(name)s was added on the server, as %(role)s"),
     "member_removed": gettext_lazy("Removed %(name)s (%(role)s) from the team"),
     "member_left": gettext_lazy("Left the team (%(role)s)"),
     "team_made": gettext_lazy("Made the team"),
@@ -47,8 +48,8 @@ KINDS: dict[str, Words] = {
     "member_signed_up": gettext_lazy("Came by an allowed address, and is %(role)s"),
     "second_factor_reset": gettext_lazy("A second factor was taken away on the server"),
     "email_changed": gettext_lazy("An e-mail address was changed on the server"),
-    "secrets_rotated": gettext_lazy("Stored keys were sealed anew"),
-    "unreadable_secrets_forgotten": gettext_lazy("Stored keys that could not be opened were forgotten"),
+    "secrets_rotated": gettext_lazy("Stored secrets were sealed anew"),
+    "unreadable_secrets_forgotten": gettext_lazy("Stored secrets that could not be opened were forgotten"),
     "repaired": gettext_lazy("Repaired: %(thing)s"),
     "restored": gettext_lazy("Restored a backup"),
 }
@@ -106,6 +107,7 @@ def kind_label(kind: str) -> str:
     text = str(KINDS.get(kind, kind.replace("_", " ").capitalize()))
     for gone in (
         " as %(role)s (%(to)s)",
+        ", as %(role)s",
         " (%(role)s)",
         " (%(total)s)",
         ": %(reason)s",

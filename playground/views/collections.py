@@ -17,11 +17,13 @@ from playground.forms.collections import CollectionForm, NameForm
 from playground.htmx import is_htmx
 from playground.models import Collection, CollectionItem, Membership, Video, Visibility
 from playground.models.collection import CollectionQuerySet
-from playground.services import collections
+from playground.services import collections, rates
 from playground.views.access import MemberRequest, for_creators, for_members
 from playground.views.back import back, chosen_videos
+from playground.views.errors import often_words
 from playground.views.gallery import tiles, wants_fragment
 from playground.views.gallery_places import InCollection, fillable, tabs
+from playground.views.limited import form_again, limited, of_member
 from playground.views.paging import Page, cursor, newest
 from playground.views.undo import say_with_undo
 from playground.views.video_standing import standing_fragment
@@ -123,12 +125,19 @@ def create(request: MemberRequest) -> HttpResponse:
     videos = _videos(request)
     form = CollectionForm(request.POST) if "name" in request.POST else CollectionForm()
     if not form.is_bound or not form.is_valid():
-        context = {"form": form, "videos": videos, "is_team": form["visibility"].value() != Visibility.PRIVATE}
-        return render(request, "collections/create.html", context, status=422 if form.is_bound else 200)
+        return _new(request, form, videos, status=422 if form.is_bound else 200)
+    if seconds := rates.take("collect", of_member(request)):
+        form.add_error("name", often_words(seconds))
+        return form_again(request, seconds, lambda: _new(request, form, videos, status=429))
     given = form.cleaned_data
     made = collections.create(by=request.membership, name=given["name"], seen_by=given["visibility"], videos=videos)
     messages.success(request, _("“%(name)s” is there.") % {"name": made.name})
     return redirect("collections.detail", id=made.id)
+
+
+def _new(request: MemberRequest, form: CollectionForm, videos: list[Video], *, status: int) -> HttpResponse:
+    context = {"form": form, "videos": videos, "is_team": form["visibility"].value() != Visibility.PRIVATE}
+    return render(request, "collections/create.html", context, status=status)
 
 
 def _fillable(request: MemberRequest, id: UUID) -> Collection:
@@ -153,6 +162,7 @@ def _after(request: MemberRequest, collection: Collection, videos: list[Video], 
 
 @require_POST
 @for_creators
+@limited("collect")
 def add(request: MemberRequest, id: UUID) -> HttpResponse:
     """Put the chosen videos in. Doing it twice changes nothing."""
     collection, videos = _fillable(request, id), _videos(request)
@@ -179,6 +189,7 @@ def _added(collection: Collection, count: int, of: int, own: int) -> str:
 
 @require_POST
 @for_creators
+@limited("collect")
 def remove(request: MemberRequest, id: UUID) -> HttpResponse:
     """Take the chosen videos out; they stay in the gallery. The next page offers to undo it."""
     collection, videos = _fillable(request, id), _videos(request)
@@ -196,6 +207,7 @@ def remove(request: MemberRequest, id: UUID) -> HttpResponse:
 
 @require_POST
 @for_creators
+@limited("collect")
 def put_back(request: MemberRequest, id: UUID) -> HttpResponse:
     """Undo the last `remove`, once."""
     collection = _fillable(request, id)
@@ -216,12 +228,16 @@ def rename(request: MemberRequest, id: UUID) -> HttpResponse:
     form = NameForm(request.POST)
     if not form.is_valid():
         return _page(request, collection, form, status=422)
+    if seconds := rates.take("collect", of_member(request)):
+        form.add_error("name", often_words(seconds))
+        return form_again(request, seconds, lambda: _page(request, collection, form, status=429))
     collections.rename(by=request.membership, collection=collection, name=form.cleaned_data["name"])
     return redirect("collections.detail", id=collection.id)
 
 
 @require_POST
 @for_creators
+@limited("collect")
 def visibility(request: MemberRequest, id: UUID) -> HttpResponse:
     """Its owner says who sees it."""
     collection = _fillable(request, id)
@@ -232,6 +248,7 @@ def visibility(request: MemberRequest, id: UUID) -> HttpResponse:
 
 @require_POST
 @for_creators
+@limited("collect")
 def delete(request: MemberRequest, id: UUID) -> HttpResponse:
     """Its videos stay, its links end; the next page offers to undo it."""
     collection = _managed(request, id)
@@ -245,6 +262,7 @@ def delete(request: MemberRequest, id: UUID) -> HttpResponse:
 
 @require_POST
 @for_creators
+@limited("collect")
 def restore(request: MemberRequest, id: UUID) -> HttpResponse:
     """Undo `delete`."""
     collection = _managed(request, id)

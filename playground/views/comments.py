@@ -13,9 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from playground.forms.comments import CommentForm
 from playground.htmx import is_htmx
 from playground.models import Video
-from playground.services import comments
+from playground.services import comments, rates
 from playground.views.access import MemberRequest, for_any_role
 from playground.views.comment_rows import thread
+from playground.views.errors import often_words
+from playground.views.limited import form_again, of_member
 from playground.views.undo import say_with_undo
 from playground.views.videos import page
 
@@ -44,15 +46,16 @@ def index(request: MemberRequest, id: UUID) -> HttpResponse:
 
 
 def _add(request: MemberRequest, video: Video) -> HttpResponse:
-    """422 with the message beside the field; what was typed stays."""
+    """422, or 429, with the message beside the field; what was typed stays."""
     form = CommentForm(request.POST, video=video)
     if form.is_valid():
+        if seconds := rates.take("comment", of_member(request)):
+            form.add_error("text", often_words(seconds))
+            return form_again(request, seconds, lambda: page(request, video, status=429, comment_form=form))
         try:
             comments.add(
                 by=request.membership, video=video, text=form.cleaned_data["text"], at_ms=form.cleaned_data["at"]
             )
-        except comments.TooMany:
-            form.add_error("text", _("That are many comments within ten minutes. Wait a little; your words are kept."))
         except comments.Full:
             form.add_error("text", _("This video has as many comments as it can hold. Nothing was added."))
     if not form.is_valid():

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from playground.forms.create import CreateForm, Draft, fit
 from playground.htmx import DRAFT_IN_SESSION, is_htmx
 from playground.models import Generation, Run, VideoModel
-from playground.services import budget_requests, estimates, limits, runs, uploads, video_requests
+from playground.services import budget_requests, estimates, limits, rates, runs, uploads, video_requests
 from playground.services.estimates import Wanted
 from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
@@ -38,9 +38,9 @@ from playground.views.create_input import (
 )
 from playground.views.create_page import takes_route, wanted_for
 from playground.views.crowd import few_at_once
-from playground.views.errors import with_toast
+from playground.views.errors import often_words, with_toast
 from playground.views.generations import line_words, repeated_words
-from playground.views.limited import limited
+from playground.views.limited import limited, of_member
 from playground.views.team import to_team
 
 ORDERED = ("size", "seconds", "count", "negative_prompt", "seed", "audio", "route", "parameters")
@@ -164,6 +164,10 @@ def _request_video(request: MemberRequest, draft: Draft, wanted: Wanted, values:
     """Put it before those who may make it. Nothing is sent to the gateway, and no money is set aside."""
     parent = values["parent"].id if values["parent"] else None
     asked = {"wanted": wanted, "prompt": values["prompt"], "note": draft.note.strip(), "parent_id": parent}
+    if seconds := rates.take("video_request", of_member(request)):
+        response = refused(request, draft, status=429, problem="too_often", why=often_words(seconds))
+        response.headers["Retry-After"] = str(seconds)
+        return response
     try:
         video_requests.ask(by=request.membership, **asked)
     except video_requests.AskedTooOften:

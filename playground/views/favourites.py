@@ -12,10 +12,12 @@ from playground.models import Video
 from playground.services import favourites
 from playground.views.access import MemberRequest, for_any_role
 from playground.views.back import back
+from playground.views.limited import limited
 
 
 @require_POST
 @for_any_role
+@limited("mark")
 def mark(request: MemberRequest, id: UUID) -> HttpResponse:
     """`on=1` sets it, anything else takes it away; htmx gets the star as it is then."""
     video = get_object_or_404(Video.objects.visible_to(request.membership), id=id)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from allauth.account.utils import perform_login
 from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,6 +22,7 @@ from playground.models import Invitation, Membership, User
 from playground.services import invitations
 from playground.services.invitations import AddressInUse, OtherAddress
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
+from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
 INVITATION_IN_SESSION = "invitation"
@@ -31,6 +32,7 @@ INVITATION_IN_SESSION = "invitation"
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
+@wrong_tokens_counted
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest, token: str) -> HttpResponse:
     """410 for a link that is wrong, used, revoked or over: one page for all."""
@@ -73,9 +75,14 @@ def _stranger(request: HttpRequest, token: str, invitation: Invitation) -> HttpR
     elif form.is_valid():
         membership = _signed_up(form, token)
         if membership:
-            login(request, membership.user)
-            return _landed(request, membership)
+            return _signed_in(request, membership)
     return _page(request, invitation, {"form": form, "providers": _providers(request)}, status=status)
+
+
+def _signed_in(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """By allauth, so that the session is listed with the person's others and ends with them."""
+    answer: HttpResponse = perform_login(request, membership.user)
+    return _landed(request, membership) if request.user.is_authenticated else answer
 
 
 def _signed_up(form: JoinForm, token: str) -> Membership | None:

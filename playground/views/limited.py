@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from playground.clients import address_of
+from playground.htmx import is_htmx
 from playground.services import rates
 from playground.views.errors import too_often
 
@@ -34,6 +35,17 @@ def limited(
         return cast(View, guarded)
 
     return decorate
+
+
+def form_again(request: HttpRequest, seconds: int, draw: Callable[[], HttpResponse]) -> HttpResponse:
+    """429 for a form that is counted only once all in it is right: by htmx it stays as it is, else `draw` gives it anew
+    with what was typed.
+    """
+    if is_htmx(request):
+        return too_often(request, seconds)
+    response = draw()
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def wrong_tokens_counted(view: View) -> View:

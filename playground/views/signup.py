@@ -1,22 +1,24 @@
 """Making an account with an address of an allowed domain: ask for a mail, follow its link, choose a password."""
 
-from allauth.core import ratelimit
+from allauth.account.utils import perform_login
 from django.conf import settings
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from playground import accounts
 from playground.forms.account import AskForm, FinishForm
-from playground.services import signups
+from playground.models import Membership
+from playground.services import rates, signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
-from playground.views.errors import RETRY_AFTER, too_many_requests
+from playground.views.errors import RETRY_AFTER, too_often
+from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
 
@@ -29,9 +31,10 @@ def index(request: HttpRequest) -> HttpResponse:
         return redirect("account.index" if request.user.is_authenticated else "account_login")
     form = AskForm(request.POST if request.method == "POST" else None)
     status = 422 if form.is_bound else 200
-    if form.is_bound and not ratelimit.consume(request, action="signup"):
-        return too_many_requests(request)
-    if form.is_valid():
+    if form.is_bound and not accounts.may_sign_up(request):
+        form.refuse(_("Too many tries. Wait a minute."))
+        status = 429
+    elif form.is_valid():
         try:
             return _asked(request, form.cleaned_data["email"])
         except signups.NotAllowed:
@@ -40,15 +43,15 @@ def index(request: HttpRequest) -> HttpResponse:
             form.refuse(_("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation."))
             status = 503
     response = render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)
-    if status == 503:
+    if status in {429, 503}:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 
 
 def _asked(request: HttpRequest, email: str) -> HttpResponse:
-    """At most three mails to one address within a minute, whoever asks."""
-    if signups.is_allowed(email) and not ratelimit.consume(request, action="request_login_code", key=email.lower()):
-        return too_many_requests(request)
+    """Few mails to one address, whoever asks."""
+    if signups.is_allowed(email) and (seconds := rates.take("signup_mail", email.strip().lower())):
+        return too_often(request, seconds)
     signups.ask(email=email, base_url=settings.PUBLIC_URL)
     return render(request, "signup/sent.html", {"email": email})
 
@@ -60,6 +63,7 @@ def _domains() -> str:
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
+@wrong_tokens_counted
 @require_http_methods(["GET", "HEAD", "POST"])
 def finish(request: HttpRequest, token: str) -> HttpResponse:
     """Opening the link changes nothing; 410 for one that is wrong, old or was used."""
@@ -68,15 +72,21 @@ def finish(request: HttpRequest, token: str) -> HttpResponse:
         email = signups.open_request(token=token)
         if form.is_valid():
             membership = signups.finish(token=token, **form.cleaned_data)
-            login(request, membership.user)
-            request.session[TEAM_IN_SESSION] = membership.team.slug
-            return redirect("create.index" if membership.may_create else "gallery.index")
+            return _signed_in(request, membership)
     except LinkEnded:
         return link_ended(request)
     except ValidationError as error:
         form.refuse(error)
     context = {"form": form, "email": email, "team": signups.team_to_join()}
     return private(render(request, "signup/finish.html", context, status=422 if form.is_bound else 200))
+
+
+def _signed_in(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """By allauth, so that the session is listed with the person's others and ends with them."""
+    lands = reverse("create.index" if membership.may_create else "gallery.index")
+    answer: HttpResponse = perform_login(request, membership.user, redirect_url=lands)
+    request.session[TEAM_IN_SESSION] = membership.team.slug
+    return answer
 
 
 urlpatterns: list[URLPattern] = [

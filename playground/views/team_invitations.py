@@ -14,8 +14,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.invitations import InviteForm
 from playground.models import Invitation, Membership
-from playground.services import invitations
+from playground.services import invitations, rates
 from playground.views.access import MemberRequest, for_admins
+from playground.views.errors import often_words
+from playground.views.limited import form_again, of_member
 
 ENDED_SHOWN = 20
 
@@ -30,6 +32,9 @@ def index(request: MemberRequest) -> HttpResponse:
     form = InviteForm(request.POST)
     if not form.is_valid() or _is_in_already(request.membership, form):
         return _page(request, form, status=422)
+    if seconds := rates.take("invite", of_member(request)):
+        form.add_error(None, often_words(seconds))
+        return form_again(request, seconds, lambda: _page(request, form, status=429))
     invitation, url = invitations.invite(by=request.membership, base_url=settings.PUBLIC_URL, **form.asked())
     mailed = None
     if invitation.email and settings.MAIL_IS_SET:

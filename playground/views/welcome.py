@@ -1,10 +1,11 @@
 """The first step of an installation: the holder of the printed link becomes the first admin."""
 
-from django.contrib.auth import login
+from allauth.account.utils import perform_login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -37,6 +38,6 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
         except ValidationError as error:
             form.refuse_password(error)
         else:
-            login(request, membership.user)
-            return redirect("create.index")
+            answer: HttpResponse = perform_login(request, membership.user, redirect_url=reverse("create.index"))
+            return answer
     return private(render(request, "welcome/index.html", {"form": form}, status=422))

@@ -5,7 +5,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from playground.models import Membership, Role, Run
+from playground.models import AuditEntry, Membership, Role, Run, SignInLink
+from playground.services import invitations
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,37 @@ def test_team_and_role_can_be_named():
     link_for("a@example.com", "--team", team.slug, "--role", "viewer")
     membership = Membership.objects.get()
     assert (membership.team, membership.role) == (team, Role.VIEWER)
+
+
+def test_what_the_link_changes_of_a_team_is_on_its_record():
+    link_for("a@example.com", "--team", "film-lab")
+    link_for("b@example.com", "--role", "admin")
+    link_for("a@example.com", "--role", "viewer")
+    link_for("a@example.com", "--role", "viewer")
+    rows = AuditEntry.objects.order_by("id").values_list("kind", "data__name", "data__role", "by")
+    assert list(rows) == [
+        ("team_made", "Film lab", None, None),
+        ("member_added", "a", "admin", None),
+        ("member_added", "b", "admin", None),
+        ("member_changed", "a", {"was": "admin", "is": "viewer"}, None),
+    ]
+    assert set(AuditEntry.objects.values_list("team__slug", flat=True)) == {"film-lab"}
+
+
+def test_last_admin_stays_one_and_gets_no_link():
+    link_for("a@example.com")
+    with pytest.raises(CommandError, match="would be without an admin"):
+        link_for("a@example.com", "--role", "viewer")
+    assert Membership.objects.get().role == Role.ADMIN
+    assert SignInLink.objects.count() == 1
+
+
+def test_invitations_of_an_admin_who_is_made_less_end():
+    admin = factories.make_member(role=Role.ADMIN)
+    factories.make_member(team=admin.team, role=Role.ADMIN)
+    invitations.invite(by=admin, role=Role.ADMIN, base_url="http://localhost")
+    link_for(admin.user.email, "--role", "creator")
+    assert not invitations.open_ones().exists()
 
 
 def test_bad_address_is_one_line():

@@ -4,13 +4,17 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import models
 from django.test import Client
 
 from playground.gateway.types import ConfigError, GatewayConfig
-from playground.models import AuditEntry, Canary, Gateway
+from playground.models import AuditEntry, Canary, Gateway, User
 from playground.secret_keys import secret_keys
 from playground.services import backup, sealed, sealing
 from tests import factories
@@ -50,6 +54,79 @@ def test_rotation_seals_everything_anew_and_the_old_key_is_useless(settings: Any
         with pytest.raises(sealing.Unreadable):
             sealing.unseal(value)
     assert AuditEntry.objects.get(kind="secrets_rotated").data == {"anew": 3, "unreadable": 0}
+
+
+APP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture
+def careful() -> User:
+    """Somebody with an app and recovery codes, the first of which is used."""
+    user = factories.make_member().user
+    TOTP.activate(user, APP_SECRET)
+    codes = RecoveryCodes.activate(user)
+    assert codes.validate_code(codes.generate_codes()[0])
+    return user
+
+
+def of_app(user: User) -> str:
+    """The secret as it is read to look at a code."""
+    app = Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP)
+    return str(get_adapter().decrypt(app.data["secret"]))
+
+
+def unused_codes(user: User) -> list[str]:
+    codes = Authenticator.objects.get(user=user, type=Authenticator.Type.RECOVERY_CODES)
+    return RecoveryCodes(codes).get_unused_codes()
+
+
+def test_second_factors_go_on_when_the_key_is_changed(settings: Any, careful: User) -> None:
+    sealed.at_start()
+    codes = unused_codes(careful)
+    settings.SECRETS_KEYS = [new_key(), *settings.SECRETS_KEYS]
+    out = StringIO()
+    call_command("rotate_secrets", stdout=out)
+    settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
+
+    assert "Sealed 3 secrets anew" in out.getvalue()
+    assert sealed.problem() == ""
+    assert of_app(careful) == APP_SECRET
+    assert unused_codes(careful) == codes
+
+
+def test_second_factors_of_before_there_were_keys_do_not_hang_on_secret_key(settings: Any) -> None:
+    keys, settings.SECRETS_KEYS = settings.SECRETS_KEYS, []
+    user = factories.make_member().user
+    TOTP.activate(user, APP_SECRET)
+    settings.SECRETS_KEYS = keys
+    assert sealed.at_start() == ""
+
+    settings.SECRET_KEY = "another secret of this installation, long enough"
+    assert of_app(user) == APP_SECRET
+
+
+def test_key_that_is_missing_for_second_factors_alone_is_said(settings: Any, careful: User, caplog: Any) -> None:
+    settings.SECRETS_KEYS = [new_key()]
+    assert "2 secrets of second factors cannot be read" in sealed.at_start()
+    assert not Canary.objects.exists()
+    assert of_app(careful) != APP_SECRET
+    assert "SECRETS_KEYS" in next(str(row.msg) for row in caplog.records if "second_factor_unreadable" in str(row.msg))
+
+
+def test_who_has_a_second_factor_that_no_key_opens_is_named_when_it_is_given_up(settings: Any, careful: User) -> None:
+    readable = factories.make_member().user
+    sealed.at_start()
+    settings.SECRETS_KEYS = [new_key()]
+    TOTP.activate(readable, APP_SECRET)
+    out = StringIO()
+    call_command("rotate_secrets", "--forget-unreadable", stdout=out)
+
+    assert f"No second factor any more, and signed out everywhere: {careful.email}" in out.getvalue()
+    assert "Forgot 2 secrets" in out.getvalue()
+    assert readable.email not in out.getvalue()
+    assert [row.user for row in Authenticator.objects.all()] == [readable]
+    assert AuditEntry.objects.get(kind="second_factor_reset").data["user"] == str(careful.id)
+    assert sealed.problem() == ""
 
 
 def test_rotation_done_twice_changes_nothing_more(own: Gateway) -> None:

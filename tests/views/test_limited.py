@@ -1,18 +1,22 @@
 """Views that may be asked for only so often: 429 in words with the wait, nothing done, nothing lost."""
 
+import ast
 import json
+from pathlib import Path
 
 import pytest
 import time_machine
 from django.test import Client
 
-from playground.models import Reference, Run
+from playground.models import Collection, Comment, Invitation, Reference, Run, VideoRequest, Visibility
 from playground.rate_limits import DEFAULTS, Limit
-from playground.services import people
+from playground.services import people, rates
 from playground.views import errors
 from tests import factories
+from tests.support.sharing import make_collection
 from tests.views.test_create import HTMX, priced, values
 from tests.views.test_references import picture, send
+from tests.views.test_signup import open_domain  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
@@ -36,6 +40,12 @@ def test_client_with_too_many_wrong_tokens_is_not_heard_and_another_one_is(membe
     assert "Too often in a short time" in refused.text
     assert member.user.email not in refused.text
     assert Client(REMOTE_ADDR="198.51.100.7").get(f"/sign-in/{good}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/invite/{}/", "/account/signup/{}/", "/sign-in/{}/", "/welcome/{}/"])
+def test_wrong_tokens_of_every_kind_of_link_are_counted(open_domain, path):  # noqa: F811
+    asked = [Client().get(path.format(f"wrong{number}")).status_code for number in range(3)]
+    assert asked == [410, 410, 429]
 
 
 def test_right_tokens_are_never_too_many(member):
@@ -108,6 +118,120 @@ def test_uploads_have_one_too_and_the_refused_file_is_not_kept(member, browser_o
 def test_exports_have_one_too(member, browser_of):
     browser = browser_of(member)
     assert [browser.get("/spend/export.csv").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_record_of_a_team_has_it_too(admin, browser_of):
+    browser = browser_of(admin)
+    assert [browser.get("/team/audit.csv").status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.fixture
+def comment(member, browser_of):
+    video = factories.make_video(by=member, files=False)
+
+    def comment(text: str, **given):
+        return browser_of(member).post(f"/videos/{video.id}/comments/", {"text": text}, **given)
+
+    return comment
+
+
+def test_comment_beyond_the_limit_is_not_made_and_stays_in_its_form(comment):
+    assert [comment(text).status_code for text in ("one", "two")] == [303, 303]
+    refused = comment("three")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert ">three</textarea>" in refused.text
+    assert 'id="id_comment_error" role="alert">That was too often in a short time.' in refused.text
+    by_htmx = comment("three", headers=HTMX)
+    assert (by_htmx.status_code, by_htmx.headers["HX-Retarget"]) == (429, "#nothing")
+    assert Comment.objects.count() == 2
+
+
+def test_comment_that_is_wrong_is_not_counted(comment):
+    assert [comment("").status_code for _ in range(4)] == [422] * 4
+    assert comment("right").status_code == 303
+
+
+@pytest.mark.parametrize("what", ["favourite", "approve"])
+def test_marks_have_a_limit(member, browser_of, what):
+    video = factories.make_video(by=member, files=False)
+    browser = browser_of(member)
+    path = f"/videos/{video.id}/{what}/"
+    assert [browser.post(path, {"on": str(number % 2)}).status_code for number in range(3)][-1] == 429
+
+
+def test_new_collections_have_a_limit_and_their_form_keeps_what_was_typed(member, browser_of):
+    video = factories.make_video(by=member, files=False)
+    browser = browser_of(member)
+
+    def make(name):
+        form = {"name": name, "visibility": "private", "video": str(video.id)}
+        return browser.post("/collections/new/", form)
+
+    assert [make(name).status_code for name in ("a", "b")] == [302, 302]
+    refused = make("Third one")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert 'value="Third one"' in refused.text
+    assert f'name="video" value="{video.id}"' in refused.text
+    assert 'value="private" checked' in refused.text
+    assert set(Collection.objects.values_list("name", flat=True)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("deed", ["add", "remove", "put-back", "rename", "visibility", "delete", "restore"])
+def test_each_change_to_a_collection_is_counted(member, browser_of, deed):
+    video = factories.make_video(by=member, files=False)
+    collection = make_collection(video, by=member, name="Old")
+    for _ in range(2):
+        assert rates.take("collect", str(member.user_id)) == 0
+    form = {"video": str(video.id), "name": "New name", "visibility": Visibility.PRIVATE}
+    refused = browser_of(member).post(f"/collections/{collection.id}/{deed}/", form)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert deed != "rename" or 'value="New name"' in refused.text
+    collection.refresh_from_db()
+    assert (collection.name, collection.removed_at, collection.items.count()) == ("Old", None, 1)
+
+
+def test_invitations_have_a_limit_and_their_form_keeps_what_was_typed(admin, browser_of):
+    def invite(email):
+        return browser_of(admin).post("/team/invitations/", {"role": "viewer", "email": email, "days": "30"})
+
+    assert [invite(email).status_code for email in ("a@example.com", "b@example.com")] == [200, 200]
+    refused = invite("c@example.com")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert "That was too often in a short time. Nothing was changed. Wait 30 seconds." in refused.text
+    assert 'value="c@example.com"' in refused.text
+    assert '<option value="30" selected>' in refused.text
+    assert Invitation.objects.count() == 2
+
+
+def test_requests_for_a_video_have_a_limit_beside_that_of_presses(viewer, browser_of, model, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"submit": Limit(60, 60)}
+    priced(model)
+    browser = browser_of(viewer)
+
+    def ask(number):
+        return browser.post("/create/", values(model, request="1", prompt=f"A heron, {number}", note="By Friday"))
+
+    assert [ask(number).status_code for number in range(2)] == [200, 200]
+    refused = ask(3)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert "That was too often in a short time." in refused.text
+    assert "A heron, 3</textarea>" in refused.text
+    assert "By Friday" in refused.text
+    assert VideoRequest.objects.count() == 2
+
+
+def test_each_limit_is_taken_somewhere():
+    """A limit that nobody asks for is a promise of the table that is not kept."""
+    taken = set()
+    for path in Path(rates.__file__).parents[1].rglob("*.py"):
+        text = path.read_text()
+        if "rates" not in text and "limited" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            parts = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+            if parts and isinstance(parts[0], ast.Constant):
+                taken.add(parts[0].value)
+    assert set(DEFAULTS) - taken == set()
 
 
 def test_limits_count_people_not_their_teams(member, browser_of, model):

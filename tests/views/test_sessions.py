@@ -1,12 +1,18 @@
 """How long a session lasts, what extends it, what ends it, and what its cookie says."""
 
+from urllib.parse import urlsplit
+
 import pytest
 import time_machine
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.test import Client
 
 from playground import sessions
+from playground.models import Role, User
+from playground.services import factors, invitations, people
 from tests import factories
+from tests.views.test_signup import FINISH, asked, open_domain  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 DAY = 24 * 3600
@@ -135,3 +141,62 @@ def test_htmx_of_somebody_signed_out_is_led_to_sign_in_and_gets_no_page_into_a_f
         assert answer.status_code == 401
         assert answer.headers["HX-Redirect"] == "/account/login/?next=%2Fgallery%2F%3Fmodel%3Dx"
         assert answer.content == b""
+
+
+EMAIL, PASSWORD = "new@example.com", "a long enough password"
+
+
+def by_invitation(client, admin) -> None:
+    _, url = invitations.invite(by=admin, role=Role.CREATOR, base_url="http://testserver")
+    client.post(urlsplit(url).path, {"name": "A Person", "email": EMAIL, "password": PASSWORD})
+
+
+def by_welcome(client) -> None:
+    path = urlsplit(people.first_admin_link("http://testserver") or "").path
+    client.post(path, {"name": "A Person", "team_name": "Film", "email": EMAIL, "password": PASSWORD})
+
+
+def by_one_time_link(client, member) -> None:
+    client.post(urlsplit(people.signin_link(email=member.user.email, base_url="http://testserver")).path)
+
+
+def ends_with_all(client) -> None:
+    """The session is listed among its person's, and ending all of them ends it."""
+    assert is_in(client)
+    user = User.objects.get(id=client.session["_auth_user_id"])
+    assert [row.session_key for row in UserSession.objects.filter(user=user)] == [client.session.session_key]
+    assert factors.reset(user=user)["sessions"] == 1
+    assert not is_in(client)
+
+
+def test_session_of_who_took_an_invitation_is_listed_and_ended(admin):
+    client = Client()
+    by_invitation(client, admin)
+    ends_with_all(client)
+
+
+def test_session_of_the_first_admin_is_listed_and_ended():
+    client = Client()
+    by_welcome(client)
+    ends_with_all(client)
+
+
+def test_session_of_who_signed_up_by_mail_is_listed_and_ended(open_domain, mailoutbox):  # noqa: F811
+    client = Client()
+    client.post(asked(client, EMAIL), FINISH)
+    ends_with_all(client)
+
+
+def test_session_by_a_one_time_link_is_listed_and_ended(member):
+    client = Client()
+    by_one_time_link(client, member)
+    ends_with_all(client)
+
+
+def test_session_without_a_row_of_its_own_is_ended_too(member, browser_of):
+    """Of before each way of signing in left one."""
+    client = browser_of(member)
+    UserSession.objects.all().delete()
+    assert is_in(client)
+    assert factors.reset(user=member.user)["sessions"] == 1
+    assert not is_in(client)

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from playground.models import AuditEntry, Membership, Role, User
+from playground.rate_limits import Limit
 from playground.services import people, profiles, signups
 from tests import factories
 from tests.views.test_account import _load_addresses
@@ -144,6 +145,24 @@ def test_one_address_gets_three_mails_a_minute(open_domain, client, mailoutbox):
     answers = [client.post(PAGE, {"email": MAIL}).status_code for _ in range(4)]
     assert answers == [200, 200, 200, 429]
     assert len(mailoutbox) == 3
+
+
+def test_tries_of_one_client_are_limited_as_the_settings_say(open_domain, client, settings, mailoutbox):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"signup": Limit(2, 60)}
+    answers = [client.post(PAGE, {"email": f"bo{number}@example.com"}) for number in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["Retry-After"] == "60"
+    assert "Too many tries. Wait a minute." in answers[2].text
+    assert 'value="bo2@example.com"' in answers[2].text
+    assert len(mailoutbox) == 2
+
+
+def test_mails_to_one_address_are_limited_however_it_is_written(open_domain, client, settings, mailoutbox):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"signup_mail": Limit(1, 3600)}
+    answers = [client.post(PAGE, {"email": email}) for email in (MAIL, MAIL.upper())]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[1].headers["Retry-After"] == "3600"
+    assert len(mailoutbox) == 1
 
 
 def test_without_domains_or_mail_there_is_no_such_page(db, client, settings):

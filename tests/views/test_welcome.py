@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.utils import timezone
 
-from playground.models import Membership, Role, SignInLink, User
+from playground.models import AuditEntry, Membership, Role, SignInLink, User
 from playground.services import people
 from tests import factories
 
@@ -36,6 +36,8 @@ def test_welcome_makes_an_admin_with_a_team_and_signs_in(welcome_link, client):
     assert (answer.status_code, answer.url) == (302, "/create/")
     membership = Membership.objects.get()
     assert (membership.user.email, membership.team.name, membership.role) == ("a@example.com", "Film Lab", Role.ADMIN)
+    entry = AuditEntry.objects.get()
+    assert (entry.kind, entry.by, entry.team) == ("team_made", membership.user, membership.team)
     assert client.get("/gallery/").status_code == 200
     assert client.get(welcome_link).status_code == 410
 

@@ -17,14 +17,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--forget-unreadable",
             action="store_true",
-            help="Drop what no key opens, when its key is lost for good: teams type the keys of their gateways anew.",
+            help=(
+                "Drop what no key opens, when its key is lost for good: teams type the keys of their gateways anew, and"
+                " whose app or recovery codes cannot be read loses all second factors, as by reset_second_factor."
+            ),
         )
 
     def handle(self, *args: Any, forget_unreadable: bool, **options: Any) -> None:
         if not sealing.has_own_keys():
             raise CommandError("SECRETS_KEYS is not set: there is no key to seal with. See .env.example.")
         if forget_unreadable:
-            self.stdout.write(f"Forgot {sealed.forget_unreadable()} secrets that no key opens.")
+            self._forget()
         found = sealed.reseal()
         self.stdout.write(f"Sealed {found.anew} secrets anew; {found.were} were sealed with the first key already.")
         if found.unreadable:
@@ -32,3 +35,9 @@ class Command(BaseCommand):
                 f"{found.unreadable} secrets could not be opened and stay as they are. Put the key that sealed them"
                 " into SECRETS_KEYS, behind a comma; or, when it is lost for good, run this with --forget-unreadable."
             )
+
+    def _forget(self) -> None:
+        forgotten = sealed.forget_unreadable()
+        self.stdout.write(f"Forgot {forgotten.count} secrets that no key opens.")
+        for user in forgotten.people:
+            self.stdout.write(f"No second factor any more, and signed out everywhere: {user.email}")

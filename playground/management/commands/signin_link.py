@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from playground.models import Role, Team
 from playground.services import people
+from playground.services.members import LastAdmin
 
 MAX_EMAIL = 254
 """What a row of a person can hold."""
@@ -35,4 +36,6 @@ class Command(BaseCommand):
             link = people.signin_link(email=options["email"], base_url=settings.PUBLIC_URL, team_slug=team, role=role)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+        except LastAdmin as error:
+            raise CommandError("The team would be without an admin. Make somebody else one first.") from error
         self.stdout.write(link)
