@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from playground import queue
@@ -118,6 +119,15 @@ def test_team_orders_through_its_own_gateway_with_its_own_key(both: SandboxServe
     assert len(charges(both, done)) == 1
     assert set(money(done)) == {"hold", "settle"} or set(money(done)) == {"hold", "settle", "release"}
     assert AuditEntry.objects.get(kind="gateway_connected").data["gateway"] == str(gateway.id)
+
+
+def test_first_videos_are_never_ordered_from_a_gateway_of_the_team(both: SandboxServer, admin: Membership) -> None:
+    connected(admin, both)
+    assert catalogue.default_gateway().is_sandbox
+
+    with pytest.raises(CommandError, match="sandbox only"):
+        call_command("seed", count=1)
+    assert not Run.objects.exists()
 
 
 def test_two_teams_with_two_keys_at_one_address_never_meet(
