@@ -15,7 +15,7 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import ENDED, Status
 from playground.gateway.types import Limits, Timing
-from playground.models import AuditEntry, Gateway, Generation, Membership, Role, Run, VideoModel
+from playground.models import AuditEntry, Gateway, Generation, Membership, Role, Run, TeamModel, VideoModel
 from playground.services import (
     agreed,
     catalogue,
@@ -23,6 +23,7 @@ from playground.services import (
     gateway_checks,
     gateways,
     keys_used,
+    members,
     offers,
     pauses,
     price_checks,
@@ -31,6 +32,8 @@ from playground.services import (
     submit,
     sweep,
     team_gateways,
+    team_models,
+    teams,
     typed_gateways,
 )
 from playground.services.typed_gateways import Typed
@@ -168,8 +171,61 @@ def test_other_teams_gateway_is_offered_ordered_and_changed_by_nobody_else(
 
 
 def test_only_admins_connect(both: SandboxServer) -> None:
-    with pytest.raises(team_gateways.NotAdmin):
+    with pytest.raises(teams.NotAdmin):
         team_gateways.connect(by=factories.make_member(), typed=typed(both), use_it=True)
+
+
+def removed_while_asked(monkeypatch: pytest.MonkeyPatch, name: str, by: Membership, gone: Membership) -> None:
+    """The gateway answers well, and while it does `by` removes `gone`."""
+
+    def answer(*_: Any, **__: Any) -> gateway_checks.CheckResult:
+        members.remove(by=by, member=gone)
+        return gateway_checks.CheckResult(ok=True, words="", model_count=1)
+
+    monkeypatch.setattr(typed_gateways, name, answer)
+
+
+def test_admin_removed_while_the_gateway_is_asked_connects_nothing(
+    both: SandboxServer, admin: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = factories.make_member(team=admin.team, role=Role.ADMIN)
+    removed_while_asked(monkeypatch, "ask", admin, second)
+
+    with pytest.raises(teams.NotAdmin):
+        team_gateways.connect(by=second, typed=typed(both), use_it=True)
+    assert not Gateway.objects.filter(team=admin.team).exists()
+
+
+def test_admin_removed_while_the_gateway_is_asked_replaces_no_key(
+    both: SandboxServer, admin: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = connected(admin, both)
+    second = factories.make_member(team=admin.team, role=Role.ADMIN)
+    removed_while_asked(monkeypatch, "ask_with", admin, second)
+
+    with pytest.raises(teams.NotAdmin):
+        team_gateways.replace_key(by=second, gateway=gateway, key=TWO)
+    assert Gateway.objects.get(id=gateway.id).sealed_key == gateway.sealed_key
+
+
+def test_admin_who_is_none_any_more_changes_no_gateway_and_no_model(both: SandboxServer, admin: Membership) -> None:
+    gateway = connected(admin, both)
+    model = gateway.models.order_by("slug")[0].id
+    second = factories.make_member(team=admin.team, role=Role.ADMIN)
+    Membership.objects.filter(id=second.id).update(role=Role.CREATOR)
+
+    off = {model: team_models.Choice(enabled=False)}
+    for deed in (
+        lambda: team_gateways.change(by=second, gateway=gateway, name="Mine", honours=()),
+        lambda: team_gateways.use(by=second, gateway=None),
+        lambda: team_gateways.remove(by=second, gateway=gateway),
+        lambda: team_models.change(by=second, to=off, shown={}, default=None, default_shown=None),
+    ):
+        with pytest.raises(teams.NotAdmin):
+            deed()
+    now = Gateway.objects.get(id=gateway.id)
+    assert (now.name, now.is_default, now.removed_at) == ("Ours", True, None)
+    assert not TeamModel.objects.exists()
 
 
 def test_wrong_key_is_refused_before_it_is_stored(both: SandboxServer, admin: Membership) -> None:
