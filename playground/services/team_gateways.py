@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from playground import queue
 from playground.domain.status import ACTIVE, PARKED
 from playground.models import Gateway, Generation, Membership
-from playground.services import audit, catalogue, keys_used, pauses, sealed, sealing, teams, typed_gateways
+from playground.services import audit, catalogue, keys_used, pauses, repair, sealed, sealing, teams, typed_gateways
 from playground.services.typed_gateways import Typed
 
 log = structlog.get_logger(__name__)
@@ -152,16 +152,17 @@ def use(*, by: Membership, gateway: Gateway | None) -> bool:
 
 
 def remove(*, by: Membership, gateway: Gateway, now: datetime | None = None) -> None:
-    """Forget its key; nothing is ordered from it any more. Raises InUse while one of its orders is under way.
+    """Forget its key; nothing is ordered from it any more. Raises InUse while it is `needed_for` an order.
 
     Its row stays, for what was made there. Raises Gateway.DoesNotExist.
     """
+    now = now or timezone.now()
     with transaction.atomic():
         teams.locked(by)  # as whoever orders does: none is made between the count and the end
         row = _locked(by, gateway)
-        if count := under_way(row):
+        if count := needed_for(row, now=now):
             raise InUse(count)
-        gone = {"removed_at": now or timezone.now(), "sealed_key": "", "key_last4": "", "webhook_secret": ""}
+        gone = {"removed_at": now, "sealed_key": "", "key_last4": "", "webhook_secret": ""}
         no_pause = {"paused_at": None, "paused_reason": "", "resume_check_at": None}
         _put(row, {**gone, **no_pause, "is_default": False, "sync_error": ""})
         audit.record("gateway_removed", by=by.user, team=by.team, data=_about(row))
@@ -171,6 +172,11 @@ def remove(*, by: Membership, gateway: Gateway, now: datetime | None = None) -> 
 def under_way(gateway: Gateway) -> int:
     """Orders that may still bring a video or a cost: also those that were stopped and are looked after."""
     return Generation.objects.filter(_open(), gateway=gateway).count()
+
+
+def needed_for(gateway: Gateway, *, now: datetime) -> int:
+    """Orders that its key is still needed for: those under way, and those just lost, which are looked for there."""
+    return under_way(gateway) + repair.missed(now=now).filter(gateway=gateway).count()
 
 
 def _open() -> Q:

@@ -335,6 +335,20 @@ def test_gateway_with_orders_under_way_is_not_removed(both: SandboxServer, admin
     assert catalogue.due_of_teams(now=timezone.now() + timedelta(days=1)) == []
 
 
+@pytest.mark.parametrize("status", [Status.LOST, Status.OUTPUT_LOST])
+def test_gateway_stays_while_a_lost_video_is_looked_for_there(admin: Membership, status: Status) -> None:
+    gateway, now = factories.make_gateway(team=admin.team, is_sandbox=False), timezone.now()
+    model = factories.make_model(gateway=gateway)
+    factories.make_generation(by=admin, model=model, status=status, upstream_id="video_1", ended_at=now)
+    factories.make_generation(by=admin, model=model, status=status, upstream_id=None, ended_at=now)
+
+    with pytest.raises(team_gateways.InUse) as refused:
+        team_gateways.remove(by=admin, gateway=gateway, now=now + timedelta(hours=23))
+    assert refused.value.count == 1
+    team_gateways.remove(by=admin, gateway=gateway, now=now + timedelta(hours=25))
+    assert Gateway.objects.get(id=gateway.id).removed_at
+
+
 def test_press_that_comes_after_the_gateway_was_removed_orders_nothing(
     both: SandboxServer, admin: Membership, monkeypatch: Any
 ) -> None:
