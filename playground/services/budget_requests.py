@@ -68,12 +68,12 @@ def ask(
     """
     now = now or timezone.now()
     settings = wanted.settings() | {"references": [str(picture.id) for picture in wanted.references]}
-    if parent_id:
-        settings["parent"] = str(parent_id)
-    if visibility != Visibility.TEAM:
-        settings["visibility"] = visibility
-    if answers_id:
-        settings["answers"] = str(answers_id)
+    more = {
+        "parent": parent_id,
+        "answers": answers_id,
+        "visibility": visibility if visibility != Visibility.TEAM else "",
+    }
+    settings |= {name: str(value) for name, value in more.items() if value}
     fields = {"team_id": by.team_id, "by_id": by.user_id}
     same = {"model_id": wanted.model.id, "prompt": prompt, "settings": settings}
     with transaction.atomic():
