@@ -26,12 +26,14 @@ def _trash_old(team: Team, *, now: datetime) -> int:
 
 def old(team: Team, *, now: datetime, days: int | None = None) -> VideoQuerySet:
     """Past the team's time, or past so many `days`, and kept for no reason: not approved, in no collection, with no
-    link open.
+    link open. Of one that was brought back from the trash the time counts from then.
     """
     days = days or team.retention_days
     if days is None:
         return Video.objects.none()
     lasting = Q(expires_at=None) | Q(expires_at__gt=now)
     links = ShareLink.objects.filter(lasting, video=OuterRef("id"), revoked_at=None)
-    rows = Video.objects.kept().filter(team=team, created_at__lt=now - timedelta(days=days))
+    since = now - timedelta(days=days)
+    is_old = Q(restored_at=None) | Q(restored_at__lt=since)
+    rows = Video.objects.kept().filter(is_old, team=team, created_at__lt=since)
     return rows.filter(~Exists(links), approved_at=None, collection_items=None)

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from playground.models import AuditEntry, Collection, CollectionItem, Favourite, Membership, Role, ShareLink, Video
-from playground.services import housekeeping, retention, teams
+from playground.services import housekeeping, retention, teams, videos
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,16 @@ def test_old_videos_go_to_the_trash_but_those_that_are_kept_for_a_reason(admin):
     assert set(Video.objects.kept()) == {young, approved, collected, shared, endless}
     assert AuditEntry.objects.get().data == {"videos": 4, "days": 30}
     assert retention.trash_old(now=NOW) == 0
+
+
+def test_video_that_is_brought_back_stays_for_the_teams_time_again(admin):
+    admin.team.retention_days = 30
+    admin.team.save()
+    video = old_video(admin, days=90)
+    assert retention.trash_old(now=NOW) == 1
+    assert videos.restore(by=admin, videos=[video], now=NOW + timedelta(minutes=5)) == 1
+    assert retention.trash_old(now=NOW + timedelta(days=30)) == 0
+    assert retention.trash_old(now=NOW + timedelta(days=30, minutes=6)) == 1
 
 
 def test_without_a_time_videos_stay_for_ever(admin):
