@@ -1,13 +1,18 @@
 """Videos that a team does not want to keep for ever move to its trash by themselves."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from playground.models import ShareLink, Team, Video
+from playground.models import AuditEntry, Membership, ShareLink, Team, Video, Visibility
 from playground.models.video import VideoQuerySet
 from playground.services import audit
+
+LEFT = ("member_removed", "member_left")
+LEFT_BEHIND_KEPT = timedelta(days=30)
+"""How long the private videos of somebody who left the team wait for them. The pages that say so have the number."""
 
 
 def trash_old(*, now: datetime) -> int:
@@ -21,6 +26,31 @@ def _trash_old(team: Team, *, now: datetime) -> int:
         if count:
             data = {"videos": count, "days": team.retention_days}
             audit.record("videos_trashed_by_age", by=None, team=team, data=data, now=now)
+    return count
+
+
+def trash_left_behind(*, now: datetime) -> int:
+    """Private videos of somebody who left the team LEFT_BEHIND_KEPT ago: nobody there sees them, nor could delete them.
+    Returns how many moved; whoever is back in the team finds them in the trash.
+    """
+    in_team = Membership.objects.filter(team_id=OuterRef("team_id"), user_id=OuterRef("owner_id"))
+    hidden = Video.objects.kept().filter(~Exists(in_team), visibility=Visibility.PRIVATE)
+    whose = hidden.exclude(owner=None).order_by("team_id", "owner_id").values_list("team_id", "owner_id").distinct()
+    count = 0
+    for team_id, owner_id in list(whose):
+        left = AuditEntry.objects.filter(team_id=team_id, kind__in=LEFT, data__user=str(owner_id)).order_by("-id")
+        left_at = left.values_list("at", flat=True).first()
+        if left_at is not None and left_at < now - LEFT_BEHIND_KEPT:
+            count += _trash_left_behind(hidden.filter(team_id=team_id, owner_id=owner_id), team_id, now=now)
+    return count
+
+
+def _trash_left_behind(videos: VideoQuerySet, team_id: UUID, *, now: datetime) -> int:
+    with transaction.atomic():
+        count = videos.update(trashed_at=now, trashed_by=None)
+        if count:
+            data = {"videos": count, "days": LEFT_BEHIND_KEPT.days}
+            audit.record("videos_trashed_left_behind", by=None, team=Team.objects.get(id=team_id), data=data, now=now)
     return count
 
 
