@@ -68,6 +68,8 @@ def make_gateway(*, slug: str = "", is_sandbox: bool = True, is_default: bool = 
         "has_cancel": True,
         "honours_idempotency_key": True,
     }
+    if is_default:
+        Gateway.objects.filter(team=fields.get("team"), is_default=True).update(is_default=False)
     return Gateway.objects.create(slug=slug, is_sandbox=is_sandbox, is_default=is_default, **{**defaults, **fields})
 
 
@@ -79,7 +81,7 @@ def make_model(
         sizes=("1280x720", "720x1280", "1920x1080"), lengths=Lengths(choices=(4, 8, 12)), image_to_video=True, seed=True
     )
     return VideoModel.objects.create(
-        gateway=gateway or Gateway.objects.first() or make_gateway(),
+        gateway=gateway or Gateway.objects.first() or make_gateway(is_default=True),
         slug=slug,
         name=fields.pop("name", slug),
         lifecycle=lifecycle,

@@ -64,6 +64,9 @@ class Video(Row):
     approved_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     trashed_at = models.DateTimeField(null=True, blank=True)
+    restored_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last brought back from the trash; its age counts from then."
+    )
     missing_at = models.DateTimeField(
         null=True, blank=True, help_text="When its file was found to be gone here and at the gateway."
     )

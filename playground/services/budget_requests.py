@@ -58,18 +58,22 @@ def ask(
     quote: Quote,
     parent_id: UUID | None = None,
     visibility: str = Visibility.TEAM,
+    answers_id: UUID | None = None,
     now: datetime | None = None,
 ) -> BudgetRequest:
-    """Hand the run to the admins, who see its prompt and pictures from then on, private or not.
+    """Hand the run to the admins, who see its prompt and pictures from then on, private or not. `answers_id`: the
+    request for a video that the run is to answer.
 
     The same one asked for again is the first request while that is open. Raises AskedTooOften.
     """
     now = now or timezone.now()
     settings = wanted.settings() | {"references": [str(picture.id) for picture in wanted.references]}
-    if parent_id:
-        settings["parent"] = str(parent_id)
-    if visibility != Visibility.TEAM:
-        settings["visibility"] = visibility
+    more = {
+        "parent": parent_id,
+        "answers": answers_id,
+        "visibility": visibility if visibility != Visibility.TEAM else "",
+    }
+    settings |= {name: str(value) for name, value in more.items() if value}
     fields = {"team_id": by.team_id, "by_id": by.user_id}
     same = {"model_id": wanted.model.id, "prompt": prompt, "settings": settings}
     with transaction.atomic():

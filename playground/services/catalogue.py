@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from playground.domain.capabilities import Capabilities
@@ -173,10 +173,15 @@ def default_gateway() -> Gateway:
     return Gateway.objects.filter(team=None, is_default=True).first() or gateways.ensure_default()
 
 
+def used_by(team_id: UUID) -> QuerySet[Gateway]:
+    """Where this team orders, first: its own gateway if it has chosen one, else the installation's."""
+    mine = Gateway.objects.filter(Q(team_id=team_id, removed_at=None) | Q(team=None), is_default=True)
+    return mine.order_by(F("team_id").asc(nulls_last=True))
+
+
 def gateway_of(team_id: UUID) -> Gateway:
     """Where this team orders: from its own gateway if it has chosen one, else from the installation's."""
-    mine = Gateway.objects.filter(Q(team_id=team_id, removed_at=None) | Q(team=None), is_default=True)
-    return mine.order_by(F("team_id").asc(nulls_last=True)).first() or gateways.ensure_default()
+    return used_by(team_id).first() or gateways.ensure_default()
 
 
 @dataclass(frozen=True, slots=True)

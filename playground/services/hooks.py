@@ -141,7 +141,8 @@ def _ask_for_secret(gateway: Gateway) -> None:
 
 def fetch_secret(gateway_id: UUID) -> bool:
     """Read what the gateway signs with, and keep it sealed. False when it cannot be had; the log says why."""
-    gateway = Gateway.objects.filter(id=gateway_id, has_webhooks=True).first()
+    rows = Gateway.objects.filter(id=gateway_id, has_webhooks=True, removed_at=None)
+    gateway = rows.first()
     if gateway is None:
         return False
     try:
@@ -150,7 +151,8 @@ def fetch_secret(gateway_id: UUID) -> bool:
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         log.warning("webhook_key_not_fetched", gateway=gateway.slug, why=str(error)[:200])
         return False
-    Gateway.objects.filter(id=gateway.id).update(webhook_secret=sealing.seal(secret))
+    if not rows.update(webhook_secret=sealing.seal(secret)):
+        return False  # removed while it was asked
     log.info("webhook_key_fetched", gateway=gateway.slug)
     return True
 

@@ -40,6 +40,7 @@ def tidy(*, now: datetime | None = None) -> None:
     nameless files aside."""
     now = now or timezone.now()
     past_time = retention.trash_old(now=now)
+    left_behind = retention.trash_left_behind(now=now)
     purged = purge_rows(Video.objects.trashed().filter(trashed_at__lt=now - TRASH_KEPT))
     uploads = _unused_uploads(now=now)
     upload_quotas.prune(now=now)
@@ -58,6 +59,7 @@ def tidy(*, now: datetime | None = None) -> None:
         "tidied",
         videos=purged,
         past_time=past_time,
+        left_behind=left_behind,
         uploads=uploads,
         files=len(files),
         orphans=set_aside,

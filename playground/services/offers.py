@@ -1,10 +1,11 @@
 """What one member can order from: the models of the gateway that their team uses, but those it switched off."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from playground.models import Gateway, Lifecycle, Membership, Run, TeamModel, VideoModel
 from playground.services import catalogue
@@ -17,6 +18,16 @@ def is_offered(*, by: Membership, model: VideoModel) -> bool:
     """Whether `model` may be ordered just now; reads it anew."""
     rows = VideoModel.objects.filter(id=model.id, gateway_id=catalogue.gateway_of(by.team_id).id)
     return rows.exclude(lifecycle=Lifecycle.RETIRED).exclude(id__in=_switched_off(by)).exists()
+
+
+def among(*, by: Membership, models: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of `models` that may be ordered just now, for the buttons of a whole page: one statement at most."""
+    wanted = set(models)
+    if not wanted:
+        return frozenset()
+    used = catalogue.used_by(by.team_id).values("id")[:1]
+    rows = VideoModel.objects.filter(id__in=wanted, gateway_id=Subquery(used)).exclude(lifecycle=Lifecycle.RETIRED)
+    return frozenset(rows.exclude(id__in=_switched_off(by)).values_list("id", flat=True))
 
 
 class Offers:

@@ -13,7 +13,7 @@ from itertools import takewhile
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from playground import queue
 from playground.domain.status import LATE_SUCCESS, STOPPABLE, Status
@@ -155,15 +155,19 @@ def _unasked(*, now: datetime, dry_run: bool, in_time: InTime) -> Found:
         yield from _asked(row, now=now, dry_run=dry_run)
 
 
-def _closed(*, now: datetime, dry_run: bool, periodic: bool, in_time: InTime) -> Found:
-    """Ended here within two weeks without a video: the gateway may have it all the same."""
-    ends = MISSED if periodic else MISSED | LATE_SUCCESS
-    since = now - (MISSED_FOR if periodic else LOOK_FOR)
-    rows = Generation.objects.filter(status__in=ends, next_check_at=None, ended_at__gt=since)
-    rows = rows.exclude(upstream_id=None).exclude(upstream_id="").select_related("gateway", "team", "run")
+def missed(*, now: datetime, ends: Iterable[Status] = MISSED, within: timedelta = MISSED_FOR) -> QuerySet[Generation]:
+    """Ended lately without a video, and known to the gateway: asked after there again."""
+    since = now - within
+    rows = Generation.objects.filter(status__in=list(ends), next_check_at=None, ended_at__gt=since)
     # One that was saved in vain again has ended anew: what counts is its first end.
     lost = Event.objects.filter(generation=OuterRef("id"), kind__in=("lost", "output_lost"), at__lte=since)
-    rows = rows.exclude(Exists(lost))
+    return rows.exclude(upstream_id=None).exclude(upstream_id="").exclude(Exists(lost))
+
+
+def _closed(*, now: datetime, dry_run: bool, periodic: bool, in_time: InTime) -> Found:
+    """Ended here within two weeks without a video: the gateway may have it all the same."""
+    ends, within = (MISSED, MISSED_FOR) if periodic else (MISSED | LATE_SUCCESS, LOOK_FOR)
+    rows = missed(now=now, ends=ends, within=within).select_related("gateway", "team", "run")
     for row in takewhile(in_time, rows.order_by("id")[:AT_ONCE]):
         yield from _asked(row, now=now, dry_run=dry_run)
 

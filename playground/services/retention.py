@@ -1,13 +1,18 @@
 """Videos that a team does not want to keep for ever move to its trash by themselves."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from playground.models import ShareLink, Team, Video
+from playground.models import AuditEntry, Membership, ShareLink, Team, Video, Visibility
 from playground.models.video import VideoQuerySet
 from playground.services import audit
+
+LEFT = ("member_removed", "member_left")
+LEFT_BEHIND_KEPT = timedelta(days=30)
+"""How long the private videos of somebody who left the team wait for them. The pages that say so have the number."""
 
 
 def trash_old(*, now: datetime) -> int:
@@ -24,14 +29,41 @@ def _trash_old(team: Team, *, now: datetime) -> int:
     return count
 
 
+def trash_left_behind(*, now: datetime) -> int:
+    """Private videos of somebody who left the team LEFT_BEHIND_KEPT ago: nobody there sees them, nor could delete them.
+    Returns how many moved; whoever is back in the team finds them in the trash.
+    """
+    in_team = Membership.objects.filter(team_id=OuterRef("team_id"), user_id=OuterRef("owner_id"))
+    hidden = Video.objects.kept().filter(~Exists(in_team), visibility=Visibility.PRIVATE)
+    whose = hidden.exclude(owner=None).order_by("team_id", "owner_id").values_list("team_id", "owner_id").distinct()
+    count = 0
+    for team_id, owner_id in list(whose):
+        left = AuditEntry.objects.filter(team_id=team_id, kind__in=LEFT, data__user=str(owner_id)).order_by("-id")
+        left_at = left.values_list("at", flat=True).first()
+        if left_at is not None and left_at < now - LEFT_BEHIND_KEPT:
+            count += _trash_left_behind(hidden.filter(team_id=team_id, owner_id=owner_id), team_id, now=now)
+    return count
+
+
+def _trash_left_behind(videos: VideoQuerySet, team_id: UUID, *, now: datetime) -> int:
+    with transaction.atomic():
+        count = videos.update(trashed_at=now, trashed_by=None)
+        if count:
+            data = {"videos": count, "days": LEFT_BEHIND_KEPT.days}
+            audit.record("videos_trashed_left_behind", by=None, team=Team.objects.get(id=team_id), data=data, now=now)
+    return count
+
+
 def old(team: Team, *, now: datetime, days: int | None = None) -> VideoQuerySet:
     """Past the team's time, or past so many `days`, and kept for no reason: not approved, in no collection, with no
-    link open.
+    link open. Of one that was brought back from the trash the time counts from then.
     """
     days = days or team.retention_days
     if days is None:
         return Video.objects.none()
     lasting = Q(expires_at=None) | Q(expires_at__gt=now)
     links = ShareLink.objects.filter(lasting, video=OuterRef("id"), revoked_at=None)
-    rows = Video.objects.kept().filter(team=team, created_at__lt=now - timedelta(days=days))
+    since = now - timedelta(days=days)
+    is_old = Q(restored_at=None) | Q(restored_at__lt=since)
+    rows = Video.objects.kept().filter(is_old, team=team, created_at__lt=since)
     return rows.filter(~Exists(links), approved_at=None, collection_items=None)

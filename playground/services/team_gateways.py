@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from playground import queue
 from playground.domain.status import ACTIVE, PARKED
 from playground.models import Gateway, Generation, Membership
-from playground.services import audit, budgets, catalogue, keys_used, pauses, sealed, sealing, typed_gateways
+from playground.services import audit, catalogue, keys_used, pauses, repair, sealed, sealing, teams, typed_gateways
 from playground.services.typed_gateways import Typed
 
 log = structlog.get_logger(__name__)
@@ -31,10 +31,6 @@ MOST = 10
 LAST = 4
 LONG_ENOUGH = 16
 """Of a shorter key not even the end is shown: it would be too much of it."""
-
-
-class NotAdmin(Exception):
-    """Only the team's admins connect gateways."""
 
 
 class CannotKeep(Exception):
@@ -72,14 +68,15 @@ def seen_by(team_id: UUID) -> Q:
 def connect(*, by: Membership, typed: Typed, use_it: bool, now: datetime | None = None) -> Gateway:
     """Try it, then store it with its key sealed; `use_it`: the team orders from it from now on.
 
-    Raises WrongAddress, WrongKey, WrongWords, CannotKeep, NoGoodAnswer and TooMany; then nothing was stored.
+    Raises WrongAddress, WrongKey, WrongWords, CannotKeep, NoGoodAnswer, TooMany and teams.NotAdmin, the last also
+    where `by` is no admin any more once the gateway has answered; then nothing was stored.
     """
     _check_admin(by)
     check_can_keep()
     typed_gateways.check_answer(typed_gateways.ask(typed))
     now = now or timezone.now()
     with transaction.atomic():
-        team = budgets.lock(by.team_id)
+        team = teams.locked(by)
         if of_team(team.id).count() >= MOST:
             raise TooMany
         gateway = Gateway.objects.create(
@@ -113,7 +110,7 @@ def replace_key(*, by: Membership, gateway: Gateway, key: str, now: datetime | N
     typed_gateways.check_answer(typed_gateways.ask_with(gateway=gateway, key=key))
     now = now or timezone.now()
     with transaction.atomic():
-        budgets.lock(by.team_id)
+        teams.locked(by)
         row = _locked(by, gateway)
         _put(row, _kept(key, by=by, now=now))
         audit.record("gateway_key_replaced", by=by.user, team=by.team, data=_about(row))
@@ -128,10 +125,9 @@ def change(
     *, by: Membership, gateway: Gateway, name: str, honours: tuple[str, ...], now: datetime | None = None
 ) -> None:
     """Rename it, and declare anew what it honours. Raises WrongWords and Gateway.DoesNotExist."""
-    _check_admin(by)
     columns = typed_gateways.columns_of(typed_gateways.declare(honours, gateway.dialect))
     with transaction.atomic():
-        budgets.lock(by.team_id)
+        teams.locked(by)
         row = _locked(by, gateway)
         if row.dry_run_broken_at:
             columns["has_dry_run"] = False  # a price check of it made an order
@@ -149,25 +145,24 @@ def use(*, by: Membership, gateway: Gateway | None) -> bool:
 
     What was ordered elsewhere stays there. Raises Gateway.DoesNotExist.
     """
-    _check_admin(by)
     with transaction.atomic():
-        budgets.lock(by.team_id)
+        teams.locked(by)
         row = _locked(by, gateway) if gateway else None
         return _choose(by, row)
 
 
 def remove(*, by: Membership, gateway: Gateway, now: datetime | None = None) -> None:
-    """Forget its key; nothing is ordered from it any more. Raises InUse while one of its orders is under way.
+    """Forget its key; nothing is ordered from it any more. Raises InUse while it is `needed_for` an order.
 
     Its row stays, for what was made there. Raises Gateway.DoesNotExist.
     """
-    _check_admin(by)
+    now = now or timezone.now()
     with transaction.atomic():
-        budgets.lock(by.team_id)  # as whoever orders does: none is made between the count and the end
+        teams.locked(by)  # as whoever orders does: none is made between the count and the end
         row = _locked(by, gateway)
-        if count := under_way(row):
+        if count := needed_for(row, now=now):
             raise InUse(count)
-        gone = {"removed_at": now or timezone.now(), "sealed_key": "", "key_last4": "", "webhook_secret": ""}
+        gone = {"removed_at": now, "sealed_key": "", "key_last4": "", "webhook_secret": ""}
         no_pause = {"paused_at": None, "paused_reason": "", "resume_check_at": None}
         _put(row, {**gone, **no_pause, "is_default": False, "sync_error": ""})
         audit.record("gateway_removed", by=by.user, team=by.team, data=_about(row))
@@ -177,6 +172,11 @@ def remove(*, by: Membership, gateway: Gateway, now: datetime | None = None) -> 
 def under_way(gateway: Gateway) -> int:
     """Orders that may still bring a video or a cost: also those that were stopped and are looked after."""
     return Generation.objects.filter(_open(), gateway=gateway).count()
+
+
+def needed_for(gateway: Gateway, *, now: datetime) -> int:
+    """Orders that its key is still needed for: those under way, and those just lost, which are looked for there."""
+    return under_way(gateway) + repair.missed(now=now).filter(gateway=gateway).count()
 
 
 def _open() -> Q:
@@ -198,8 +198,9 @@ def check_can_keep() -> None:
 
 
 def _check_admin(by: Membership) -> None:
+    """Before a gateway is asked. Whether they still are is looked at when it is stored."""
     if not by.is_admin:
-        raise NotAdmin
+        raise teams.NotAdmin
 
 
 @sensitive_variables("key")

@@ -8,14 +8,10 @@ from uuid import UUID
 from django.db import transaction
 
 from playground.models import Gateway, Lifecycle, Membership, TeamModel, VideoModel
-from playground.services import audit, budgets
+from playground.services import audit, teams
 
 NOTE_LENGTH = 200
 _PLACE = {Lifecycle.LIVE.value: 0, Lifecycle.RETIRING.value: 1, Lifecycle.RETIRED.value: 2}
-
-
-class NotAdmin(Exception):
-    """Only the team's admins say which models it uses."""
 
 
 class WrongDefault(Exception):
@@ -68,12 +64,10 @@ def change(
     """Set what differs from what was `shown`; False when nothing does. What somebody else has set since stays.
 
     All models must be ones that the team may see. Raises WrongDefault, and ChangedMeanwhile when both mean the same
-    thing and mean it differently; then nothing is set.
+    thing and mean it differently, and teams.NotAdmin; then nothing is set.
     """
-    if not by.is_admin:
-        raise NotAdmin
     with transaction.atomic():
-        budgets.lock(by.team_id)
+        teams.locked(by)
         current = choices(team_id=by.team_id, models=to)
         current_default = default_of(team_id=by.team_id, models=to)
         meant = {id: choice for id, choice in to.items() if choice != shown.get(id, current[id])}

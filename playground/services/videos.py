@@ -30,9 +30,11 @@ def trash(*, by: Membership, videos: Iterable[Video], now: datetime | None = Non
     return rows.update(trashed_at=now or timezone.now(), trashed_by=by.user)
 
 
-def restore(*, by: Membership, videos: Iterable[Video]) -> int:
+def restore(*, by: Membership, videos: Iterable[Video], now: datetime | None = None) -> int:
+    """Bring back from the trash; returns how many. The team's time for old videos begins anew for them."""
     ids = [video.id for video in videos]
-    return Video.objects.visible_to(by).trashed().filter(id__in=ids).update(trashed_at=None, trashed_by=None)
+    back = {"trashed_at": None, "trashed_by": None, "restored_at": now or timezone.now()}
+    return Video.objects.visible_to(by).trashed().filter(id__in=ids).update(**back)
 
 
 def purge(*, by: Membership, videos: Iterable[Video]) -> int:

@@ -24,6 +24,9 @@ KINDS: dict[str, Words] = {
     "team_made": gettext_lazy("Made the team"),
     "team_changed": gettext_lazy("Changed the team's settings"),
     "videos_trashed_by_age": gettext_lazy("%(videos)s videos older than %(days)s days moved to the trash"),
+    "videos_trashed_left_behind": gettext_lazy(
+        "%(videos)s private videos moved to the trash, %(days)s days after their owner left the team"
+    ),
     "limits_accepted": gettext_lazy("Accepted the limits"),
     "limits_changed": gettext_lazy("Changed the limits"),
     "spending_paused": gettext_lazy("Paused all spending"),

@@ -4,7 +4,7 @@ A card says what happened, what it cost, what next, in that order. "Not charged"
 gateway refused the order outright, it was stopped before it was sent, or the gateway reported a cost of zero.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ from playground.domain.status import ACTIVE, STOP_FAILED, STOPPABLE, Status, Ste
 from playground.models import Generation, Membership, Reference, Video, Visibility
 from playground.services.catalogue import usual_seconds
 from playground.services.pauses import ANSWERS, KEY, why
-from playground.views.card_actions import Action, buttons_of, edit_url
+from playground.views.card_actions import Action, buttons_of, edit_url, offered_to
 from playground.views.card_money import charge, in_the_eyes_of, is_unsent, stopping
 from playground.views.card_words import (
     ANSWER_COMES_WITHIN,
@@ -130,8 +130,11 @@ def cards_of(generations: Iterable[Generation], *, by: Membership | None, now: d
     """Cards for rows read with `for_cards()`."""
     now, rows = now or timezone.now(), list(generations)
     usual = _usual_times(rows)
-    others = suggestions_for(rows, by=by)
-    return [card_of(row, by=by, usual=usual.get(row.model_id), other=others.get(row.id), now=now) for row in rows]
+    others, offered = suggestions_for(rows, by=by), offered_to(by, rows)
+    return [
+        card_of(row, by=by, usual=usual.get(row.model_id), other=others.get(row.id), offered=offered, now=now)
+        for row in rows
+    ]
 
 
 def _usual_times(generations: Iterable[Generation]) -> dict[UUID, tuple[int, int] | None]:
@@ -146,8 +149,10 @@ def card_of(
     by: Membership | None,
     usual: tuple[int, int] | None = None,
     other: Suggestion | None = None,
+    offered: Container[UUID] | None = None,
     now: datetime | None = None,
 ) -> Card:
+    """`offered`: ids of models that the team may order from; without it, whichever is not retired."""
     now = now or timezone.now()
     settings = generation.run.settings
     size = str(settings.get("size", ""))
@@ -156,9 +161,10 @@ def card_of(
     since = since_of(generation)
     late = is_slow(generation, usual, now)
     to_admin = by is not None and by.is_admin
+    again = generation.model.is_offered if offered is None else generation.model_id in offered
     with in_the_eyes_of(by):
         word, tone, sentence = said(generation, video=video, usual=usual, late=late, to_admin=to_admin)
-        buttons = buttons_of(generation, video, other, by)
+        buttons = buttons_of(generation, video, other, by, is_offered=again)
     return Card(
         generation=generation,
         stamp=stamp_of(generation, usual=usual, now=now),

@@ -183,6 +183,7 @@ def _ask(request: MemberRequest, draft: Draft, wanted: Wanted, values: dict[str,
     parent = values["parent"].id if values["parent"] else None
     asked = {"wanted": wanted, "prompt": values["prompt"], "quote": quote, "parent_id": parent}
     asked["visibility"] = visibility_of(draft)
+    asked["answers_id"] = values["answers"].id if values["answers"] else None
     try:
         budget_requests.ask(by=request.membership, **asked)
     except budget_requests.AskedTooOften:

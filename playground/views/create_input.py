@@ -91,11 +91,15 @@ def with_choice(draft: Draft, choice: str) -> Draft:
 
 
 def _asked_for(membership: Membership, id: UUID) -> Draft | None:
-    """The run that an admin was asked for more money for; for who asked, and for admins."""
+    """The run that an admin was asked for more money for; for who asked, and for admins. It answers the request that it
+    was to answer while that is open.
+    """
     asked = BudgetRequest.objects.select_related("model").filter(id=id, team_id=membership.team_id).first()
     if asked is None or not (membership.is_admin or asked.by_id == membership.user_id):
         return None
-    return Draft.from_request(asked)
+    to_make = asked_of(membership, str(asked.settings.get("answers", "")))
+    draft = Draft.from_request(asked)
+    return dataclasses.replace(draft, answers=_to_make(membership, to_make).answers) if to_make else draft
 
 
 def asked_of(membership: Membership, text: str, *, is_open: bool = True) -> VideoRequest | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +17,7 @@ from playground.domain.capabilities import SHAPES
 from playground.forms.videos import GalleryFilters
 from playground.models import Membership, User, Video, VideoModel, Visibility
 from playground.models.video import VideoQuerySet
-from playground.services import favourites
+from playground.services import favourites, offers
 from playground.services.runs import new_token
 from playground.views.access import MemberRequest, for_members, may_change
 from playground.views.gallery_places import fillable, tabs
@@ -29,7 +30,9 @@ NEWER_UP_TO = 99
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One video of the gallery. `token` makes its "One more" button good for one order."""
+    """One video of the gallery. `token` makes its "One more" button good for one order; "" where it may not be ordered
+    again: the run is somebody's own, or the team is not offered the model just now.
+    """
 
     video: Video
     token: str
@@ -51,20 +54,34 @@ class Filter:
 
 def tiles(videos: Sequence[Video], membership: Membership) -> list[Tile]:
     starred = favourites.among(by=membership, videos=videos)
-    return [tile_of(video, membership, is_favourite=video.id in starred) for video in videos]
+    again = {video.id: _model_to_order(video, membership) for video in videos}
+    offered = offers.among(by=membership, models=[model for model in again.values() if model])
+    return [
+        Tile(
+            video=video,
+            token=new_token() if again[video.id] in offered else "",
+            may_change=may_change(membership, video),
+            may_choose=membership.may_create,
+            is_favourite=video.id in starred,
+        )
+        for video in videos
+    ]
 
 
-def tile_of(video: Video, membership: Membership, *, is_favourite: bool = False) -> Tile:
-    """Without a token where the run is somebody's own: what cannot be seen cannot be ordered again."""
-    run = video.generation.run if video.generation else None
-    is_shown = run is not None and (run.visibility == Visibility.TEAM or run.created_by_id == membership.user_id)
-    return Tile(
-        video=video,
-        token=new_token() if is_shown else "",
-        may_change=may_change(membership, video),
-        may_choose=membership.may_create,
-        is_favourite=is_favourite,
-    )
+def tile_of(video: Video, membership: Membership) -> Tile:
+    return tiles([video], membership)[0]
+
+
+def _model_to_order(video: Video, membership: Membership) -> UUID | None:
+    """None where the run is somebody else's own, since what cannot be seen cannot be ordered again, and for those who
+    do not order.
+    """
+    generation = video.generation
+    if generation is None or not membership.may_create:
+        return None
+    run = generation.run
+    is_shown = run.visibility == Visibility.TEAM or run.created_by_id == membership.user_id
+    return generation.model_id if is_shown else None
 
 
 def team_videos(membership: Membership, filters: GalleryFilters) -> VideoQuerySet:

@@ -173,7 +173,7 @@ def resume(request: MemberRequest, id: UUID | None = None) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_admins
 def remove(request: MemberRequest, id: UUID) -> HttpResponse:
-    """Say what goes, then forget the key. Refused while orders of it are under way."""
+    """Say what goes, then forget the key. Refused while orders of it need the key."""
     gateway = _mine(request, id)
     status = 200
     if request.method == "POST":
@@ -188,7 +188,7 @@ def remove(request: MemberRequest, id: UUID) -> HttpResponse:
             return _to_index()
     context = {
         "gateway": gateway,
-        "under_way": team_gateways.under_way(gateway),
+        "needed_for": team_gateways.needed_for(gateway, now=timezone.now()),
         "next": catalogue.default_gateway() if gateway.is_default else None,
     }
     return render(request, "team_gateways/remove.html", context, status=status)

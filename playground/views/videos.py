@@ -17,7 +17,6 @@ from playground.forms.comments import CommentForm
 from playground.forms.videos import GalleryFilters, TitleForm
 from playground.models import Video
 from playground.models.video import VideoQuerySet
-from playground.services import favourites
 from playground.services import videos as video_service
 from playground.services.people import TEAM_IN_SESSION
 from playground.views.access import MemberRequest, for_creators, for_members, may_change, require_change
@@ -52,10 +51,9 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
 def page(request: MemberRequest, video: Video, status: int = 200, **forms: Any) -> HttpResponse:
     """`form` (the title's) or `comment_form` where one was refused."""
     generation, membership = video.generation, request.membership
-    starred = favourites.among(by=membership, videos=[video])
     context: dict[str, Any] = {
         "video": video,
-        "tile": tile_of(video, membership, is_favourite=bool(starred)),
+        "tile": tile_of(video, membership),
         "form": TitleForm(),
         "comment_form": CommentForm(video=video),
         "thread": thread(membership, video),

@@ -1,6 +1,7 @@
 """What a gateway's webhook may do: bring one question forward, and nothing else."""
 
 import json
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,8 @@ from playground import queue
 from playground.domain.status import Status
 from playground.gateway.answers import Scrubber
 from playground.gateway.types import Job, JobState
-from playground.models import Generation, WebhookDelivery
-from playground.services import asking, hooks, outcomes, sealing, submit
+from playground.models import Gateway, Generation, WebhookDelivery
+from playground.services import asking, gateways, hooks, outcomes, sealing, submit
 from playground.services.orders import order_of
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 from tests.factories import make_gateway, make_generation
@@ -145,6 +146,20 @@ def test_answer_without_a_secret_leaves_the_old_one(
     gateway.refresh_from_db()
     assert gateway.webhook_secret == before
     assert "webhook_key_not_fetched" in caplog.text
+
+
+def test_gateway_removed_while_it_is_asked_gets_no_secret_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = make_gateway(slug="sandbox", has_webhooks=True)
+
+    class Client:
+        def webhook_secret(self) -> str:
+            Gateway.objects.filter(id=gateway.id).update(removed_at=timezone.now(), webhook_secret="")
+            return SECRET
+
+    monkeypatch.setattr(gateways, "client_for", lambda _gateway: nullcontext(Client()))
+    assert not hooks.fetch_secret(gateway.id)
+    gateway.refresh_from_db()
+    assert gateway.webhook_secret == ""
 
 
 def test_secret_is_read_ahead_once_and_only_where_webhooks_can_come(settings: Any) -> None:

@@ -37,7 +37,7 @@ def test_admins_are_told_the_host_once_and_the_video_is_saved_when_it_is_at_a_na
     assert nothing_is_left()
     notice = Notice.objects.get(kind="output_host")
     assert (notice.user, notice.team, notice.data["host"]) == (None, generation.team, "films.example")
-    words = render_to_string("notices/kinds/output_host.html", {"notice": notice})
+    words = render_to_string("notices/kinds/output_host.html", {"notice": notice, "row": {"shows_run": True}})
     assert ">films.example</span>" in words
     assert "OUTPUT_HOSTS" in words
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from playground import queue
 from playground.domain.status import ENDED, Status
 from playground.gateway.types import Limits, Timing
-from playground.models import AuditEntry, Gateway, Generation, Membership, Role, Run, VideoModel
+from playground.models import AuditEntry, Gateway, Generation, Membership, Role, Run, TeamModel, VideoModel
 from playground.services import (
     agreed,
     catalogue,
@@ -22,6 +23,7 @@ from playground.services import (
     gateway_checks,
     gateways,
     keys_used,
+    members,
     offers,
     pauses,
     price_checks,
@@ -30,6 +32,8 @@ from playground.services import (
     submit,
     sweep,
     team_gateways,
+    team_models,
+    teams,
     typed_gateways,
 )
 from playground.services.typed_gateways import Typed
@@ -120,6 +124,15 @@ def test_team_orders_through_its_own_gateway_with_its_own_key(both: SandboxServe
     assert AuditEntry.objects.get(kind="gateway_connected").data["gateway"] == str(gateway.id)
 
 
+def test_first_videos_are_never_ordered_from_a_gateway_of_the_team(both: SandboxServer, admin: Membership) -> None:
+    connected(admin, both)
+    assert catalogue.default_gateway().is_sandbox
+
+    with pytest.raises(CommandError, match="sandbox only"):
+        call_command("seed", count=1)
+    assert not Run.objects.exists()
+
+
 def test_two_teams_with_two_keys_at_one_address_never_meet(
     both: SandboxServer, admin: Membership, other: Membership
 ) -> None:
@@ -158,8 +171,61 @@ def test_other_teams_gateway_is_offered_ordered_and_changed_by_nobody_else(
 
 
 def test_only_admins_connect(both: SandboxServer) -> None:
-    with pytest.raises(team_gateways.NotAdmin):
+    with pytest.raises(teams.NotAdmin):
         team_gateways.connect(by=factories.make_member(), typed=typed(both), use_it=True)
+
+
+def removed_while_asked(monkeypatch: pytest.MonkeyPatch, name: str, by: Membership, gone: Membership) -> None:
+    """The gateway answers well, and while it does `by` removes `gone`."""
+
+    def answer(*_: Any, **__: Any) -> gateway_checks.CheckResult:
+        members.remove(by=by, member=gone)
+        return gateway_checks.CheckResult(ok=True, words="", model_count=1)
+
+    monkeypatch.setattr(typed_gateways, name, answer)
+
+
+def test_admin_removed_while_the_gateway_is_asked_connects_nothing(
+    both: SandboxServer, admin: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = factories.make_member(team=admin.team, role=Role.ADMIN)
+    removed_while_asked(monkeypatch, "ask", admin, second)
+
+    with pytest.raises(teams.NotAdmin):
+        team_gateways.connect(by=second, typed=typed(both), use_it=True)
+    assert not Gateway.objects.filter(team=admin.team).exists()
+
+
+def test_admin_removed_while_the_gateway_is_asked_replaces_no_key(
+    both: SandboxServer, admin: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = connected(admin, both)
+    second = factories.make_member(team=admin.team, role=Role.ADMIN)
+    removed_while_asked(monkeypatch, "ask_with", admin, second)
+
+    with pytest.raises(teams.NotAdmin):
+        team_gateways.replace_key(by=second, gateway=gateway, key=TWO)
+    assert Gateway.objects.get(id=gateway.id).sealed_key == gateway.sealed_key
+
+
+def test_admin_who_is_none_any_more_changes_no_gateway_and_no_model(both: SandboxServer, admin: Membership) -> None:
+    gateway = connected(admin, both)
+    model = gateway.models.order_by("slug")[0].id
+    second = factories.make_member(team=admin.team, role=Role.ADMIN)
+    Membership.objects.filter(id=second.id).update(role=Role.CREATOR)
+
+    off = {model: team_models.Choice(enabled=False)}
+    for deed in (
+        lambda: team_gateways.change(by=second, gateway=gateway, name="Mine", honours=()),
+        lambda: team_gateways.use(by=second, gateway=None),
+        lambda: team_gateways.remove(by=second, gateway=gateway),
+        lambda: team_models.change(by=second, to=off, shown={}, default=None, default_shown=None),
+    ):
+        with pytest.raises(teams.NotAdmin):
+            deed()
+    now = Gateway.objects.get(id=gateway.id)
+    assert (now.name, now.is_default, now.removed_at) == ("Ours", True, None)
+    assert not TeamModel.objects.exists()
 
 
 def test_wrong_key_is_refused_before_it_is_stored(both: SandboxServer, admin: Membership) -> None:
@@ -267,6 +333,20 @@ def test_gateway_with_orders_under_way_is_not_removed(both: SandboxServer, admin
     with pytest.raises(gateways.GatewayNotConfigured):
         gateways.config_of(gateway)
     assert catalogue.due_of_teams(now=timezone.now() + timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize("status", [Status.LOST, Status.OUTPUT_LOST])
+def test_gateway_stays_while_a_lost_video_is_looked_for_there(admin: Membership, status: Status) -> None:
+    gateway, now = factories.make_gateway(team=admin.team, is_sandbox=False), timezone.now()
+    model = factories.make_model(gateway=gateway)
+    factories.make_generation(by=admin, model=model, status=status, upstream_id="video_1", ended_at=now)
+    factories.make_generation(by=admin, model=model, status=status, upstream_id=None, ended_at=now)
+
+    with pytest.raises(team_gateways.InUse) as refused:
+        team_gateways.remove(by=admin, gateway=gateway, now=now + timedelta(hours=23))
+    assert refused.value.count == 1
+    team_gateways.remove(by=admin, gateway=gateway, now=now + timedelta(hours=25))
+    assert Gateway.objects.get(id=gateway.id).removed_at
 
 
 def test_press_that_comes_after_the_gateway_was_removed_orders_nothing(

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from playground.models import AuditEntry, Collection, CollectionItem, Favourite, Membership, Role, ShareLink, Video
-from playground.services import housekeeping, retention, teams
+from playground.services import housekeeping, members, retention, teams, videos
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,33 @@ def test_old_videos_go_to_the_trash_but_those_that_are_kept_for_a_reason(admin):
     assert set(Video.objects.kept()) == {young, approved, collected, shared, endless}
     assert AuditEntry.objects.get().data == {"videos": 4, "days": 30}
     assert retention.trash_old(now=NOW) == 0
+
+
+def test_video_that_is_brought_back_stays_for_the_teams_time_again(admin):
+    admin.team.retention_days = 30
+    admin.team.save()
+    video = old_video(admin, days=90)
+    assert retention.trash_old(now=NOW) == 1
+    assert videos.restore(by=admin, videos=[video], now=NOW + timedelta(minutes=5)) == 1
+    assert retention.trash_old(now=NOW + timedelta(days=30)) == 0
+    assert retention.trash_old(now=NOW + timedelta(days=30, minutes=6)) == 1
+
+
+def test_private_videos_of_somebody_who_left_go_to_the_trash_after_a_month(admin):
+    member, other = (factories.make_member(team=admin.team) for _ in range(2))
+    private, shared, theirs = (
+        factories.make_video(by=by, files=False, visibility=visibility)
+        for by, visibility in ((member, "private"), (member, "team"), (other, "private"))
+    )
+    members.remove(by=admin, member=member, now=NOW)
+    assert retention.trash_left_behind(now=NOW + timedelta(days=30)) == 0
+    housekeeping.tidy(now=NOW + timedelta(days=30, minutes=1))
+    assert list(Video.objects.trashed()) == [private]
+    assert set(Video.objects.kept()) == {shared, theirs}
+    assert AuditEntry.objects.get(kind="videos_trashed_left_behind").data == {"videos": 1, "days": 30}
+    back = factories.make_member(team=admin.team, user=member.user)
+    assert videos.restore(by=back, videos=[private]) == 1
+    assert retention.trash_left_behind(now=NOW + timedelta(days=90)) == 0
 
 
 def test_without_a_time_videos_stay_for_ever(admin):

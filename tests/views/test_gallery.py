@@ -7,11 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from playground.domain.capabilities import SHAPES, nearest_shape
 from playground.forms.videos import GalleryFilters, shape_bounds
-from playground.models import Lifecycle, Video
+from playground.models import Gateway, Lifecycle, TeamModel, Video, VideoModel
 from tests import factories
 
 GALLERY = "/gallery/"
@@ -80,7 +81,7 @@ def test_queries_do_not_grow_with_the_tiles(member, browser_of):
     with CaptureQueriesContext(connection) as many:
         answer = client.get(GALLERY)
     assert len(shown(answer)) == 2 + len(make_many_more)
-    assert len(many) == len(few) <= 12
+    assert len(many) == len(few) <= 13
 
 
 def test_filters_narrow_and_stay_in_the_links(member, admin, browser_of):
@@ -183,6 +184,34 @@ def test_no_button_spends_without_a_price_or_with_a_model_that_is_gone(member, b
     assert page.count("Reuse settings") == 2
     assert "No price given · cost not reported" in page
     assert "$0.00" not in page
+
+
+def gateway_of_the_team(member):
+    factories.make_gateway(team=member.team, is_default=True)
+
+
+def gateway_that_was_left(member):
+    old = Gateway.objects.get()
+    Gateway.objects.filter(id=old.id).update(team=member.team, is_default=False, removed_at=timezone.now())
+    factories.make_gateway(is_default=True)
+
+
+def model_switched_off(member):
+    TeamModel.objects.create(team=member.team, model=VideoModel.objects.get(), enabled=False)
+
+
+@pytest.mark.parametrize("change", [gateway_of_the_team, gateway_that_was_left, model_switched_off])
+def test_no_button_spends_at_what_the_team_does_not_order_from_now(member, browser_of, change):
+    video = factories.make_video(by=member, files=False)
+    addresses = [GALLERY, f"/videos/{video.id}/", f"/runs/{video.generation.run_id}/", "/create/"]
+    again, browser = f"/generations/{video.generation_id}/again/", browser_of(member)
+    spends = [again in browser.get(address).content.decode() for address in addresses]
+    assert spends == [True, True, True, True]
+    change(member)
+    pages = [browser.get(address).content.decode() for address in addresses]
+    assert [again in page for page in pages] == [False] * 4
+    for page in pages[:3]:
+        assert f"/create/?from={video.generation_id}" in page
 
 
 def test_select_mode_works_without_scripts_and_moves_what_was_chosen(member, browser_of):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.gateway.types import Job, JobState
-from playground.models import Generation
+from playground.models import Generation, Notice, Visibility
 from playground.services import accepted, ledger, notices, pauses, unclear
 from tests import factories
 from tests.views.test_unclear import press
@@ -168,3 +168,16 @@ def test_order_of_another_team_is_not_here(admin, stranger, browser_of):
     row = told_unclear(stranger)
     unclear.close(by=stranger, generation=Generation.objects.get(id=row.id))
     assert "This order is not here." in text_of(browser_of(admin).get("/unclear/", {"order": str(row.id)}))
+
+
+def test_notice_of_an_unknown_host_leads_only_those_to_the_run_who_may_see_it(admin, member, browser_of):
+    run = factories.make_run(by=member, visibility=Visibility.PRIVATE)
+    data = {"run": str(run.id), "generation": str(run.id), "host": "videos.example.com"}
+    Notice.objects.create(team=member.team, kind="output_host", key="host", data=data)
+    page = browser_of(admin).get("/notices/").content.decode()
+    assert "videos.example.com" in page
+    assert f"/runs/{run.id}/" not in page
+    assert "It is private: only who ordered it sees its run." in page
+    run.visibility = Visibility.TEAM
+    run.save()
+    assert f"/runs/{run.id}/" in browser_of(admin).get("/notices/").content.decode()

@@ -9,8 +9,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.domain.status import Status
-from playground.models import Membership, Notice, Reference, Role, Run, VideoRequest, Visibility
-from playground.services import estimates, video_requests
+from playground.models import (
+    BudgetRequest,
+    Gateway,
+    Membership,
+    Notice,
+    Reference,
+    Role,
+    Run,
+    Team,
+    VideoRequest,
+    Visibility,
+)
+from playground.services import budget_requests, estimates, video_requests
 from tests import factories
 from tests.views.test_create import priced, values
 
@@ -127,6 +138,37 @@ def test_press_for_a_request_that_somebody_answered_says_so_and_the_next_one_goe
     assert 'name="answers"' not in text_of(late)
     assert not Run.objects.exists()
     assert browser_of(member).post("/create/", values(model)).status_code == 303
+
+
+def short_of_money(member, model):
+    Gateway.objects.filter(id=model.gateway_id).update(is_sandbox=False)
+    Team.objects.filter(id=member.team_id).update(monthly_cap_micros=1)
+
+
+def test_run_that_waited_for_more_money_answers_the_request_all_the_same(member, admin, viewer, model, browser_of):
+    asked = ask(viewer, model, "A fox in the snow")
+    short_of_money(member, model)
+    browser = browser_of(member)
+    assert "have been asked" in text_of(browser.post("/create/", values(model, ask="1", answers=str(asked.id))))
+    waiting = BudgetRequest.objects.get()
+    assert budget_requests.grant(by=admin, request=waiting, to=budget_requests.Raise(team_cap_micros=90_000_000))
+    page = text_of(browser.get(f"/create/?request={waiting.id}"))
+    assert f'name="answers" value="{asked.id}"' in page
+    assert browser.post("/create/", values(model, answers=str(asked.id))).status_code == 303
+    asked.refresh_from_db()
+    assert asked.run == Run.objects.get()
+
+
+def test_run_that_waited_for_more_money_is_offered_without_a_request_that_was_answered_meanwhile(
+    member, admin, viewer, model, browser_of
+):
+    asked = ask(viewer, model, "A fox in the snow")
+    short_of_money(member, model)
+    browser_of(member).post("/create/", values(model, ask="1", answers=str(asked.id)))
+    video_requests.decline(by=admin, request=asked)
+    page = text_of(browser_of(member).get(f"/create/?request={BudgetRequest.objects.get().id}"))
+    assert "A fox in the snow</textarea>" in page
+    assert 'name="answers"' not in page
 
 
 def test_htmx_press_takes_the_request_out_of_the_form(member, viewer, model, browser_of):

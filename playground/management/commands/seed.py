@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from playground.models import Membership, Role
-from playground.services import catalogue, estimates, runs
+from playground.services import estimates, runs
 from playground.services.offers import Offers
 
 PROMPTS = (
@@ -33,10 +33,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["count"] <= len(PROMPTS):
             raise CommandError(f"--count has to be 1 to {len(PROMPTS)}.")
-        if not catalogue.default_gateway().is_sandbox:
-            raise CommandError("The gateway in use bills for videos. seed orders from the sandbox only.")
         by = self._member(options["team"])
-        model = Offers(by).preselected()
+        offers = Offers(by)
+        if not offers.gateway.is_sandbox:
+            raise CommandError("The gateway in use bills for videos. seed orders from the sandbox only.")
+        model = offers.preselected()
         if model is None:
             raise CommandError("The sandbox has told of no model yet. Is it running?")
         takes = model.takes
