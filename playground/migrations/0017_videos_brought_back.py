@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("playground", "0015_rate_limits"),
+        ("playground", "0016_links_that_end_with_their_collection"),
     ]
 
     operations = [
