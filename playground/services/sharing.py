@@ -105,6 +105,9 @@ def make(
     values |= {"id": id} if id else {}
     try:
         with transaction.atomic():
+            # Nobody deletes it for good before the link is there.
+            if type(thing).objects.select_for_update().filter(id=thing.id).first() is None:
+                raise NotYours
             link = ShareLink(
                 team=by.team, created_by=by.user, video=video, collection=collection, created_at=now, **values
             )

@@ -1,5 +1,7 @@
 """Collections: the list, one of them, and what is done with them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -144,6 +146,15 @@ def _fillable(request: MemberRequest, id: UUID) -> Collection:
     return get_object_or_404(Collection.objects.fillable_by(request.membership).kept(), id=id)
 
 
+@contextmanager
+def _or_missing() -> Iterator[None]:
+    """For what is deleted for good between the look at it and the deed."""
+    try:
+        yield
+    except Collection.DoesNotExist:
+        raise Http404("it was deleted") from None
+
+
 def _managed(request: MemberRequest, id: UUID) -> Collection:
     return get_object_or_404(Collection.objects.managed_by(request.membership), id=id)
 
@@ -169,7 +180,8 @@ def add(request: MemberRequest, id: UUID) -> HttpResponse:
     if not videos:
         messages.info(request, _("No video was chosen."))
         return back(request, reverse("gallery.index"))
-    count = collections.add(by=request.membership, collection=collection, videos=videos)
+    with _or_missing():
+        count = collections.add(by=request.membership, collection=collection, videos=videos)
     own = sum(video.visibility == Visibility.PRIVATE for video in videos)
     return _after(request, collection, videos, _added(collection, count, len(videos), own), "")
 
@@ -193,7 +205,8 @@ def _added(collection: Collection, count: int, of: int, own: int) -> str:
 def remove(request: MemberRequest, id: UUID) -> HttpResponse:
     """Take the chosen videos out; they stay in the gallery. The next page offers to undo it."""
     collection, videos = _fillable(request, id), _videos(request)
-    taken = collections.remove(by=request.membership, collection=collection, videos=videos)
+    with _or_missing():
+        taken = collections.remove(by=request.membership, collection=collection, videos=videos)
     if not taken:
         messages.info(request, _("No video was chosen."))
         return back(request, reverse("collections.detail", args=[collection.id]))
@@ -213,7 +226,8 @@ def put_back(request: MemberRequest, id: UUID) -> HttpResponse:
     collection = _fillable(request, id)
     of, rows = request.session.pop(TAKEN, ["", []])
     taken = [collections.Taken.from_json(row) for row in rows] if of == str(collection.id) else []
-    count = collections.put_back(by=request.membership, collection=collection, taken=taken)
+    with _or_missing():
+        count = collections.put_back(by=request.membership, collection=collection, taken=taken)
     words = ngettext("%(count)d video is back in “%(name)s”.", "%(count)d videos are back in “%(name)s”.", count)
     messages.success(request, words % {"count": count, "name": collection.name})
     return back(request, reverse("collections.detail", args=[collection.id]), request.headers.get("Referer", ""))

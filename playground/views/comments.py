@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.comments import CommentForm
 from playground.htmx import is_htmx
-from playground.models import Video
+from playground.models import Membership, Video
 from playground.services import comments, rates
 from playground.views.access import MemberRequest, for_any_role
 from playground.views.comment_rows import thread
@@ -56,6 +56,8 @@ def _add(request: MemberRequest, video: Video) -> HttpResponse:
             comments.add(
                 by=request.membership, video=video, text=form.cleaned_data["text"], at_ms=form.cleaned_data["at"]
             )
+        except Membership.DoesNotExist:
+            raise Http404("not of the team any more") from None
         except comments.Full:
             form.add_error("text", _("This video has as many comments as it can hold. Nothing was added."))
     if not form.is_valid():

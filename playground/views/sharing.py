@@ -125,6 +125,8 @@ def _make(request: MemberRequest, subject: Subject, form: ShareForm) -> HttpResp
     """The page with the address, drawn by this very answer: it is kept nowhere from which a redirect could show it."""
     try:
         link, token = service.make(by=request.membership, terms=form.terms(), id=_form_id(request), **subject.as_fields)
+    except service.NotYours:
+        raise Http404("deleted, or not this member's to share any more") from None
     except service.MadeAlready:
         messages.info(request, _("This link was made already. Its address was shown once; you can give it a new one."))
         return HttpResponseRedirect(reverse("share_links.index"), status=303)

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from playground.models import Collection, Membership, Role, ShareLink, Visibility
+from playground.models import Collection, Membership, Role, ShareLink, Video, Visibility
 from playground.services import sharing
 from playground.services.people import LinkEnded
 from tests import factories
@@ -111,3 +111,12 @@ def test_cost_is_shown_while_the_maker_of_the_link_sees_spend(creator, video):
     assert lets_cost()
     ShareLink.objects.update(shows_cost=False)
     assert not lets_cost()
+
+
+def test_what_was_deleted_for_good_meanwhile_is_not_shared(creator, video):
+    collection = make_collection(video, by=creator)
+    Collection.objects.all().delete()
+    Video.objects.all().delete()
+    for thing in ({"video": video}, {"collection": collection}):
+        with pytest.raises(sharing.NotYours):
+            make_link(by=creator, **thing)

@@ -392,3 +392,14 @@ def test_others_videos_can_be_chosen_but_only_own_ones_are_trashed(member, admin
     answer = client.get("/gallery/")
     assert shown(answer) == [str(others.id)]
     assert "1 video moved to the trash. 1 of others stays." in words_of(answer)
+
+
+def test_collection_that_is_forgotten_meanwhile_is_missing(member, browser_of, made, monkeypatch):
+    video = make_video(member)
+    gone = Collection(id=made.id, team=made.team, owner=made.owner, name=made.name)
+    Collection.objects.all().delete()
+    monkeypatch.setattr("playground.views.collections._fillable", lambda request, id: gone)
+    browser = browser_of(member)
+    assert browser.post(to("add", gone), {"video": str(video.id)}).status_code == 404
+    assert browser.post(to("remove", gone), {"video": str(video.id)}).status_code == 404
+    assert browser.post(to("put_back", gone)).status_code == 404

@@ -164,3 +164,15 @@ def test_words_of_somebody_who_left_stay(member, viewer, video, browser_of):
     page = page_of(browser_of(member), video)
     assert "my view" in page
     assert "Somebody who left" in page
+
+
+def test_member_who_is_removed_meanwhile_writes_nothing(member, video, browser_of, monkeypatch):
+    add = comments.add
+
+    def removed_first(**given):
+        member.delete()
+        return add(**given)
+
+    monkeypatch.setattr(comments, "add", removed_first)
+    assert browser_of(member).post(address(video), {"text": "hello"}).status_code == 404
+    assert not Comment.objects.exists()

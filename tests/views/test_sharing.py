@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playground.models import ShareLink, Visibility
-from playground.services import collections, videos
+from playground.services import collections, sharing, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
@@ -268,3 +268,11 @@ def test_deleted_collection_is_not_shared_and_its_links_show_nothing(member, vid
         assert browser.post(share(made, kind), form()).status_code == 404
     assert browser.get(share(made, "collection")).status_code == 404
     assert not ShareLink.objects.exists()
+
+
+def test_what_is_deleted_for_good_meanwhile_is_missing(member, video, browser_of, monkeypatch):
+    def gone(**_of):
+        raise sharing.NotYours
+
+    monkeypatch.setattr(sharing, "make", gone)
+    assert browser_of(member).post(share(video), form()).status_code == 404
