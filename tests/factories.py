@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from allauth.account.models import EmailAddress
 from django.utils import timezone
 from PIL import Image
 
@@ -230,3 +231,8 @@ def _picture(size: tuple[int, int], kind: str) -> bytes:
     file = BytesIO()
     Image.linear_gradient("L").resize(size).convert("RGB").save(file, kind)
     return file.getvalue()
+
+
+def is_proven(user: User) -> bool:
+    """Whether the address of the account was shown to be its owner's."""
+    return EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()

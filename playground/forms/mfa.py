@@ -37,13 +37,13 @@ MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, RecursionError
 
 
 class OnceOnly:
-    """Mixed into the forms that take a code."""
+    """Mixed into the forms that take a code, behind CountedCode: tries are counted outside of the transaction."""
 
     user: User
     authenticator: Authenticator
 
     def clean_code(self) -> str:
-        # The refusal is raised outside of the transaction: inside it would take back the count of wrong tries.
+        # The refusal is raised outside of the transaction: inside it would take back what allauth counts in the cache.
         refused: ValidationError | None = None
         code = ""
         with transaction.atomic():
@@ -68,13 +68,13 @@ def _dressed(field: forms.Field, label: Any) -> None:
     field.widget.attrs["autocomplete"] = "one-time-code"
 
 
-class CodeForm(OnceOnly, CountedCode, AuthenticateForm):  # type: ignore[misc]
+class CodeForm(CountedCode, OnceOnly, AuthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _dressed(self.fields["code"], CODE_LABEL)
 
 
-class CodeAgainForm(OnceOnly, CountedCode, ReauthenticateForm):  # type: ignore[misc]
+class CodeAgainForm(CountedCode, OnceOnly, ReauthenticateForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _dressed(self.fields["code"], CODE_LABEL)

@@ -1,4 +1,4 @@
-"""What somebody says of themselves: name and address; and whether the address was proven to be theirs."""
+"""What somebody says of themselves: name and address; and that the address was proven to be theirs."""
 
 import structlog
 from allauth.account.models import EmailAddress
@@ -34,10 +34,6 @@ def prove(*, user: User) -> None:
 def forget_unproven(*, user: User) -> None:
     """An address of one's own that is not proven needs no row; what waits for its link is another one."""
     EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=False).delete()
-
-
-def is_proven(*, user: User) -> bool:
-    return bool(EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=True).exists())
 
 
 def teams_of(user: User) -> list[Team | None]:

@@ -10,7 +10,6 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from playground.models import AuditEntry
-from playground.services import profiles
 from tests import factories
 from tests.views.conftest import plain_static_files  # noqa: F401  a fixture
 from tests.views.test_mfa import SIGN_IN, with_app
@@ -58,7 +57,7 @@ def test_address_is_changed_and_signs_in():
     EmailAddress.objects.create(user=member.user, email=member.user.email, verified=True, primary=True)
     assert "new@example.org is the address" in run("change_email", member.user.email, "New@Example.org")
     member.user.refresh_from_db()
-    assert profiles.is_proven(user=member.user)
+    assert factories.is_proven(member.user)
     assert EmailAddress.objects.count() == 1
     answer = Client().post(SIGN_IN, {"login": "new@example.org", "password": factories.PASSWORD})
     assert answer.status_code == 302

@@ -9,9 +9,10 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
-from playground.services import factors, people, sealing
+from playground.services import factors, people, rates, sealing
 from tests import factories
 
 SIGN_IN = "/account/login/"
@@ -138,6 +139,17 @@ def test_new_recovery_codes_end_the_old_ones(member, clock):
     download = client.get("/account/recovery-codes/download/")
     assert download.headers["Content-Disposition"] == 'attachment; filename="recovery-codes.txt"'
     assert all(code in download.content.decode() for code in new)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tries_are_counted_outside_of_the_transaction_that_holds_the_person(member, clock, monkeypatch):
+    """Inside, what is rolled back would not have been counted, and others would wait for its end."""
+    with_app(member)
+    client, held = half_way(member), []
+    take_all = rates.take_all
+    monkeypatch.setattr(rates, "take_all", lambda keys: held.append(connection.in_atomic_block) or take_all(keys))
+    client.post(SECOND, {"code": "000000"})
+    assert held == [False]
 
 
 def test_wrong_codes_are_bounded_and_say_when_to_come_again(member, clock):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from playground.models import AuditEntry, Membership, Role, User
 from playground.rate_limits import Limit
-from playground.services import people, profiles, signups
+from playground.services import people, signups
 from tests import factories
 from tests.views.test_account import _load_addresses
 
@@ -53,7 +53,7 @@ def test_mail_leads_to_an_account_in_the_team(open_domain, client, mailoutbox):
     assert (answer.status_code, answer.url) == (302, "/gallery/")
     membership = Membership.objects.get(user__email=MAIL)
     assert (membership.team, membership.role) == (open_domain, Role.VIEWER)
-    assert profiles.is_proven(user=membership.user)
+    assert factories.is_proven(membership.user)
     assert client.get("/gallery/").status_code == 200
     assert AuditEntry.objects.get(kind="member_signed_up").data["way"] == "mail"
 

@@ -94,7 +94,7 @@ def test_verified_address_of_an_allowed_domain_makes_an_account(provider, open_d
     user = User.objects.get()
     assert (user.email, user.name, user.has_usable_password()) == (MAIL, "Bo Berg", False)
     assert Membership.objects.get(user=user).role == Role.VIEWER
-    assert profiles.is_proven(user=user)
+    assert factories.is_proven(user)
     entry = AuditEntry.objects.get(kind="member_signed_up")
     assert (entry.team, entry.by, entry.data["way"]) == (team, user, "oidc")
     again = Client()
@@ -231,7 +231,7 @@ def test_invited_person_lands_in_the_team(provider, admin, client):
     assert (answer.status_code, answer.url) == (302, "/create/")
     membership = Membership.objects.get(user__email="bo@elsewhere.org")
     assert (membership.team, membership.role, membership.user.name) == (admin.team, Role.CREATOR, "Bo Berg")
-    assert not profiles.is_proven(user=membership.user)
+    assert not factories.is_proven(membership.user)
     invitation.refresh_from_db()
     assert invitation.accepted_by == membership.user
     assert "invitation" not in client.session
