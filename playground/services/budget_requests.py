@@ -68,12 +68,10 @@ def ask(
     """
     now = now or timezone.now()
     settings = wanted.settings() | {"references": [str(picture.id) for picture in wanted.references]}
-    more = {
-        "parent": parent_id,
-        "answers": answers_id,
-        "visibility": visibility if visibility != Visibility.TEAM else "",
-    }
-    settings |= {name: str(value) for name, value in more.items() if value}
+    more = {"parent": parent_id, "answers": answers_id}
+    settings |= {name: str(id) for name, id in more.items() if id}
+    if visibility != Visibility.TEAM:
+        settings["visibility"] = visibility
     fields = {"team_id": by.team_id, "by_id": by.user_id}
     same = {"model_id": wanted.model.id, "prompt": prompt, "settings": settings}
     with transaction.atomic():
