@@ -5,6 +5,8 @@ from allauth.mfa.models import Authenticator
 
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 PAGE = "/account/second-step/"
 
 

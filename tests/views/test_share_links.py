@@ -14,7 +14,7 @@ from playground.services import share_visits, sharing, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 LIST = "/team/links/"
 
 

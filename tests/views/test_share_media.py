@@ -11,7 +11,7 @@ from playground.views import share_media
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 LARGE = bytes(i * 7 % 251 for i in range(5 * BLOCK_BYTES))
 

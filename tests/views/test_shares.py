@@ -19,7 +19,7 @@ from playground.services import sharing, videos
 from tests import factories
 from tests.support.sharing import BROWSER, make_collection, make_link
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 MEDIA = ("video", "poster", "preview", "download")
 

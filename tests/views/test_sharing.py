@@ -13,7 +13,7 @@ from playground.services import collections, sharing, videos
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 
 @pytest.fixture

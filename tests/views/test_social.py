@@ -19,6 +19,8 @@ from tests.support.oidc import running_provider
 from tests.views.test_account import _load_addresses
 from tests.views.test_mfa import with_app
 
+pytestmark = pytest.mark.pure
+
 START = "/account/oidc/login/"
 MAIL = "bo@example.com"
 

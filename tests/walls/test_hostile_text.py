@@ -8,9 +8,9 @@ from tests.walls import world as worlds
 from tests.walls.corpus import CORPUS
 from tests.walls.test_matrix import MOUNTED
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
-ROUNDS = 6
+ROUNDS = 3
 PAGES = sorted(name for name, wall in WALLS.items() if name in MOUNTED and wall.get[Actor.ADMIN] is Gets.YES)
 
 
