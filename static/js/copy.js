@@ -1,18 +1,14 @@
-// <button data-copy="id of a field" data-copied="words">: puts the field's text into the clipboard and says so for a moment.
-const SAID = 2000;
-
+// <button data-copy="#codes" data-done="The codes are copied.">: the words of that element, or of that field, into the clipboard.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  const field = document.getElementById(button.dataset.copy);
-  field.select();
+  const source = document.querySelector(button.dataset.copy);
   try {
-    await navigator.clipboard.writeText(field.value);
+    await navigator.clipboard.writeText((source.value ?? source.textContent).trim());
+    document.dispatchEvent(new CustomEvent("toast", { detail: { text: button.dataset.done } }));
   } catch {
-    return; // not allowed here: the text is selected, the person's own key copies it
+    // Without the right to the clipboard the words are at least marked, one key away from a copy.
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
   }
-  const words = button.querySelector("span");
-  const before = (button.dataset.before ??= words.textContent);
-  words.textContent = button.dataset.copied;
-  setTimeout(() => (words.textContent = before), SAID);
 });

@@ -99,8 +99,9 @@ def test_states_follow_the_clock_and_never_go_back() -> None:
 
 
 def test_a_link_ends_when_its_time_is_up() -> None:
-    with start_sandbox(SANDBOX_EXPIRES_SECONDS="1") as server:
+    with start_sandbox(SANDBOX_EXPIRES_SECONDS="5") as server:
         url = server.wait(server.create().json["id"])["output"]["url"]
+        assert server.request("GET", url, key=None).status == 200
         until(lambda: server.request("GET", url, key=None).status == 410)
 
 
