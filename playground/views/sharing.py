@@ -205,11 +205,13 @@ def draft(by: Membership, subject: Subject, form: ShareForm, of: ShareLink | Non
     asks = form.cleaned_data.get("password") if form.is_bound else ""
     kept = of.password if of and not (form.is_bound and form.cleaned_data.get("drops_password")) else ""
     maker = of.created_by if of else by.user
+    shows_private = of.shows_private if of else service.is_private_collection(subject.thing)
     return ShareLink(
         team=by.team,
         created_by=maker,
         password=asks or kept,
         expires_at=_end(form, of),
+        shows_private=shows_private,
         **on,
         **subject.as_fields,
     )
