@@ -11,9 +11,11 @@ link signs in whatever the counts say.
 import math
 from smtplib import SMTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -38,6 +40,12 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Not by allauth's page: see `playground/services/signups.py`, and `playground/accounts_social.py`."""
         return False
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return _at_public_address(super().get_reset_password_from_key_url(key))
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return _at_public_address(super().get_email_confirmation_url(request, emailconfirmation))
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return address_of(request)
@@ -66,6 +74,12 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if user is not None:
             rates.give_back(*tries_of(request, credentials.get("email", "")))
         return user
+
+
+def _at_public_address(url: str) -> str:
+    """A link for a mail: the request's own host is what a stranger says it is, down to its port."""
+    parts = urlsplit(url)
+    return settings.PUBLIC_URL + parts._replace(scheme="", netloc="").geturl()
 
 
 def tries_of(request: HttpRequest, email: str) -> list[rates.Key]:

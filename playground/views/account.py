@@ -10,8 +10,9 @@ from allauth.account import views as allauth_views
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, re_path
 from django.utils.decorators import method_decorator
@@ -107,7 +108,15 @@ class Email(Unprocessable, allauth_views.EmailView):  # type: ignore[misc]
         return answer
 
 
-class ConfirmEmail(allauth_views.ConfirmEmailView):  # type: ignore[misc]
+class ConfirmEmail(LoginRequiredMixin, allauth_views.ConfirmEmailView):  # type: ignore[misc]
+    """For the account that asked alone: whoever can read the mailbox may not know that it asks for somebody else's."""
+
+    def get_object(self, queryset: Any = None) -> Any:
+        found = super().get_object(queryset)
+        if found.email_address.user_id != self.request.user.pk:
+            raise Http404("another account asked")
+        return found
+
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Somebody else may have taken the address since the mail was sent: then the link has ended."""
         try:

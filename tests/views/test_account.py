@@ -3,6 +3,7 @@
 import re
 import sys
 from importlib import import_module, reload
+from urllib.parse import unquote
 
 import pytest
 from django import forms
@@ -260,10 +261,42 @@ def test_new_address_counts_once_its_link_is_opened_and_the_old_one_until_then(w
     assert "Use this address?" in client.get(path).content.decode()
     member.user.refresh_from_db()
     assert member.user.email == old
+    assert f"({old})" in mailoutbox[-1].body
     client.post(path)
     member.user.refresh_from_db()
     assert member.user.email == "new@example.org"
     assert "This link has ended." in client.get(path).content.decode()
+
+
+def test_new_address_is_confirmed_by_the_account_that_asked_alone(with_mail, member, admin, mailoutbox):
+    """Else its reader would give their own address, and their single sign-on with it, to somebody else's account."""
+    cache.clear()
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"})
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    for answer in (Client().get(path), Client().post(path)):
+        assert unquote(answer.url) == f"/account/login/?next={path}"
+    other = signed_in(admin)
+    assert "This link has ended." in other.get(path).content.decode()
+    assert other.post(path).status_code == 404
+    member.user.refresh_from_db()
+    assert member.user.email != "new@example.org"
+    assert "Use this address?" in client.get(path).content.decode()
+
+
+def test_links_in_mails_lead_to_the_public_address_whatever_host_was_asked(with_mail, member, mailoutbox, settings):
+    cache.clear()
+    settings.PUBLIC_URL = "https://videos.example.com"
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    stray = {"headers": {"host": "localhost:9999"}}
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"}, **stray)
+    Client().post("/account/password/reset/", {"email": member.user.email}, **stray)
+    assert [re.search(r"https?://[^/]+/account/\w", mail.body)[0] for mail in mailoutbox] == [
+        "https://videos.example.com/account/c",
+        "https://videos.example.com/account/p",
+    ]
 
 
 def test_new_address_that_somebody_took_meanwhile_is_refused(with_mail, member, mailoutbox):

@@ -278,3 +278,11 @@ def test_last_factor_is_told_from_one_of_several(member):
 def test_passkey_of_brackets_within_brackets_is_a_wrong_one(client, db):
     answer = client.post("/account/passkeys/login/", {"credential": "[" * 100_000})
     assert answer.status_code == 422
+
+
+def test_code_that_set_the_app_up_signs_in_nobody(member, clock):
+    _, secret, _ = with_app(member)
+    client = half_way(member)
+    assert client.post(SECOND, {"code": code_of(secret)}).status_code == 422
+    clock.shift(30)
+    assert client.post(SECOND, {"code": code_of(secret)}).status_code == 302
