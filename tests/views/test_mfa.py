@@ -153,15 +153,37 @@ def test_tries_are_counted_outside_of_the_transaction_that_holds_the_person(memb
 
 
 def test_wrong_codes_are_bounded_and_say_when_to_come_again(member, clock):
-    _, secret, _ = with_app(member)
+    _, secret, recovery = with_app(member)
     client = half_way(member)
     answers = [client.post(SECOND, {"code": "000000"}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 300
     clock.shift(30)
     assert half_way(member).post(SECOND, {"code": code_of(secret)}).status_code == 429
+    assert half_way(member).post(SECOND, {"code": recovery[0]}).status_code == 429
     clock.shift(400)
     assert half_way(member).post(SECOND, {"code": code_of(secret)}).status_code == 302
+
+
+@pytest.mark.parametrize("way", ["app", "recovery"])
+def test_somebody_who_knows_the_password_and_guesses_codes_keeps_the_owner_not_out(member, clock, way):
+    _, secret, recovery = with_app(member)
+    stranger, owner = half_way(member), half_way(member)
+    elsewhere = {"REMOTE_ADDR": "198.51.100.7"}
+    statuses = [stranger.post(SECOND, {"code": "000000"}, **elsewhere).status_code for _ in range(9)]
+    assert statuses == [422] * 5 + [429] * 4
+    clock.shift(30)
+    code = code_of(secret) if way == "app" else recovery[0]
+    assert owner.post(SECOND, {"code": code}).status_code == 302
+
+
+def test_passkeys_are_looked_at_whatever_the_count_of_codes_says_and_add_nothing_to_it(member, clock):
+    _, secret, _ = with_app(member)
+    client = half_way(member)
+    answers = [client.post(SECOND, {"credential": ODD[-2]}) for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [422] * 7
+    assert [client.post(SECOND, {"code": "000000"}).status_code for _ in range(6)] == [422] * 5 + [429]
+    assert client.post(SECOND, {"credential": ODD[-2]}).status_code == 422
 
 
 def test_one_time_link_asks_for_the_second_step_too(member, clock):
