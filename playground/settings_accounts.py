@@ -56,8 +56,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
 ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm"}
-# Passwords and codes are counted in limits of our own, see playground/accounts.py and playground/forms/codes.py. `login`
-# would count right ones too, `login_failed` second factors by person alone with passkeys among them.
+# Passwords and codes are counted in limits of our own (playground/accounts.py, playground/forms/codes.py). `login`
+# would count right ones too, and `login_failed` second factors by person alone, with passkeys among them.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
