@@ -21,8 +21,6 @@ LABELS = {
     "code": _("Code from the mail"),
 }
 TOO_MANY = (accounts.TOO_MANY, "rate_limited")
-FACTOR_WAIT_S = 300
-"""Seconds, as in the rate `login_failed`: wrong codes of one person are counted like their wrong passwords."""
 
 
 class Unprocessable:

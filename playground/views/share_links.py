@@ -22,6 +22,7 @@ from playground.services.people import LinkEnded
 from playground.views import share_words
 from playground.views.access import MemberRequest, for_creators
 from playground.views.errors import often_words, too_often
+from playground.views.limited import limited
 from playground.views.paging import cursor, newest
 from playground.views.sharing import Subject, draft, made_page, preview_context
 
@@ -207,6 +208,7 @@ def renew(request: MemberRequest, id: UUID) -> HttpResponse:
 
 @require_POST
 @for_creators
+@limited("share_end")
 def revoke(request: MemberRequest, id: UUID) -> HttpResponse:
     link = get_object_or_404(ShareLink.objects.visible_to(request.membership).select_related("team"), id=id)
     service.revoke(by=request.membership, link=link)
