@@ -70,9 +70,11 @@ def _lane(gateway: Gateway) -> Iterator[bool]:
         with slots.taken(f"send-{gateway.id}", AT_ONCE) as free:
             yield free
         return
-    with slots.taken(f"send-{gateway.id}", TEAM_AT_ONCE) as own:
-        with slots.taken("send-teams", TEAMS_AT_ONCE if own else 0) as shared:
-            yield shared
+    with (
+        slots.taken(f"send-{gateway.id}", TEAM_AT_ONCE) as own,
+        slots.taken("send-teams", TEAMS_AT_ONCE if own else 0) as shared,
+    ):
+        yield shared
 
 
 def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) -> UUID | None:
