@@ -41,9 +41,7 @@ Arguments = dict[str, Any]
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 CANARY = "heron-in-the-reeds"
 """Stands in what the team wrote: nobody else may read it anywhere."""
-EVERYTHING = sharing.Terms(
-    name=CANARY, days=7, shows_prompt=True, shows_cost=True, has_previews=True, takes_marks=True
-)
+EVERYTHING = sharing.Terms(name=CANARY, days=7, shows_prompt=True, shows_cost=True, has_previews=True, takes_marks=True)
 NO_TOKEN = "A" * 43
 """Of the length of a token, and none."""
 
