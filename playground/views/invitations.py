@@ -46,7 +46,7 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
         return _member(request, token, invitation, user)
     except LinkEnded:
         seat = invitations.taken_by(token=token, user=user) if user and request.method == "POST" else None
-        return _landed(request, seat) if seat else link_ended(request)
+        return _landed(request, seat) if seat else link_ended(request, is_invitation=True)
 
 
 def _member(request: HttpRequest, token: str, invitation: Invitation, user: User) -> HttpResponse:
