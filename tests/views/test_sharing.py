@@ -243,6 +243,9 @@ def test_video_page_offers_to_share_and_tells_what_clients_said(member, viewer, 
     assert "1 open link" in mine
     assert "Client A" in mine
     assert "Slower &lt;b&gt;please" in mine
+    panel = browser_of(member, htmx=True).post(reverse("approvals.mark", args=[video.id]), {"on": "1"}).content.decode()
+    assert share(video) in panel
+    assert "1 open link" in panel
     theirs = browser_of(viewer).get(page).content.decode()
     assert share(video) not in theirs
     assert "Slower &lt;b&gt;please" in theirs
