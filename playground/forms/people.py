@@ -2,6 +2,8 @@
 somebody whose mailbox is at an allowed domain.
 """
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -10,12 +12,12 @@ from playground.models import Team, User
 EMAIL_LENGTH = User._meta.get_field("email").max_length
 
 
-def _name(label: str = _("Your name")) -> forms.CharField:
+def _name(label: Any) -> forms.CharField:
     most = User._meta.get_field("name").max_length
     return forms.CharField(label=label, max_length=most, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
 
-def _email(help_text: str = "", *, autocomplete: str = "username") -> forms.EmailField:
+def _email(help_text: Any = "", *, autocomplete: str = "username") -> forms.EmailField:
     return forms.EmailField(
         label=_("E-mail address"),
         max_length=EMAIL_LENGTH,
@@ -43,7 +45,7 @@ class NameForm(forms.Form):
 class WelcomeForm(forms.Form):
     """The first person of an installation and their team."""
 
-    name = _name()
+    name = _name(_("Your name"))
     team_name = forms.CharField(
         label=_("Team name"),
         max_length=Team._meta.get_field("name").max_length,
@@ -56,7 +58,7 @@ class WelcomeForm(forms.Form):
 class JoinForm(forms.Form):
     """An account to take an open seat in a team."""
 
-    name = _name()
+    name = _name(_("Your name"))
     email = _email(_("You sign in with it."))
     password = _new_password()
 
@@ -70,5 +72,5 @@ class AskForm(forms.Form):
 class FinishForm(forms.Form):
     """The second one: the address is proven by the link."""
 
-    name = _name()
+    name = _name(_("Your name"))
     password = _new_password()
