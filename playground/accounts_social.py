@@ -51,10 +51,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return user
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Refuse an answer whose two halves speak of different people."""
+        """Refuse an answer whose two halves speak of different people, or that names nobody, or somebody else."""
         said = sociallogin.account.extra_data
-        token, info = said.get("id_token"), said.get("userinfo")
-        if isinstance(token, dict) and isinstance(info, dict) and token.get("sub") != info.get("sub"):
+        halves = [half for half in (said.get("id_token"), said.get("userinfo")) if isinstance(half, dict)]
+        subjects = [half.get("sub") for half in halves]
+        if not all(is_subject(one) and one == subjects[0] for one in subjects):
+            raise refused(request, sociallogin, "mixed")
+        if not all(is_plain(half.get("email")) for half in [said, *halves]):
             raise refused(request, sociallogin, "mixed")
 
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
@@ -119,6 +122,16 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 def says_yes(claim: object) -> bool:
     """Some providers send the word instead of the value, and any other word would count as yes."""
     return claim is True or str(claim).lower() == "true"
+
+
+def is_subject(sub: object) -> bool:
+    """Whether it can stand for one person: `null` would be the same one for everybody (OpenID Connect Core 2)."""
+    return isinstance(sub, str) and bool(sub) and sub.isprintable()
+
+
+def is_plain(email: object) -> bool:
+    """False for an address that becomes another's where small letters are made of it: the Kelvin sign becomes a k."""
+    return email is None or (isinstance(email, str) and email.isascii() == email.lower().isascii())
 
 
 def verified(sociallogin: SocialLogin) -> list[str]:

@@ -1,10 +1,13 @@
 """Who sends a request, as far as an address tells."""
 
+import re
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
 
+WITH_PORT = re.compile(r"([\d.]+|\[.+\]):\d+")
+"""192.0.2.1:80 and [2001:db8::1]:80; in an IPv6 address without brackets the last colon is its own."""
 PREFIX = 64
 """Of an IPv6 address: what one household or machine is given, and may change within as it likes."""
 
@@ -16,15 +19,18 @@ def address_of(request: HttpRequest) -> str:
     """
     address = str(request.META.get("REMOTE_ADDR", ""))
     if settings.TRUST_PROXY:
-        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
+        said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        return network_of(said) or network_of(address)
     return network_of(address)
 
 
-def network_of(address: str) -> str:
+def network_of(text: str) -> str:
+    """Of an address, which some proxies write with its port; empty for what is none."""
+    ported = WITH_PORT.fullmatch(text)
     try:
-        found = ip_address(address.strip("[]"))
+        found = ip_address((ported[1] if ported else text).strip("[]"))
     except ValueError:
-        return address[:64]
+        return ""
     if not isinstance(found, IPv6Address):
         return str(found)
     if found.ipv4_mapped:

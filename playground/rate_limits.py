@@ -36,9 +36,12 @@ DEFAULTS = {
     "price": Limit(300, MINUTE),
     "upload": Limit(60, MINUTE),
     "comment": Limit(30, MINUTE),
+    "comment_undo": Limit(60, MINUTE),
     "mark": Limit(300, MINUTE),
     "collect": Limit(300, MINUTE),
     "share": Limit(60, MINUTE),
+    "share_end": Limit(300, MINUTE),
+    "visibility": Limit(60, MINUTE),
     "invite": Limit(60, HOUR),
     "video_request": Limit(30, HOUR),
     "export": Limit(30, MINUTE),
@@ -46,8 +49,9 @@ DEFAULTS = {
     "login": Limit(5, 5 * MINUTE),
     "login_client": Limit(30, 5 * MINUTE),
     "login_address": Limit(100, HOUR),
-    # wrong codes: of a second factor, for a person; of a mail, in one session
-    "second_factor": Limit(5, 5 * MINUTE),
+    # wrong codes: of a second factor, for a person from one client and from everywhere; of a mail, in one session
+    "second_factor": Limit(5, 15 * MINUTE),
+    "second_factor_person": Limit(30, HOUR),
     "login_code": Limit(10, 10 * MINUTE),
     # tries to make an account: of a client; mails to make one: to an e-mail address
     "signup": Limit(20, MINUTE),
@@ -57,8 +61,11 @@ DEFAULTS = {
     "share_password_link": Limit(100, HOUR),
     # what the holder of a shared link writes: of the link from one client
     "share_mark": Limit(60, MINUTE),
-    # addresses with a wrong token (sign-in, welcome, invitation, shared link): of a client
+    # openings of a shared link that count as views: of the link from one client, beyond what a cookie tells
+    "share_view": Limit(10, HOUR),
+    # addresses with a wrong token, of a client: of sign-in, welcome, sign-up and invitations; of shared links
     "wrong_token": Limit(60, MINUTE),
+    "share_token": Limit(60, MINUTE),
     # webhooks that are refused: of a sender
     "webhook": Limit(60, MINUTE),
 }

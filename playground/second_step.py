@@ -18,8 +18,9 @@ from playground.services import factors
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-OPEN = ("account.", "account_", "mfa_", "socialaccount_", "usersessions_", "health.", "metrics.", "hooks.")
-"""Beginnings of the names of addresses that stay open."""
+OPEN = ("account.", "account_", "mfa_", "socialaccount_", "usersessions_", "health.", "metrics.", "hooks.", "share")
+"""Beginnings of the names of addresses that stay open: those of share links (`shares.`, `share_media.`) ask nobody who
+they are."""
 
 
 def required(get_response: Handler) -> Handler:

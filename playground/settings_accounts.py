@@ -56,8 +56,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 180
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
 ACCOUNT_FORMS = {"confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm"}
-# Passwords are counted in playground/accounts.py, in limits of our own; `login` would count right ones too.
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+# Passwords and codes are counted in limits of our own (playground/accounts.py, playground/forms/codes.py). `login`
+# would count right ones too, and `login_failed` second factors by person alone, with passkeys among them.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 
@@ -167,5 +168,5 @@ MFA_FORMS = {
 # --- the rest ----------------------------------------------------------------------------------------------------
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_EMAIL_NOTIFICATIONS = bool(env.str("EMAIL_URL", ""))
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(env.str("EMAIL_URL", "").strip())
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write at every request

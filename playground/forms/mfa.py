@@ -58,9 +58,12 @@ class OnceOnly:
         return code
 
     def _take(self, code: str) -> None:
-        key = f"mfa-code-taken:{self.user.pk}:{normalize_user_code(code)}"
-        if self.authenticator.type == Authenticator.Type.TOTP and not cache.add(key, "y", timeout=CODE_FITS_S):
+        if self.authenticator.type == Authenticator.Type.TOTP and not _is_first(self.user, code):
             raise get_adapter().validation_error("incorrect_code")
+
+
+def _is_first(user: User, code: str) -> bool:
+    return bool(cache.add(f"mfa-code-taken:{user.pk}:{normalize_user_code(code)}", "y", timeout=CODE_FITS_S))
 
 
 def _dressed(field: forms.Field, label: Any) -> None:
@@ -84,6 +87,12 @@ class AppForm(ActivateTOTPForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _dressed(self.fields["code"], _("Code that the app shows now"))
+
+    def clean_code(self) -> str:
+        """A code that sets the app up signs in nobody."""
+        code: str = super().clean_code()
+        _is_first(self.user, code)
+        return code
 
 
 class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]

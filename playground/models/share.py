@@ -95,6 +95,10 @@ class ShareLink(Row):
         default=False, help_text="Revoked by the deletion of its collection alone: undoing that opens it."
     )
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    shows_private = models.BooleanField(
+        default=False,
+        help_text="Of a collection that was its owner's alone when the link was made: what is private too.",
+    )
 
     objects = ShareLinkQuerySet.as_manager()
 
@@ -122,7 +126,8 @@ class ShareLink(Row):
     def videos(self) -> VideoQuerySet:
         """What its holder may see now, in order: of what its maker may share now nothing that is in the trash or lost.
 
-        A collection of the team shows no private video, whoever owns it: others of the team rule its links too.
+        A collection of the team shows no private video, whoever owns it: others of the team rule its links too. When it
+        becomes private, the links of before show no more than they did.
         """
         maker = Membership.objects.filter(models.Q(team_id=self.team_id, user_id=self.created_by_id))
         mine = models.Q(owner_id__isnull=False, owner_id=self.created_by_id)
@@ -133,8 +138,9 @@ class ShareLink(Row):
         rows = Video.objects.kept().filter(may_share, team_id=self.team_id, missing_at__isnull=True)
         if self.video_id:
             return rows.filter(of_team | mine, id=self.video_id)
-        among_private = models.Q(collection_items__collection__visibility=Visibility.PRIVATE)
-        rows = rows.filter(of_team | (mine & among_private), collection_items__collection=self.collection)
+        if self.shows_private:
+            of_team |= mine & models.Q(collection_items__collection__visibility=Visibility.PRIVATE)
+        rows = rows.filter(of_team, collection_items__collection=self.collection)
         return rows.order_by("collection_items__id")
 
 

@@ -119,7 +119,8 @@ def delete(*, by: Membership, collection: Collection, now: datetime | None = Non
         rows = Collection.objects.managed_by(by).kept().filter(id=collection.id)
         if not rows.update(removed_at=now):
             return None
-        links = visibility.end_links(by=by, of=collection, now=now, is_undone=True)
+        open_links = ShareLink.objects.open(now).filter(collection=collection)
+        links = visibility.end_links(by=by, links=open_links, now=now, is_undone=True)
     log.info("collection_deleted", collection=str(collection.id), user=str(by.user_id), links=links)
     return links
 

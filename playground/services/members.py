@@ -67,6 +67,8 @@ def _change(row: Membership, team: Team, *, role: Role, sees_spend: bool, by: Us
     row.save(update_fields=["role", "sees_spend"])
     if is_demoted:
         _end_invitations(row, now=now)
+    if "role" in changed:
+        _end_seats_for(row, now=now)
     audit.record("member_changed", by=by, team=team, data=_facts(row) | changed, now=now)
     log.info("member_changed", team=team.slug, member=str(row.id), role=row.role)
     return True
@@ -120,6 +122,7 @@ def _take_out(row: Membership, team: Team, *, kind: str, by: User, now: datetime
     ended = links.filter(revoked_at=None).update(revoked_at=now, revoked_by=by)
     links.filter(ended_with_collection=True).update(ended_with_collection=False)
     seats = _end_invitations(row, now=now)
+    _end_seats_for(row, now=now)
     had = {"user": str(row.user_id), "role": row.role, "sees_spend": row.sees_spend}
     data = _facts(row) | had | {"links": ended, "invitations": seats}
     entry = audit.record(kind, by=by, team=team, data=data, now=now)
@@ -138,6 +141,12 @@ def _end_invitations(row: Membership, *, now: datetime) -> int:
     """Seats are open in the name of an admin: they end with that."""
     mine = invitations.open_ones(now=now).filter(team_id=row.team_id, created_by_id=row.user_id)
     return mine.update(revoked_at=now)
+
+
+def _end_seats_for(row: Membership, *, now: datetime) -> None:
+    """An invitation that an earlier one made needless would give back what is being taken."""
+    theirs = invitations.open_ones(now=now).filter(team_id=row.team_id, email__iexact=row.user.email)
+    theirs.update(revoked_at=now)
 
 
 def _put(row: Membership, **values: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ is returned once, by what made it. Each deed is on record, with the recipient's 
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from playground.models import Collection, Membership, ShareLink, Team, Video, Visibility, share
-from playground.services import audit
+from playground.services import audit, budgets
 from playground.services.people import LinkEnded
 
 MOST_DAYS = 365
@@ -101,18 +102,15 @@ def make(
     if thing is None or not may_share(by, thing) or (terms.shows_cost and not by.may_see_spend):
         raise NotYours
     token = secrets.token_urlsafe(32)
-    values: dict[str, Any] = {**_checked(terms, by.team), **terms.switches(), "expires_at": _end(terms, now)}
+    values: dict[str, Any] = {**_checked(terms), **terms.switches(), "expires_at": _end(terms, by.team, now)}
     values |= {"id": id} if id else {}
+    link = ShareLink(team=by.team, created_by=by.user, video=video, collection=collection, created_at=now, **values)
+    link.password = make_password(terms.password) if terms.password else ""
+    link.token_hash = digest(token)
+    link.shows_private = is_private_collection(thing)
     try:
         with transaction.atomic():
-            # Nobody deletes it for good before the link is there.
-            if type(thing).objects.select_for_update().filter(id=thing.id).first() is None:
-                raise NotYours
-            link = ShareLink(
-                team=by.team, created_by=by.user, video=video, collection=collection, created_at=now, **values
-            )
-            link.password = make_password(terms.password) if terms.password else ""
-            link.token_hash = digest(token)
+            _hold(by, thing)
             link.save(force_insert=True)
             record("link_made", by, link, now, **{name: on for name, on in terms.switches().items() if on})
     except IntegrityError:
@@ -120,6 +118,23 @@ def make(
             raise MadeAlready from None
         raise
     return link, token
+
+
+def is_private_collection(thing: Video | Collection) -> bool:
+    """Whether a link made to it now shows its owner's private videos."""
+    return isinstance(thing, Collection) and thing.visibility == Visibility.PRIVATE
+
+
+def _hold(by: Membership, thing: Video | Collection) -> None:
+    """Until the link is there nobody deletes the thing for good, nor removes its maker: NotYours where they have.
+
+    The team is locked first, as where a member is removed: their links end there, and this one with them.
+    """
+    budgets.lock(by.team_id)
+    maker = Membership.objects.select_related("team").filter(id=by.id, user__is_active=True).first()
+    there = type(thing).objects.select_for_update().filter(id=thing.id).first()
+    if maker is None or there is None or not may_share(maker, there) or there.visibility != thing.visibility:
+        raise NotYours
 
 
 def change(
@@ -135,10 +150,10 @@ def change(
     now = now or timezone.now()
     if not may_change(by, link) or (terms.shows_cost and not (by.may_see_spend or link.shows_cost)):
         raise NotYours
-    values: dict[str, Any] = {**_checked(terms, link.team), **terms.switches()}
+    values: dict[str, Any] = {**_checked(terms), **terms.switches()}
     new = {name: value for name, value in values.items() if getattr(link, name) != value}
     if not keeps_end:
-        new["expires_at"] = _end(terms, now)
+        new["expires_at"] = _end(terms, link.team, now)
     if not keeps_password:
         new["password"] = make_password(terms.password) if terms.password else ""
     if new:
@@ -148,6 +163,9 @@ def change(
 
 def renew(*, by: Membership, link: ShareLink, shown: str, now: datetime | None = None) -> str:
     """A new token in place of the old one, which ends at once. `shown` is `mark_of` the link as the form knew it.
+
+    Who takes the address of somebody else's link is its maker from then on: it shows what they may share, and stops
+    where its video or collection becomes somebody else's alone.
 
     Raises NotYours, LinkEnded for one that was revoked, MadeAlready when the address is another by now.
     """
@@ -161,7 +179,10 @@ def renew(*, by: Membership, link: ShareLink, shown: str, now: datetime | None =
             raise LinkEnded
         if mark_of(locked) != shown:
             raise MadeAlready
-        _set(by, link, {"token_hash": digest(token)}, now, said=["address"])
+        new: dict[str, Any] = {"token_hash": digest(token)}
+        if locked.created_by_id != by.user_id:
+            new |= {"created_by": by.user, "shows_private": False}
+        _set(by, link, new, now, said=["address", *(["made by"] if len(new) > 1 else [])])
     return token
 
 
@@ -199,6 +220,12 @@ def still_shows(*, link: ShareLink, video: Video, now: datetime | None = None) -
     return same.exists() and link.videos().filter(id=video.id).exists()
 
 
+def count_showing(*, collection: Collection, videos: Sequence[Video]) -> int:
+    """By how many links to the collection somebody sees one of these."""
+    links = ShareLink.objects.answering().filter(collection=collection)
+    return sum(link.videos().filter(id__in=[video.id for video in videos]).exists() for link in links)
+
+
 def digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -208,18 +235,18 @@ def mark_of(link: ShareLink) -> str:
     return digest(link.token_hash)[:16]
 
 
-def _checked(terms: Terms, team: Team) -> dict[str, str]:
+def _checked(terms: Terms) -> dict[str, str]:
     name = terms.name.strip()
     if not name or len(name) > 80:
         raise ValueError("a link needs the name of its recipient, at most 80 characters")
+    return {"name": name}
+
+
+def _end(terms: Terms, team: Team, now: datetime) -> datetime | None:
     if terms.days is None and not team.links_may_be_endless:
         raise ValueError("this team's links end")
     if terms.days is not None and not 1 <= terms.days <= most_days(team):
         raise ValueError("a link lasts from one day to a year")
-    return {"name": name}
-
-
-def _end(terms: Terms, now: datetime) -> datetime | None:
     return None if terms.days is None else now + timedelta(days=terms.days)
 
 

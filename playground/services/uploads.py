@@ -8,15 +8,16 @@ from typing import BinaryIO
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from playground.domain.crop import Crop
 from playground.media import images, storage
 from playground.media.images import DecoderAway, ImageRefused, NormalisedImage
-from playground.models import Membership, Reference
+from playground.models import Membership, Reference, VideoRequest
 from playground.models.base import new_id
-from playground.services import few_of_one, places, upload_quotas
+from playground.services import budgets, few_of_one, places, upload_quotas
 
 __all__ = ["DecoderAway", "ImageRefused", "check_count", "check_kept", "cut", "discard", "gone", "store"]
 
@@ -38,7 +39,11 @@ def _in_reach() -> Iterator[None]:
 
 
 UPLOADS_OF_VIEWER = 20
-"""Pictures that somebody who may only ask can have here at a time without having asked for anything with them."""
+"""Pictures that somebody who may only ask can have here at a time that no order and no open request uses.
+
+Those of a request that was declined or taken back are among them: else asking and taking back would let in any number.
+They stay to be used again, and make room, the oldest first, for a new picture that has none.
+"""
 
 
 @places.given_up()
@@ -68,7 +73,7 @@ def _store(by: Membership, stream: BinaryIO, now: datetime) -> Reference:
         facts = images.normalise(original, clean, thumb=thumb)
         if kept := _kept(by, facts.sha256):
             return kept
-        _check_number(by)
+        _make_room(by)
         files = [clean, thumb, original]
         reference = _new(by, facts, sum(path.stat().st_size for path in files))
         sent_bytes = original.stat().st_size
@@ -76,6 +81,7 @@ def _store(by: Membership, stream: BinaryIO, now: datetime) -> Reference:
     try:
         with transaction.atomic():
             upload_quotas.take(by=by, sent_bytes=sent_bytes, stored_bytes=reference.stored_bytes, now=now)
+            _check_number(by)  # again: since `take` this person's uploads come one after the other
             reference.save(force_insert=True)
     except ImageRefused:  # others were faster
         storage.forget(*keys)
@@ -110,13 +116,30 @@ def _adopt(reference: Reference, files: list[Path]) -> list[str]:
     return keys
 
 
+def _unused(by: Membership) -> QuerySet[Reference]:
+    """This person's pictures that no order and no open request uses."""
+    own = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, generations=None, cuts=None)
+    waiting = VideoRequest.objects.filter(team_id=by.team_id).open()
+    return own.filter(budget_requests=None).exclude(id__in=waiting.exclude(references=None).values("references"))
+
+
 def _check_number(by: Membership) -> None:
-    if by.may_create:
-        return
-    loose = Reference.objects.filter(team_id=by.team_id, created_by_id=by.user_id, generations=None, cuts=None)
-    if loose.filter(video_requests=None, budget_requests=None).count() >= UPLOADS_OF_VIEWER:
+    if not by.may_create and _unused(by).count() >= UPLOADS_OF_VIEWER:
         words = _("You have put in many pictures without asking for anything with them. Remove one, or ask first.")
         raise ImageRefused("too_many", words)
+
+
+def _make_room(by: Membership) -> None:
+    """For one picture. Raises ImageRefused where none of those in the way went with an answered request."""
+    if by.may_create:
+        return
+    with transaction.atomic():
+        budgets.lock(by.team_id)  # asking takes it too: none of these is asked with meanwhile
+        over = max(0, _unused(by).count() - UPLOADS_OF_VIEWER + 1)
+        answered = _unused(by).exclude(video_requests=None).order_by("created_at", "id")
+        removed = [picture for picture in answered[:over] if _remove(_unused(by), picture)]
+    _forget_files(*removed)
+    _check_number(by)
 
 
 def _kept(by: Membership, sha256: str) -> Reference | None:
@@ -194,14 +217,25 @@ def gone() -> ImageRefused:
 
 def discard(*, by: Membership, reference: Reference) -> bool:
     """Forget an image of one's own that no order and no request used. False when it stays."""
-    rows = Reference.objects.visible_to(by).filter(id=reference.id, created_by_id=by.user_id)
+    rows = Reference.objects.visible_to(by).filter(created_by_id=by.user_id)
+    is_removed = _remove(rows.filter(video_requests=None, budget_requests=None), reference)
+    if is_removed:
+        _forget_files(reference)
+    return is_removed
+
+
+def _remove(among: QuerySet[Reference], reference: Reference) -> bool:
+    """The row, not the files: those go once it is certain."""
     try:
         with transaction.atomic():
-            deleted, _ = rows.filter(video_requests=None, budget_requests=None).delete()
+            deleted, _ = among.filter(id=reference.id).delete()
             if deleted:
                 upload_quotas.give_back(team_id=reference.team_id, stored_bytes=reference.stored_bytes)
     except IntegrityError:  # an order uses it
         return False
-    if deleted:
-        storage.forget(reference.key, reference.thumb_key, reference.original_key)
     return bool(deleted)
+
+
+def _forget_files(*references: Reference) -> None:
+    for reference in references:
+        storage.forget(reference.key, reference.thumb_key, reference.original_key)

@@ -1,7 +1,7 @@
 """Who of the team sees a video or a collection: all, or its owner alone. Only the owner decides that.
 
 Share links are made on purpose and go on when their video becomes private; whoever switches is told of them first and
-may end them. Only links to collections of the team leave it out from then on.
+may end them. Links of others, and those to collections of the team, leave it out from then on.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ def switch(
         if not (_of_video(by, of, to) if isinstance(of, Video) else _of_collection(by, of, to, now)):
             return False
         if ends_links:
-            end_links(by=by, of=of, now=now)
+            end_links(by=by, links=lasting_links(of), now=now)
     log.info("visibility_switched", of=str(of.id), to=to, user=str(by.user_id))
     return True
 
@@ -60,30 +60,33 @@ def _run_follows(run: Run, by: Membership, to: Visibility) -> None:
     Run.objects.filter(id=run.id).update(visibility=to)
 
 
-def open_links(of: Video | Collection) -> QuerySet[ShareLink]:
-    """Links that go on showing this once it is private, newest first: to it alone, and of a video those of its owner to
-    private collections that hold it. Links to collections of the team show no private video.
+def lasting_links(of: Video | Collection) -> QuerySet[ShareLink]:
+    """Its owner's links that go on showing this once it is private, newest first: to it alone, and of a video those to
+    private collections that were private when the link was made. No other link shows what is private.
     """
-    links = ShareLink.objects.open().order_by("-id")
+    links = ShareLink.objects.open().filter(created_by_id=of.owner_id).order_by("-id")
     if isinstance(of, Collection):
         return links.filter(collection=of)
     holding = Collection.objects.kept().filter(items__video=of, visibility=Visibility.PRIVATE, owner_id=of.owner_id)
-    return links.filter(Q(video=of) | Q(collection__in=holding.values("id"), created_by_id=of.owner_id))
+    return links.filter(Q(video=of) | Q(collection__in=holding.values("id"), shows_private=True))
 
 
-def leaves_links(video: Video) -> bool:
-    """Whether links to collections of the team show this video only while it is for the team."""
-    holding = Collection.objects.kept().filter(items__video=video, visibility=Visibility.TEAM)
-    return ShareLink.objects.open().filter(collection__in=holding.values("id")).exists()
+def stops_links(of: Video | Collection) -> bool:
+    """Whether there are links that show this only while it is for the team."""
+    links = ShareLink.objects.open().exclude(id__in=lasting_links(of).values("id"))
+    if isinstance(of, Collection):
+        return links.filter(collection=of).exists()
+    holding = Collection.objects.kept().filter(items__video=of)
+    return links.filter(Q(video=of) | Q(collection__in=holding.values("id"))).exists()
 
 
-def end_links(*, by: Membership, of: Video | Collection, now: datetime, is_undone: bool = False) -> int:
+def end_links(*, by: Membership, links: QuerySet[ShareLink], now: datetime, is_undone: bool = False) -> int:
     """Call it inside the transaction that makes them end; returns how many ended. `is_undone`: with a deletion, which
     can be undone.
     """
-    links = list(open_links(of).select_for_update())
-    rows = ShareLink.objects.filter(id__in=[link.id for link in links])
+    ending = list(links.select_for_update())
+    rows = ShareLink.objects.filter(id__in=[link.id for link in ending])
     rows.update(revoked_at=now, revoked_by=by.user, ended_with_collection=is_undone)
-    for link in links:
+    for link in ending:
         sharing.record("link_revoked", by, link, now)
-    return len(links)
+    return len(ending)

@@ -19,7 +19,7 @@ from playground.forms.collections import CollectionForm, NameForm
 from playground.htmx import is_htmx
 from playground.models import Collection, CollectionItem, Membership, Video, Visibility
 from playground.models.collection import CollectionQuerySet
-from playground.services import collections, rates
+from playground.services import collections, rates, sharing
 from playground.views.access import MemberRequest, for_creators, for_members
 from playground.views.back import back, chosen_videos
 from playground.views.errors import often_words
@@ -183,11 +183,12 @@ def add(request: MemberRequest, id: UUID) -> HttpResponse:
     with _or_missing():
         count = collections.add(by=request.membership, collection=collection, videos=videos)
     own = sum(video.visibility == Visibility.PRIVATE for video in videos)
-    return _after(request, collection, videos, _added(collection, count, len(videos), own), "")
+    links = sharing.count_showing(collection=collection, videos=videos)
+    return _after(request, collection, videos, _added(collection, count, len(videos), own, links), "")
 
 
-def _added(collection: Collection, count: int, of: int, own: int) -> str:
-    """What became of `of` chosen videos, of which `own` are shown to their owner alone."""
+def _added(collection: Collection, count: int, of: int, own: int, links: int) -> str:
+    """What became of `of` chosen videos: `own` are shown to their owner alone, `links` to the collection show some."""
     if not count:
         words = ngettext("It is in “%(name)s” already.", "They are in “%(name)s” already.", of)
     else:
@@ -196,6 +197,9 @@ def _added(collection: Collection, count: int, of: int, own: int) -> str:
     if own and collection.visibility == Visibility.TEAM:
         only = ngettext("%(count)d is only for you there too.", "%(count)d are only for you there too.", own)
         said = f"{said} {only % {'count': own}}"
+    if count and links:
+        shown = ngettext("%(count)d share link shows it.", "%(count)d share links show it.", links)
+        said = f"{said} {shown % {'count': links}}"
     return said
 
 

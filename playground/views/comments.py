@@ -17,7 +17,7 @@ from playground.services import comments, rates
 from playground.views.access import MemberRequest, for_any_role
 from playground.views.comment_rows import thread
 from playground.views.errors import often_words
-from playground.views.limited import form_again, of_member
+from playground.views.limited import form_again, limited, of_member
 from playground.views.undo import say_with_undo
 from playground.views.videos import page
 
@@ -82,6 +82,7 @@ def _section(
 
 @require_POST
 @for_any_role
+@limited("comment_undo")
 def remove(request: MemberRequest, id: UUID, comment: UUID) -> HttpResponse:
     """Take back an own comment; an admin any. The answer offers to undo it."""
     video = _video(request, id)
@@ -97,6 +98,7 @@ def remove(request: MemberRequest, id: UUID, comment: UUID) -> HttpResponse:
 
 @require_POST
 @for_any_role
+@limited("comment_undo")
 def restore(request: MemberRequest, id: UUID, comment: UUID) -> HttpResponse:
     """Undo what this member removed."""
     video = _video(request, id)

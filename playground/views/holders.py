@@ -131,14 +131,17 @@ def _set_cookie(request: HolderRequest, response: HttpResponse, name: str, value
 
 # --- views -------------------------------------------------------------------------------------------------------
 def count_view(request: HolderRequest, response: HttpResponse) -> HttpResponse:
-    """A person's opening counts once in half an hour; the cookie says when it was and not who."""
-    if _counts(request):
+    """A person's opening counts once in half an hour; the cookie says when it was and not who.
+
+    Without the cookie everybody is new: of those only so many count from one client.
+    """
+    if _looks_new(request) and share_limits.is_view(request.link.id, address_of(request)):
         share_visits.count(link=request.link)
         _set_cookie(request, response, SEEN, str(request.link.id), SEEN_S)
     return response
 
 
-def _counts(request: HolderRequest) -> bool:
+def _looks_new(request: HolderRequest) -> bool:
     purpose = " ".join(request.headers.get(name, "") for name in PURPOSES)
     agent = request.headers.get("User-Agent", "")
     if not is_person(method=request.method or "", user_agent=agent, purpose=purpose):

@@ -49,23 +49,23 @@ def form_again(request: HttpRequest, seconds: int, draw: Callable[[], HttpRespon
 
 
 def wrong_tokens_counted(view: View) -> View:
-    """For an address with a secret in it: 404 and 410 are counted by client, and a client with too many is not heard.
+    """For an address with a secret in it: 404 and 410 are counted by client, beyond the limit they become 429.
 
-    A right token costs one read.
+    A right token is answered all the same: nobody guesses one, and behind one client may be a whole office.
     """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         client = address_of(request)
-        if seconds := rates.wait("wrong_token", client):
-            return too_often(request, seconds)
         try:
             response = view(request, *args, **kwargs)
         except Http404:
-            rates.take("wrong_token", client)
+            if seconds := rates.take("wrong_token", client):
+                return too_often(request, seconds)
             raise
-        if response.status_code in {404, 410}:
-            rates.take("wrong_token", client)
+        is_wrong = response.status_code in {404, 410}
+        if is_wrong and (seconds := rates.take("wrong_token", client)):
+            return too_often(request, seconds)
         return response
 
     return cast(View, guarded)

@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
 from playground.services import factors
-from playground.views.account_forms import FACTOR_WAIT_S, Unprocessable
+from playground.views.account_forms import Unprocessable
 
 ACCOUNT = reverse_lazy("account.index")
 
@@ -44,7 +44,6 @@ class WithPasskey(Unprocessable):
     """A page whose button asks the browser for a passkey, with the question for the browser in its form."""
 
     labels = {}
-    retry_after = FACTOR_WAIT_S
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
@@ -90,7 +89,6 @@ class LoginByPasskey(WithPasskey, webauthn.LoginWebAuthnView):  # type: ignore[m
 
 class ActivateApp(Unprocessable, totp.ActivateTOTPView):  # type: ignore[misc]
     labels = {}
-    retry_after = FACTOR_WAIT_S
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = super().get_context_data(**kwargs)

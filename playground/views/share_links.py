@@ -22,6 +22,7 @@ from playground.services.people import LinkEnded
 from playground.views import share_words
 from playground.views.access import MemberRequest, for_creators
 from playground.views.errors import often_words, too_often
+from playground.views.limited import limited
 from playground.views.paging import cursor, newest
 from playground.views.sharing import Subject, draft, made_page, preview_context
 
@@ -86,7 +87,7 @@ def _line(by: Membership, link: ShareLink, is_ended: bool) -> Line:
         link=link,
         subject=subject,
         what=subject.words if subject else hidden,
-        terms=", ".join(share_words.terms(link)),
+        terms=", ".join(share_words.terms(link, by)),
         ends=_end(link, is_ended),
         marks=[mark for mark in link.marks.all() if _is_seen(by, mark.video)] if subject else [],
         may_change=may_change and link.revoked_at is None,
@@ -139,7 +140,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
     except LinkEnded:
         messages.warning(request, _("Somebody revoked this link meanwhile. Nothing was changed."))
     else:
-        messages.success(request, share_words.sentence(link))
+        messages.success(request, share_words.sentence(link, request.membership))
     return HttpResponseRedirect(reverse("share_links.index"), status=303)
 
 
@@ -207,6 +208,7 @@ def renew(request: MemberRequest, id: UUID) -> HttpResponse:
 
 @require_POST
 @for_creators
+@limited("share_end")
 def revoke(request: MemberRequest, id: UUID) -> HttpResponse:
     link = get_object_or_404(ShareLink.objects.visible_to(request.membership).select_related("team"), id=id)
     service.revoke(by=request.membership, link=link)

@@ -54,7 +54,7 @@ def index(request: HolderRequest) -> HttpResponse:
 def video(request: HolderRequest, id: UUID) -> HttpResponse:
     """One of a collection's videos; the only one of a link to a video has its page at the link itself."""
     if not is_unlocked(request):
-        return _ask(request, PasswordForm(), request.link.videos().filter(id=id).first())
+        return _ask(request, PasswordForm(), id)
     found = video_of(request, id)
     if request.link.video_id:
         return redirect("shares.index", request.token)
@@ -92,8 +92,9 @@ def _open_graph(request: HolderRequest, videos: Any) -> dict[str, Any]:
 
 
 # --- the password ------------------------------------------------------------------------------------------------
-def _ask(request: HolderRequest, form: PasswordForm, video: Video | None = None, status: int = 200) -> HttpResponse:
-    context = {"token": request.token, "form": form, "video_id": video.id if video else ""}
+def _ask(request: HolderRequest, form: PasswordForm, wanted: UUID | None = None, status: int = 200) -> HttpResponse:
+    """`wanted`: what the address said, whether the link shows it or not: that is told after the password only."""
+    context = {"token": request.token, "form": form, "wanted": wanted or ""}
     return render(request, "shares/password.html", context, status=status)
 
 
@@ -116,14 +117,15 @@ def unlock(request: HolderRequest) -> HttpResponse:
         form.add_error("password", _("That is not the password."))
         return _ask(request, form, wanted, status=422)
     share_limits.password_was_right(link.id, who)
-    response = HttpResponseRedirect(_page_of(request, wanted), status=303)
+    shown = link.videos().filter(id=wanted).first() if wanted else None
+    response = HttpResponseRedirect(_page_of(request, shown), status=303)
     remember_unlocked(request, response)
     return response
 
 
-def _ask_later(request: HolderRequest, form: PasswordForm, video: Video | None, seconds: int) -> HttpResponse:
+def _ask_later(request: HolderRequest, form: PasswordForm, wanted: UUID | None, seconds: int) -> HttpResponse:
     form.add_error("password", _too_many_tries(seconds))
-    response = _ask(request, form, video, status=429)
+    response = _ask(request, form, wanted, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
 
@@ -132,10 +134,10 @@ def _too_many_tries(seconds: int) -> str:
     return _("Too many tries. %(wait)s") % {"wait": wait_words(seconds)}
 
 
-def _wanted(request: HolderRequest) -> Video | None:
+def _wanted(request: HolderRequest) -> UUID | None:
     """The page of a collection that was asked for before the password was."""
     try:
-        return request.link.videos().filter(id=UUID(request.POST.get("video", ""))).first()
+        return UUID(request.POST.get("video", ""))
     except ValueError:
         return None
 

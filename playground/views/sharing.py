@@ -138,7 +138,7 @@ def made_page(request: MemberRequest, link: ShareLink, token: str, subject: Subj
         "link": link,
         "subject": subject,
         "address": shared_things.absolute(reverse("shares.index", args=[token])),
-        "words": share_words.sentence(link),
+        "words": share_words.sentence(link, request.membership),
         "is_loopback": settings.PUBLIC_IS_LOOPBACK,
         "links": _others(request.membership, subject),
     }
@@ -150,7 +150,7 @@ def made_page(request: MemberRequest, link: ShareLink, token: str, subject: Subj
 def _others(by: Membership, subject: Subject) -> list[tuple[ShareLink, str]]:
     """The open links of the same thing, the newest first, each in words."""
     links = ShareLink.objects.visible_to(by).open().filter(**subject.as_fields).order_by("-id")[:SHOWN]
-    return [(link, share_words.sentence(link)) for link in links]
+    return [(link, share_words.sentence(link, by)) for link in links]
 
 
 def _form_id(request: MemberRequest) -> UUID:
@@ -205,11 +205,13 @@ def draft(by: Membership, subject: Subject, form: ShareForm, of: ShareLink | Non
     asks = form.cleaned_data.get("password") if form.is_bound else ""
     kept = of.password if of and not (form.is_bound and form.cleaned_data.get("drops_password")) else ""
     maker = of.created_by if of else by.user
+    shows_private = of.shows_private if of else service.is_private_collection(subject.thing)
     return ShareLink(
         team=by.team,
         created_by=maker,
         password=asks or kept,
         expires_at=_end(form, of),
+        shows_private=shows_private,
         **on,
         **subject.as_fields,
     )

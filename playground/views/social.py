@@ -13,6 +13,8 @@ from allauth.socialaccount.adapter import get_adapter
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse_lazy
@@ -25,6 +27,9 @@ from playground.views.account_forms import Unprocessable
 
 log = structlog.get_logger(__name__)
 
+NONSENSE = (OSError, ValueError, LookupError, TypeError, AttributeError, DataError, ImproperlyConfigured)
+"""What `requests` raises is an OSError, what is no JSON a ValueError, a subject that is too long ImproperlyConfigured;
+the others come of claims that are missing, of another kind than they should be, or too long."""
 OIDC = {"provider_id": "oidc"}
 TO_SIGN_IN = RedirectView.as_view(pattern_name="account_login")
 
@@ -60,8 +65,9 @@ def answers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except (OSError, ValueError) as error:  # what requests raises is an OSError, what is no JSON a ValueError
-            log.warning("provider_does_not_answer", view=view.__name__, why=type(error).__name__)
+        except NONSENSE as error:
+            trace = None if isinstance(error, OSError) else error
+            log.warning("provider_does_not_answer", view=view.__name__, why=type(error).__name__, exc_info=trace)
             words = _("The provider does not answer as it should. Sign in another way, or try again in a moment.")
             messages.error(request, words)
             return redirect("account.index" if request.user.is_authenticated else "account_login")

@@ -26,6 +26,7 @@ from playground.views.comment_rows import thread
 from playground.views.gallery import team_videos, tile_of
 from playground.views.gallery_places import Place, collection_of
 from playground.views.history import history
+from playground.views.limited import limited
 from playground.views.undo import offer_undo, take_undo
 from playground.views.video_facts import facts
 from playground.views.video_standing import Standing
@@ -125,6 +126,7 @@ def _title_or_page(request: MemberRequest, video: Video, form: TitleForm, status
 
 @require_POST
 @for_creators
+@limited("visibility")
 def visibility(request: MemberRequest, id: UUID) -> HttpResponse:
     """Its owner says who sees it. Where open links would go on showing it, a page asks what becomes of them."""
     video = _video(request, id)

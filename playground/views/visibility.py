@@ -18,9 +18,10 @@ def switch_visibility(request: MemberRequest, of: Video | Collection, url: str) 
     if asked not in Visibility.values:
         raise Http404("no such visibility")
     to, answer = Visibility(asked), request.POST.get("links", "")
-    links = list(visibility.open_links(of).select_related("collection")) if to == Visibility.PRIVATE else []
+    links = list(visibility.lasting_links(of).select_related("collection")) if to == Visibility.PRIVATE else []
     if links and answer not in {"keep", "end"}:
-        context = {"of": of, "is_video": isinstance(of, Video), "links": links, "url": url}
+        stops = visibility.stops_links(of)
+        context = {"of": of, "is_video": isinstance(of, Video), "links": links, "stops_others": stops, "url": url}
         return render(request, "videos/visibility.html", context)
     if visibility.switch(by=request.membership, of=of, to=to, ends_links=answer == "end"):
         messages.success(request, _words(of, to))
@@ -30,6 +31,6 @@ def switch_visibility(request: MemberRequest, of: Video | Collection, url: str) 
 def _words(of: Video | Collection, to: Visibility) -> str:
     if to == Visibility.TEAM:
         return _("The whole team sees it now.")
-    if isinstance(of, Video) and visibility.leaves_links(of):
-        return _("Only you see it now. Links to collections of the team do not show it any more.")
+    if visibility.stops_links(of):
+        return _("Only you see it now. Links of others, and to collections of the team, do not show it any more.")
     return _("Only you see it now.")

@@ -15,6 +15,7 @@ from playground.domain.status import Status
 from playground.models import AuditEntry, Generation, Invitation, LedgerEntry, Membership, Role, ShareLink, User
 from playground.services import invitations, line, members, teams
 from playground.services.members import LastAdmin
+from playground.services.people import LinkEnded
 from playground.services.run_errors import NotAllowed
 from tests import factories
 
@@ -89,6 +90,27 @@ def test_demoted_admin_has_no_seats_open_any_more(admin):
     invitations.invite(by=admin, role=Role.ADMIN, base_url="http://x")
     change(admin, other, Role.CREATOR)
     assert [one.created_by for one in invitations.open_ones()] == [admin.user]
+
+
+@pytest.mark.parametrize("deed", ["remove", "demote"])
+def test_seat_that_stayed_open_gives_nothing_back(admin, deed):
+    """Invited twice, since the first mail seemed lost."""
+    user = factories.make_user()
+    first, second = (
+        invitations.invite(by=admin, role=Role.ADMIN, email=user.email, base_url="http://x")[1]
+        .rstrip("/")
+        .rpartition("/")[2]
+        for _ in range(2)
+    )
+    invitations.invite(by=admin, role=Role.VIEWER, email="other@example.com", base_url="http://x")
+    joined = invitations.accept(token=second, user=user)
+    if deed == "remove":
+        members.remove(by=admin, member=joined)
+    else:
+        change(admin, joined, Role.CREATOR)
+    with pytest.raises(LinkEnded):
+        invitations.accept(token=first, user=user)
+    assert invitations.open_ones().get().email == "other@example.com"
 
 
 def test_removal_ends_sessions_links_and_seats_and_keeps_videos(admin, client):

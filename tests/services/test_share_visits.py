@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
-from playground.models import ShareMark
-from playground.services import share_limits, share_visits
+from playground.models import Rate, ShareMark
+from playground.services import rates, share_limits, share_visits
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
@@ -90,3 +91,23 @@ def test_who_knows_the_password_is_not_counted(creator, video):
     for _ in range(12):
         assert share_limits.password_try(link.id, "192.0.2.1") == 0
         share_limits.password_was_right(link.id, "192.0.2.1")
+
+
+def test_ten_new_viewers_behind_one_address_count_at_once_then_one_in_six_minutes(creator, video):
+    link, _token = make_link(by=creator, video=video)
+    other, _token = make_link(by=creator, video=video)
+    with time_machine.travel("2026-11-21 09:00:00+00:00", tick=False) as clock:
+        assert [share_limits.is_view(link.id, "192.0.2.1") for _ in range(12)] == [True] * 10 + [False] * 2
+        assert share_limits.is_view(other.id, "192.0.2.1")
+        assert share_limits.is_view(link.id, "192.0.2.2")
+        clock.shift(360)
+        assert [share_limits.is_view(link.id, "192.0.2.1") for _ in range(2)] == [True, False]
+    assert not Rate.objects.filter(key__contains="192.0.2").exists()
+
+
+def test_wrong_addresses_of_links_and_of_sign_in_are_counted_apart(creator):
+    with time_machine.travel("2026-11-21 09:00:00+00:00", tick=False):
+        for _ in range(60):
+            assert share_limits.wrong_token("192.0.2.1") == 0
+        assert share_limits.wrong_token("192.0.2.1") > 0
+        assert rates.wait("wrong_token", "192.0.2.1") == 0

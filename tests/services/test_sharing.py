@@ -180,6 +180,18 @@ def test_change_sets_what_differs_and_keeps_end_and_password(creator, video):
     assert (link.shows_prompt, link.expires_at, link.password) == (True, before.expires_at, before.password)
 
 
+def test_endless_link_of_before_can_be_changed_but_not_made_endless_anew(creator, video):
+    creator.team.links_may_be_endless = True
+    link, token = make_link(by=creator, video=video, days=None)
+    creator.team.links_may_be_endless = False
+    assert sharing.change(by=creator, link=link, terms=Terms("Client B", None)) == ["name"]
+    assert is_open(token, now=timezone.now() + timedelta(days=4000))
+    with pytest.raises(ValueError, match="links end"):
+        sharing.change(by=creator, link=link, terms=Terms("Client C", None), keeps_end=False)
+    link.refresh_from_db()
+    assert link.name == "Client B"
+
+
 def test_change_of_end_and_password(creator, video):
     link, token = make_link(by=creator, video=video, password="open sesame")
     now = timezone.now() + timedelta(days=10)

@@ -3,8 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from playground.models import Collection, Membership, Role, ShareLink, Video, Visibility
-from playground.services import sharing
+from playground.models import AuditEntry, Collection, Membership, Role, ShareLink, Video, Visibility
+from playground.services import members, sharing, visibility
 from playground.services.people import LinkEnded
 from tests import factories
 from tests.support.sharing import make_collection, make_link
@@ -120,3 +120,61 @@ def test_what_was_deleted_for_good_meanwhile_is_not_shared(creator, video):
     for thing in ({"video": video}, {"collection": collection}):
         with pytest.raises(sharing.NotYours):
             make_link(by=creator, **thing)
+
+
+def take_address(admin, link) -> str:
+    link.refresh_from_db()
+    return sharing.renew(by=admin, link=link, shown=sharing.mark_of(link))
+
+
+def test_address_that_an_admin_took_is_the_admins_and_stops_when_its_thing_becomes_private(creator, admin, video):
+    collection = make_collection(video, by=creator)
+    for thing in ({"collection": collection}, {"video": video}):
+        link, _ = make_link(by=creator, **thing)
+        token = take_address(admin, link)
+        assert shown_by(token) == [video]
+        assert visibility.switch(by=creator, of=collection if "collection" in thing else video, to=Visibility.PRIVATE)
+        assert shown_by(token) == []
+        link.refresh_from_db()
+        assert link.created_by == admin.user
+        assert AuditEntry.objects.latest("at").data["fields"] == ["address", "made by"]
+
+
+def test_own_new_address_stays_ones_own(creator, video):
+    link, _ = make_link(by=creator, video=video)
+    sharing.renew(by=creator, link=link, shown=sharing.mark_of(link))
+    link.refresh_from_db()
+    assert link.created_by == creator.user
+    assert AuditEntry.objects.latest("at").data["fields"] == ["address"]
+
+
+def test_collection_that_becomes_private_shows_no_more_by_the_links_of_before(creator, video):
+    private = factories.make_video(by=creator, files=False, visibility=Visibility.PRIVATE)
+    collection = make_collection(private, video, by=creator)
+    _, before = make_link(by=creator, collection=collection)
+    visibility.switch(by=creator, of=collection, to=Visibility.PRIVATE)
+    assert shown_by(before) == [video]
+    collection.refresh_from_db()
+    _, after = make_link(by=creator, collection=collection)
+    assert shown_by(after) == [private, video]
+    assert sharing.count_showing(collection=collection, videos=[private]) == 1
+    assert sharing.count_showing(collection=collection, videos=[video]) == 2
+
+
+def test_who_was_removed_or_became_a_viewer_meanwhile_makes_no_link(creator, admin, video):
+    viewer = factories.make_member(team=creator.team)
+    theirs = factories.make_video(by=viewer, files=False)
+    Membership.objects.filter(id=viewer.id).update(role=Role.VIEWER)
+    members.remove(by=admin, member=creator)
+    for by, thing in ((creator, video), (viewer, theirs)):
+        with pytest.raises(sharing.NotYours):
+            make_link(by=by, video=thing)
+    assert not ShareLink.objects.exists()
+
+
+def test_what_became_private_meanwhile_is_shared_by_nobody_who_saw_it_before(creator, admin, video):
+    seen = Video.objects.get(id=video.id)
+    visibility.switch(by=creator, of=video, to=Visibility.PRIVATE)
+    for by in (creator, admin):
+        with pytest.raises(sharing.NotYours):
+            make_link(by=by, video=seen)

@@ -1,13 +1,19 @@
 """Asking the team for a video, and the answers."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import BytesIO
+from threading import Barrier
 
 import pytest
+from django.db import connection
 from django.utils import timezone
+from PIL import Image
 
 from playground.domain.status import Status
-from playground.models import Membership, Notice, Reference, Role, Run, Video, VideoRequest, Visibility
-from playground.services import estimates, goes_to, housekeeping, runs, stops, uploads, video_requests
+from playground.media import storage
+from playground.models import Membership, Notice, Reference, Role, Run, UploadTotal, Video, VideoRequest, Visibility
+from playground.services import estimates, few_of_one, goes_to, housekeeping, runs, stops, uploads, video_requests
 from playground.services.run_errors import AnsweredMeanwhile, NotAllowed
 from playground.services.video_requests import MOST_OPEN, AskedTooOften, NotYours
 from tests import factories
@@ -167,8 +173,82 @@ def test_viewers_pictures_are_bounded_until_something_is_asked_with_them(creator
     with pytest.raises(uploads.ImageRefused, match="too_many"):
         uploads._check_number(viewer)
     uploads._check_number(creator)
-    ask(viewer, model, references=[first])
+    asked = ask(viewer, model, references=[first])
     uploads._check_number(viewer)
+    video_requests.take_back(by=viewer, request=asked)
+    with pytest.raises(uploads.ImageRefused, match="too_many"):
+        uploads._check_number(viewer)
+
+
+def png(shade: int) -> BytesIO:
+    file = BytesIO()
+    Image.new("RGB", (64, 64), (shade, 40, 40)).save(file, "PNG")
+    return file
+
+
+@pytest.mark.parametrize("ending", ["taken back", "declined"])
+def test_asking_and_ending_it_again_and_again_keeps_no_more_pictures(creator, viewer, model, monkeypatch, ending):
+    monkeypatch.setattr(uploads, "UPLOADS_OF_VIEWER", 2)
+    kept = []
+    for number in range(5):
+        picture = uploads.store(by=viewer, stream=png(number * 40))
+        kept.append(picture)
+        asked = ask(viewer, model, f"Fox {number}", references=[picture])
+        if ending == "declined":
+            assert video_requests.decline(by=creator, request=asked)
+        else:
+            assert video_requests.take_back(by=viewer, request=asked)
+    assert list(Reference.objects.order_by("id")) == kept[-2:]
+    assert [storage.exists(picture.key) for picture in kept] == [False] * 3 + [True] * 2
+    assert UploadTotal.objects.get().stored_bytes == sum(picture.stored_bytes for picture in kept[-2:])
+    assert VideoRequest.objects.count() == 5
+
+
+def test_pictures_that_were_never_asked_with_and_those_in_use_make_no_room(creator, viewer, model, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOADS_OF_VIEWER", 2)
+    waiting, ordered = (uploads.store(by=viewer, stream=png(shade)) for shade in (0, 40))
+    ask(viewer, model, references=[waiting])
+    asked = ask(viewer, model, "Made", references=[ordered])
+    loose, other = (uploads.store(by=viewer, stream=png(shade)) for shade in (80, 120))
+    run = factories.make_run(by=creator, model=model)
+    factories.make_reference(by=creator, generation=factories.make_generation(run=run), cut_from=ordered)
+    video_requests.made(by=creator, request=asked, run=run, now=timezone.now())
+    with pytest.raises(uploads.ImageRefused, match="too_many"):
+        uploads.store(by=viewer, stream=png(160))
+    assert Reference.objects.filter(id__in=[one.id for one in (waiting, ordered, loose, other)]).count() == 4
+
+
+def test_picture_used_again_since_is_the_last_to_make_room(creator, viewer, model, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOADS_OF_VIEWER", 2)
+    first, second = (uploads.store(by=viewer, stream=png(shade)) for shade in (0, 40))
+    video_requests.take_back(by=viewer, request=ask(viewer, model, references=[first, second]))
+    assert uploads.store(by=viewer, stream=png(0)) == first
+    third = uploads.store(by=viewer, stream=png(80))
+    assert set(Reference.objects.all()) == {first, third}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_viewer_who_puts_in_many_at_once_gets_exactly_the_limit(viewer, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOADS_OF_VIEWER", 3)
+    monkeypatch.setattr(few_of_one, "MOST", 8)
+    monkeypatch.setattr(uploads, "_make_room", lambda by: None)  # all of them saw room, come as far as the transaction
+    together = Barrier(8)
+
+    def upload(shade: int) -> bool:
+        together.wait(30)
+        try:
+            uploads.store(by=viewer, stream=png(shade * 30))
+        except uploads.DecoderAway:
+            raise
+        except uploads.ImageRefused:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(upload, range(8)))
+    assert kept.count(True) == 3 == Reference.objects.count()
 
 
 # --- whose

@@ -44,12 +44,12 @@ def test_links_go_on_unless_they_are_ended(member):
     video = factories.make_video(by=member, files=False)
     link = make_link(video, member)
     make_link(video, member, revoked_at=timezone.now())
-    assert list(visibility.open_links(video)) == [link]
+    assert list(visibility.lasting_links(video)) == [link]
     visibility.switch(by=member, of=video, to=PRIVATE)
-    assert list(visibility.open_links(video)) == [link]
+    assert list(visibility.lasting_links(video)) == [link]
     visibility.switch(by=member, of=video, to=TEAM)
     visibility.switch(by=member, of=video, to=PRIVATE, ends_links=True)
-    assert list(visibility.open_links(video)) == []
+    assert list(visibility.lasting_links(video)) == []
     entry = AuditEntry.objects.get()
     assert entry.kind == "link_revoked"
     assert entry.data.items() >= {"link": str(link.id), "video": str(video.id), "name": link.name}.items()

@@ -3,6 +3,7 @@
 import re
 import sys
 from importlib import import_module, reload
+from urllib.parse import unquote
 
 import pytest
 from django import forms
@@ -12,7 +13,10 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import clear_url_caches, reverse
 
+from playground.services import mailing
+from playground.settings_mail import mail_settings
 from tests import factories
+from tests.support.mail_server import mail_server
 
 pytestmark = pytest.mark.pure
 
@@ -260,10 +264,42 @@ def test_new_address_counts_once_its_link_is_opened_and_the_old_one_until_then(w
     assert "Use this address?" in client.get(path).content.decode()
     member.user.refresh_from_db()
     assert member.user.email == old
+    assert f"({old})" in mailoutbox[-1].body
     client.post(path)
     member.user.refresh_from_db()
     assert member.user.email == "new@example.org"
     assert "This link has ended." in client.get(path).content.decode()
+
+
+def test_new_address_is_confirmed_by_the_account_that_asked_alone(with_mail, member, admin, mailoutbox):
+    """Else its reader would give their own address, and their single sign-on with it, to somebody else's account."""
+    cache.clear()
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"})
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    for answer in (Client().get(path), Client().post(path)):
+        assert unquote(answer.url) == f"/account/login/?next={path}"
+    other = signed_in(admin)
+    assert "This link has ended." in other.get(path).content.decode()
+    assert other.post(path).status_code == 404
+    member.user.refresh_from_db()
+    assert member.user.email != "new@example.org"
+    assert "Use this address?" in client.get(path).content.decode()
+
+
+def test_links_in_mails_lead_to_the_public_address_whatever_host_was_asked(with_mail, member, mailoutbox, settings):
+    cache.clear()
+    settings.PUBLIC_URL = "https://videos.example.com"
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    stray = {"headers": {"host": "localhost:9999"}}
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"}, **stray)
+    Client().post("/account/password/reset/", {"email": member.user.email}, **stray)
+    assert [re.search(r"https?://[^/]+/account/\w", mail.body)[0] for mail in mailoutbox] == [
+        "https://videos.example.com/account/c",
+        "https://videos.example.com/account/p",
+    ]
 
 
 def test_new_address_that_somebody_took_meanwhile_is_refused(with_mail, member, mailoutbox):
@@ -298,3 +334,80 @@ def test_change_is_told_by_mail(with_mail, member, settings, mailoutbox):
     assert mailoutbox[0].subject == "Video Playground: Password changed"
     assert "from 127.0.0.1" in mailoutbox[0].body
     assert new not in mailoutbox[0].body
+
+
+SENDS = [("/account/login/code/", {}), ("/account/password/reset/", {})]
+
+
+def use_mail_of(settings, url):
+    for name, value in mail_settings(url).items():
+        setattr(settings, name, value)
+
+
+@pytest.mark.parametrize(("path", "fields"), SENDS)
+def test_mail_server_that_takes_no_mail_is_said_alike_for_known_and_unknown(
+    with_mail, member, client, settings, path, fields
+):
+    with mail_server(refuses={"MAIL": b"550 not from you"}) as server:
+        use_mail_of(settings, server.url)
+        answers = [
+            client.post(path, fields | {"email": email}) for email in (member.user.email, "nobody@elsewhere.example")
+        ]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "60"
+        assert re.search(r'role="alert"><p>The mail could not be sent.', answer.text)
+    assert f'value="{member.user.email}"' in answers[0].text
+    assert "SMTPSenderRefused" in client.get("/readyz").json()["mail"]
+
+
+@pytest.mark.parametrize("refused", [{"RCPT": b"550 nobody of that name"}, {"TEXT": b"554 looks like spam"}])
+@pytest.mark.parametrize(("path", "fields"), SENDS)
+def test_mail_that_is_refused_by_itself_tells_a_stranger_nothing(
+    with_mail, member, client, settings, path, fields, refused
+):
+    with mail_server(refuses=refused) as server:
+        use_mail_of(settings, server.url)
+        answers = [
+            Client().post(path, fields | {"email": email}) for email in (member.user.email, "nobody@elsewhere.example")
+        ]
+    assert [(answer.status_code, answer.url) for answer in answers] == [(302, answers[0].url)] * 2
+    assert not server.taken
+    assert mailing.failing() == ""
+
+
+def ask_for(client, email):
+    return client.post("/account/email/", {"email": email, "action_add": "1"})
+
+
+@pytest.mark.parametrize("refused", [{"MAIL": b"550 not from you"}, {"RCPT": b"550 nobody of that name"}])
+def test_new_address_that_no_link_went_to_waits_for_nothing(with_mail, member, settings, mailoutbox, refused):
+    cache.clear()
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    first = ask_for(client, "first@example.org")
+    assert first.status_code == 302
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    with mail_server(refuses=refused) as server:
+        use_mail_of(settings, server.url)
+        answer = ask_for(client, "second@example.org")
+        assert answer.status_code == 503
+        assert "The mail could not be sent. Nothing was changed." in answer.text
+        assert 'value="second@example.org"' in answer.text
+        assert "A link went to first@example.org" in client.get("/account/email/").text
+        cache.clear()
+        again = client.post("/account/email/", {"email": "first@example.org", "action_send": "1"}, follow=True)
+        assert "The mail could not be sent." in again.text
+    assert "Use this address?" in client.get(path).text, "the earlier link goes on"
+
+
+def test_new_address_of_somebody_else_is_refused_in_the_same_words(with_mail, member, settings):
+    cache.clear()
+    factories.make_user("taken@example.org")
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    with mail_server(refuses={"RCPT": b"550 nobody of that name"}) as server:
+        use_mail_of(settings, server.url)
+        answers = [ask_for(client, email) for email in ("taken@example.org", "free@example.org")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert "A link went to" not in client.get("/account/email/").text

@@ -113,6 +113,7 @@ def test_passkey_stands_for_the_second_step_and_for_the_proof(open_page):
     key = Authenticator.objects.get(type="webauthn")
     page.goto(f"/account/passkeys/{key.pk}/remove/")
     page.get_by_role("link", name="Use a passkey").click()
+    page.wait_for_url("**/passkeys/reauthenticate/**")
     assert_fine(page)
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"**/passkeys/{key.pk}/remove/")

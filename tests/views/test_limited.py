@@ -8,22 +8,25 @@ import pytest
 import time_machine
 from django.test import Client
 
-from playground.models import Collection, Comment, Invitation, Reference, Run, VideoRequest, Visibility
+from playground.models import Collection, Comment, Invitation, Reference, Role, Run, VideoRequest, Visibility
 from playground.rate_limits import DEFAULTS, Limit
-from playground.services import people, rates
+from playground.services import comments, invitations, people, rates, sharing
 from playground.views import errors
 from tests import factories
-from tests.support.sharing import make_collection
+from tests.support.sharing import make_collection, make_link
 from tests.views.test_create import HTMX, priced, values
 from tests.views.test_references import picture, send
-from tests.views.test_signup import open_domain  # noqa: F401  a fixture
+from tests.views.test_signup import asked, open_domain  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 
 @pytest.fixture(autouse=True)
 def tight(settings):
+    """Two at once, and a clock that stands: each wait is 30 seconds however slow the machine."""
     settings.RATE_LIMITS = {name: Limit(2, 60) for name in DEFAULTS}
+    with time_machine.travel("2026-11-21 02:00:00+00:00", tick=False):
+        yield
 
 
 @pytest.fixture
@@ -31,15 +34,44 @@ def model():
     return factories.make_model("kling-v3", gateway=factories.make_gateway(slug="sandbox", is_default=True))
 
 
-def test_client_with_too_many_wrong_tokens_is_not_heard_and_another_one_is(member):
-    good = people.signin_link(email=member.user.email, base_url="").partition("/sign-in/")[2]
+def test_client_with_too_many_wrong_tokens_is_told_to_wait_and_another_one_is_not(member):
     paths = ["/sign-in/wrong/", "/welcome/wrong/"]
     assert [Client().get(path).status_code for path in paths] == [410, 410]
-    refused = Client().get(f"/sign-in/{good}")
+    refused = Client().get("/sign-in/wrong/")
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
     assert "Too often in a short time" in refused.text
-    assert member.user.email not in refused.text
-    assert Client(REMOTE_ADDR="198.51.100.7").get(f"/sign-in/{good}").status_code == 200
+    assert Client(REMOTE_ADDR="198.51.100.7").get("/sign-in/wrong/").status_code == 410
+
+
+@pytest.fixture
+def way_in(open_domain, client, request):  # noqa: F811
+    """The path of a link of this kind that is right."""
+    if request.param == "welcome":
+        return people.first_admin_link("")
+    if request.param == "sign-up":
+        return asked(client, "bo@example.com")
+    by = factories.make_member(team=open_domain, role=Role.ADMIN)
+    if request.param == "invitation":
+        return invitations.invite(by=by, role="viewer", base_url="")[1]
+    return people.signin_link(email=by.user.email, base_url="")
+
+
+@pytest.mark.parametrize("way_in", ["sign-in", "welcome", "sign-up", "invitation"], indirect=True)
+def test_right_link_is_answered_however_many_wrong_ones_came_from_there(way_in):
+    for number in range(4):
+        Client().get(f"/invite/wrong{number}/")
+    assert Client().get("/sign-in/wrong/").status_code == 429
+    assert Client().get(way_in).status_code == 200
+    form = {"name": "A", "team_name": "B", "email": "a@example.com", "password": "a long enough password"}
+    assert Client().post(way_in, form).status_code in {302, 303}
+    assert Client().get("/sign-in/wrong/").status_code == 429
+
+
+def test_wrong_links_to_videos_hold_up_no_wrong_or_right_way_in(member):
+    assert [Client().get(f"/s/wrong{number}/").status_code for number in range(3)] == [404, 404, 429]
+    assert Client().get(people.signin_link(email=member.user.email, base_url="")).status_code == 200
+    assert [Client().get(f"/invite/wrong{number}/").status_code for number in range(3)] == [410, 410, 429]
+    assert rates.wait("share_token", "192.0.2.8") == 0
 
 
 @pytest.mark.parametrize("path", ["/invite/{}/", "/account/signup/{}/", "/sign-in/{}/", "/welcome/{}/"])
@@ -87,7 +119,7 @@ def test_press_of_a_page_that_stays_gets_a_toast_and_keeps_its_form(press):
 
 
 def test_refused_press_can_be_made_again_later(press):
-    with time_machine.travel("2026-11-21 03:00:00+00:00", tick=False) as clock:
+    with time_machine.travel("2026-11-21 02:00:00+00:00", tick=False) as clock:
         assert [press(number).status_code for number in range(3)] == [303, 303, 429]
         clock.shift(30)
         assert press(2).status_code == 303
@@ -174,6 +206,43 @@ def test_new_collections_have_a_limit_and_their_form_keeps_what_was_typed(member
     assert f'name="video" value="{video.id}"' in refused.text
     assert 'value="private" checked' in refused.text
     assert set(Collection.objects.values_list("name", flat=True)) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "limit_and_path",
+    [
+        ("comment_undo", "/videos/{video}/comments/{comment}/remove/"),
+        ("comment_undo", "/videos/{video}/comments/{comment}/restore/"),
+        ("visibility", "/videos/{video}/visibility/"),
+        ("share_end", "/team/links/{link}/revoke/"),
+        ("share", "/team/links/{link}/renew/"),
+    ],
+)
+def test_each_of_these_changes_is_counted_and_refused_beyond_its_limit(member, browser_of, limit_and_path):
+    limit, path = limit_and_path
+    video = factories.make_video(by=member, files=False)
+    link, _token = make_link(by=member, video=video)
+    comment = comments.add(by=member, video=video, text="Fine")
+    before = all_of(video, link, comment)
+    for _ in range(2):
+        assert rates.take(limit, str(member.user_id)) == 0
+    address = path.format(video=video.id, link=link.id, comment=comment.id)
+    refused = browser_of(member).post(address, {"visibility": "private", "shown": sharing.mark_of(link)})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert all_of(video, link, comment) == before
+
+
+def all_of(*rows) -> list[dict]:
+    return [type(row).objects.filter(id=row.id).values().get() for row in rows]
+
+
+def test_taken_back_comment_can_be_brought_back_after_as_many_as_one_may_write(member, browser_of):
+    video = factories.make_video(by=member, files=False)
+    made = comments.add(by=member, video=video, text="Fine")
+    for _ in range(2):
+        assert rates.take("comment", str(member.user_id)) == 0
+    base = f"/videos/{video.id}/comments/{made.id}"
+    assert [browser_of(member).post(f"{base}/{deed}/").status_code for deed in ("remove", "restore")] == [303, 303]
 
 
 @pytest.mark.parametrize("deed", ["add", "remove", "put-back", "rename", "visibility", "delete", "restore"])

@@ -1,5 +1,6 @@
 """A second factor: an app that shows codes, recovery codes, and who is asked for what. Passkeys: Chromium's file."""
 
+import base64
 import json
 import re
 import time
@@ -153,15 +154,53 @@ def test_tries_are_counted_outside_of_the_transaction_that_holds_the_person(memb
 
 
 def test_wrong_codes_are_bounded_and_say_when_to_come_again(member, clock):
-    _, secret, _ = with_app(member)
+    _, secret, recovery = with_app(member)
     client = half_way(member)
     answers = [client.post(SECOND, {"code": "000000"}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 300
     clock.shift(30)
     assert half_way(member).post(SECOND, {"code": code_of(secret)}).status_code == 429
+    assert half_way(member).post(SECOND, {"code": recovery[0]}).status_code == 429
     clock.shift(400)
     assert half_way(member).post(SECOND, {"code": code_of(secret)}).status_code == 302
+
+
+@pytest.mark.parametrize("way", ["app", "recovery"])
+def test_somebody_who_knows_the_password_and_guesses_codes_keeps_the_owner_not_out(member, clock, way):
+    _, secret, recovery = with_app(member)
+    stranger, owner = half_way(member), half_way(member)
+    elsewhere = {"REMOTE_ADDR": "198.51.100.7"}
+    statuses = [stranger.post(SECOND, {"code": "000000"}, **elsewhere).status_code for _ in range(9)]
+    assert statuses == [422] * 5 + [429] * 4
+    clock.shift(30)
+    code = code_of(secret) if way == "app" else recovery[0]
+    assert owner.post(SECOND, {"code": code}).status_code == 302
+
+
+def unsigned_passkey() -> str:
+    """What a browser could have made, but for the signature."""
+
+    def packed(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+    asked = {"type": "webauthn.get", "challenge": packed(b"x" * 32), "origin": "http://localhost:8000"}
+    answer = {
+        "clientDataJSON": packed(json.dumps(asked).encode()),
+        "authenticatorData": packed(b"x" * 32 + b"\x05" + b"\x00" * 4),
+        "signature": packed(b"x"),
+        "userHandle": packed(b"x"),
+    }
+    return json.dumps({"id": packed(b"x"), "rawId": packed(b"x"), "type": "public-key", "response": answer})
+
+
+def test_passkeys_are_looked_at_whatever_the_count_of_codes_says_and_add_nothing_to_it(member, clock):
+    with_app(member)
+    client, passkey = half_way(member), {"credential": unsigned_passkey()}
+    client.get(SECOND)
+    assert [client.post(SECOND, passkey).status_code for _ in range(7)] == [422] * 7
+    assert [client.post(SECOND, {"code": "000000"}).status_code for _ in range(6)] == [422] * 5 + [429]
+    assert client.post(SECOND, passkey).status_code == 422
 
 
 def test_one_time_link_asks_for_the_second_step_too(member, clock):
@@ -278,3 +317,11 @@ def test_last_factor_is_told_from_one_of_several(member):
 def test_passkey_of_brackets_within_brackets_is_a_wrong_one(client, db):
     answer = client.post("/account/passkeys/login/", {"credential": "[" * 100_000})
     assert answer.status_code == 422
+
+
+def test_code_that_set_the_app_up_signs_in_nobody(member, clock):
+    _, secret, _ = with_app(member)
+    client = half_way(member)
+    assert client.post(SECOND, {"code": code_of(secret)}).status_code == 422
+    clock.shift(30)
+    assert client.post(SECOND, {"code": code_of(secret)}).status_code == 302

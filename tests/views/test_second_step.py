@@ -4,6 +4,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 
 from tests import factories
+from tests.support.sharing import make_link
 
 pytestmark = pytest.mark.pure
 
@@ -72,3 +73,11 @@ def test_whoever_has_one_goes_on_and_recovery_codes_are_none(member, browser_of,
 def test_signed_out_pages_are_as_ever(db, client, required_of):
     required_of("all")
     assert client.get("/account/login/").status_code == 200
+
+
+def test_share_links_ask_nobody_who_they_are(member, browser_of, required_of):
+    required_of("all")
+    video = factories.make_video(by=member, files=False)
+    _link, token = make_link(by=member, video=video)
+    assert browser_of(member).get(f"/s/{token}/").status_code == 200
+    assert browser_of(member).get("/s/wrong/").status_code == 404

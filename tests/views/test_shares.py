@@ -2,6 +2,7 @@
 
 import logging
 import re
+import uuid
 from datetime import timedelta
 from html import unescape
 from urllib.parse import urlsplit
@@ -364,6 +365,55 @@ def test_forms_need_their_csrf_token(member, video, locked):
     assert unlock(strict, locked[1]).status_code == 403
 
 
+def form_of(answer) -> bytes:
+    return re.sub(rb'name="csrfmiddlewaretoken" value="[^"]+"', b"", answer.content)
+
+
+@pytest.fixture
+def three(member, video):
+    """The token of a locked link to a collection; a video in it, one that is not, the id of none."""
+    outside = factories.make_video(by=member, files=False)
+    _link, token = make_link(by=member, collection=make_collection(video, by=member), password="open sesame")
+    return token, (video.id, outside.id, uuid.uuid4())
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("kind", ["page", *MEDIA])
+def test_before_the_password_no_address_tells_whether_a_video_is_in_the_collection(guest, three, kind, method):
+    token, ids = three
+    answers = set()
+    for id in ids:
+        address = page_of(token, id) if kind == "page" else reverse(f"share_media.{kind}", args=[token, id])
+        answer = getattr(guest, method)(address)
+        body = form_of(answer).replace(str(id).encode(), b"what the address said")
+        headers = {name: value for name, value in answer.items() if name != "X-Request-ID"}
+        answers.add((answer.status_code, body, str(headers)))
+    assert len(answers) == 1
+    assert answers.pop()[0] == (200 if kind == "page" else 404)
+
+
+@pytest.mark.parametrize(("password", "status"), [("", 422), ("guess", 422), ("guess", 429), ("open sesame", 429)])
+def test_refused_password_tells_it_as_little(guest, three, password, status):
+    token, ids = three
+    answers = set()
+    with time_machine.travel("2026-11-21 09:00:00+00:00", tick=False):
+        for _ in range(5 if status == 429 else 0):
+            unlock(guest, token, "guess")
+        for id in ids:
+            answer = unlock(guest, token, password, video=str(id))
+            answers.add((answer.status_code, form_of(answer).replace(str(id).encode(), b"what the form said")))
+    assert [code for code, _body in answers] == [status]
+
+
+def test_same_video_put_into_the_collection_and_taken_out_changes_no_byte(guest, member, video):
+    collection = make_collection(video, by=member)
+    _link, token = make_link(by=member, collection=collection, password="open sesame")
+    inside = form_of(guest.get(page_of(token, video.id)))
+    collection.items.all().delete()
+    assert form_of(guest.get(page_of(token, video.id))) == inside
+    assert unlock(guest, token, video=str(video.id))["Location"] == page_of(token)
+
+
 # --- views -------------------------------------------------------------------------------------------------------
 def views(link: ShareLink) -> int:
     link.refresh_from_db()
@@ -387,6 +437,20 @@ def test_the_cookie_that_counts_names_nobody(guest, member, video):
     first = guest.get(page_of(token)).cookies["share-seen"].value
     second = Client(headers={"User-Agent": BROWSER}).get(page_of(token)).cookies["share-seen"].value
     assert first.split(":")[0] == second.split(":")[0]
+
+
+def test_who_throws_the_cookie_away_counts_ten_times_and_an_office_counts_in_full(member, video):
+    link, token = make_link(by=member, video=video)
+    address = page_of(token)
+    with time_machine.travel("2026-11-21 09:00:00+00:00", tick=False):
+        for _ in range(30):
+            answer = Client(headers={"User-Agent": BROWSER}).get(address)
+            assert answer.status_code == 200
+        assert views(link) == 10
+        assert "share-seen" not in answer.cookies
+        elsewhere = Client(headers={"User-Agent": BROWSER}, REMOTE_ADDR="198.51.100.7")
+        assert elsewhere.get(address).status_code == elsewhere.get(address).status_code == 200
+        assert views(link) == 11
 
 
 @pytest.mark.parametrize(

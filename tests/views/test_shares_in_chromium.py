@@ -72,6 +72,7 @@ def test_collection_and_its_pages_are_fine(open_page, member, videos):
     page = open_page(f"/s/{token}/")
     assert_fine(page)
     page.locator("a.tile__link").nth(1).click()
+    page.wait_for_url(f"**/s/{token}/*/**")
     assert_fine(page)
 
 

@@ -313,3 +313,34 @@ def test_provider_that_is_away_is_said_and_is_no_fault(provider, client, setting
     answer = client.post(START, follow=True)
     assert answer.redirect_chain[-1] == ("/account/login/", 302)
     assert "The provider does not answer as it should." in answer.content.decode()
+
+
+@pytest.mark.parametrize("sub", [None, "", 5, "x" * 192, "a\0b", {"of": "somebody"}])
+def test_who_is_nobody_in_particular_signs_in_as_nobody(provider, open_domain, client, sub):
+    factories.make_team()
+    provider.person("bo", email=MAIL, email_verified=True)
+    provider.claims["sub"] = sub
+    answer = come_back(client)
+    assert answer.status_code in {302, 403}
+    assert not is_signed_in(client)
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("said", [{"email": 5}, {"email": ["bo@example.com"]}, {"name": {"first": "Bo"}}, {"sub": ...}])
+def test_claims_of_another_kind_lead_back_with_words(provider, open_domain, client, said):
+    factories.make_team()
+    provider.person("bo", email=MAIL, email_verified=True)
+    provider.userinfo = {name: value for name, value in (provider.claims | said).items() if value is not ...}
+    answer = come_back(client)
+    assert answer.status_code in {302, 403}
+    assert is_signed_in(client) is ("name" in said)
+
+
+def test_address_that_only_small_letters_make_anothers_is_not_theirs(provider, open_domain, client):
+    owner = factories.make_user(email="ok@example.com")
+    EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
+    factories.make_team()
+    provider.person("kelvin", email="o\u212a@example.com", email_verified=True)
+    come_back(client)
+    assert not is_signed_in(client)
+    assert not SocialAccount.objects.exists()

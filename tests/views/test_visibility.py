@@ -49,21 +49,25 @@ def test_nobody_else_may_switch(member, admin, viewer, stranger, browser_of):
     assert video.visibility == Visibility.TEAM
 
 
-def test_open_links_are_named_before_anything_changes(member, admin, browser_of):
+def test_links_that_go_on_are_named_before_anything_changes(member, admin, browser_of):
     video = factories.make_video(by=member, files=False)
-    links = [make_link(video, member, "Ann"), make_link(video, admin, "Ben")]
+    for by, name in ((member, "Ann"), (member, "Cleo"), (admin, "Ben")):
+        make_link(video, by, name)
     client = browser_of(member)
     asked = client.post(address(video), {"visibility": "private"})
     assert asked.status_code == 200
     assert "2 links go on working" in words_of(asked)
-    for link in links:
-        assert link.name in words_of(asked)
+    assert "Ann" in words_of(asked)
+    assert "Cleo" in words_of(asked)
+    assert "Ben" not in words_of(asked)
+    assert "Links of others, and to collections of the team, stop showing it." in words_of(asked)
     video.refresh_from_db()
     assert video.visibility == Visibility.TEAM
     client.post(address(video), {"visibility": "private", "links": "keep"})
     video.refresh_from_db()
     assert video.visibility == Visibility.PRIVATE
-    assert ShareLink.objects.open().count() == 2
+    assert ShareLink.objects.open().count() == 3
+    assert ShareLink.objects.answering().count() == 2
 
 
 def test_links_can_be_ended_with_the_switch(member, browser_of):
@@ -99,7 +103,7 @@ def test_links_to_collections_of_the_team_do_not_show_it_any_more_and_that_is_sa
     _link, token = make_shared(by=member, collection=make_collection(video, by=member))
     assert Client().get(f"/s/{token}/{video.id}/").status_code == 200
     said = words_of(browser_of(member).post(address(video), {"visibility": "private"}, follow=True))
-    assert "Only you see it now. Links to collections of the team do not show it any more." in said
+    assert "Only you see it now. Links of others, and to collections of the team, do not show it any more." in said
     assert Client().get(f"/s/{token}/{video.id}/").status_code == 404
     alone = factories.make_video(by=member, files=False)
     assert "collections of the team" not in words_of(
