@@ -167,8 +167,8 @@ NEXT = re.compile(r'="([^"]*\?[^"]*\bbefore=[^"]*)"')
 
 def next_page(content: str, here: str) -> str:
     """The address of what is older; empty on the last page."""
-    found = NEXT.findall(content)
-    return urljoin(here, unescape(found[-1])) if found else ""
+    found = (urljoin(here, unescape(one)) for one in NEXT.findall(content))
+    return next((one for one in found if one != here), "")
 
 
 def squeezed(text: str) -> str:
