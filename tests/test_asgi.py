@@ -11,6 +11,8 @@ from playground.front.bodies import Gone, Message, TooMany, TooSlow
 from playground.upload_handlers import MAX_BODY_BYTES
 from tests.front.test_bridge import SCOPE
 
+pytestmark = pytest.mark.pure
+
 FORM = "application/x-www-form-urlencoded"
 FILES = "multipart/form-data; boundary=x"
 

@@ -13,6 +13,8 @@ from tests import lanes
 from tests.lanes import Lane, Result
 from tests.support.running import Running
 
+pytestmark = pytest.mark.pure
+
 ROOT = Path(__file__).resolve().parents[1]
 # Stands for python3 and for .venv/bin/python alike: makes the .venv, answers what the scripts ask, notes each call.
 PYTHON = """#!/bin/sh

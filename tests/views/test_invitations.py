@@ -12,6 +12,8 @@ from playground.models import Invitation, Membership, Role, User
 from playground.services import invitations
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 FORM = {"name": "A Person", "email": "a@example.com", "password": "a long enough password"}
 
 

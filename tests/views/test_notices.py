@@ -14,7 +14,7 @@ from playground.services import accepted, ledger, notices, pauses, unclear
 from tests import factories
 from tests.views.test_unclear import press
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 
 def text_of(answer: Any) -> str:

@@ -16,6 +16,8 @@ from tests import factories
 from tests.support.mail_server import mail_server
 from tests.views.test_account import _load_addresses
 
+pytestmark = pytest.mark.pure
+
 PAGE = "/account/signup/"
 MAIL = "bo@example.com"
 FINISH = {"name": "Bo Berg", "password": "a long enough password"}

@@ -11,6 +11,8 @@ from playground.models import AuditEntry, Membership, Run, Team, User
 from playground.services import members
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 OF_ADMINS = ["team.new", "team_invitations.index", "team_settings.index", "audit.index", "audit.export"]
 
 
