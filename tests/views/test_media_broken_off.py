@@ -37,12 +37,20 @@ def looking_always(monkeypatch):
     monkeypatch.setattr(watching, "release_connections", lambda: None)
 
 
-def started(client, path):
-    answer = client.get(path)
-    blocks = iter(answer.streaming_content)
-    assert next(blocks) == LARGE[:BLOCK_BYTES]
-    return answer, blocks
+@pytest.fixture
+def started():
+    """The blocks of a file of which the first one came."""
+    answers = []
 
+    def start(client, path):
+        answers.append(client.get(path))
+        blocks = iter(answers[-1].streaming_content)
+        assert next(blocks) == LARGE[:BLOCK_BYTES]
+        return blocks
+
+    yield start
+    for answer in answers:
+    
 
 def by_removal(admin, member, client, browser_of):
     members.remove(by=admin, member=member)
@@ -104,9 +112,9 @@ ENDS = [
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("kind", ["video", "download"])
 @pytest.mark.usefixtures("looking_always")
-def test_file_that_is_being_sent_stops_at_the_next_block(admin, member, large, browser_of, end, kind):
+def test_file_that_is_being_sent_stops_at_the_next_block(admin, member, large, started, browser_of, end, kind):
     client = browser_of(member)
-    _answer, blocks = started(client, reverse(f"media.{kind}", args=[large.id]))
+    blocks = started(client, reverse(f"media.{kind}", args=[large.id]))
     assert next(blocks) == LARGE[BLOCK_BYTES : 2 * BLOCK_BYTES]
     end(admin, member, client, browser_of)
     assert next(blocks, None) is None
@@ -114,22 +122,21 @@ def test_file_that_is_being_sent_stops_at_the_next_block(admin, member, large, b
 
 
 @pytest.mark.usefixtures("looking_always")
-def test_video_that_becomes_private_stops_for_others_and_not_for_its_owner(member, browser_of, large):
+def test_video_that_becomes_private_stops_for_others_and_not_for_its_owner(member, started, browser_of, large):
     owner = Membership.objects.get(user=large.owner)
     path = reverse("media.video", args=[large.id])
-    _answer, blocks = started(browser_of(member), path)
-    mine, own_blocks = started(browser_of(owner), path)
+    blocks = started(browser_of(member), path)
+    own_blocks = started(browser_of(owner), path)
     visibility.switch(by=owner, of=large, to=Visibility.PRIVATE)
     assert next(blocks, None) is None
     assert LARGE[:BLOCK_BYTES] + b"".join(own_blocks) == LARGE
-    mine.close()
 
 
 @pytest.mark.usefixtures("looking_always")
-def test_reference_image_stops_too(admin, member, browser_of):
+def test_reference_image_stops_too(admin, member, started, browser_of):
     reference = factories.make_reference(by=member)
     factories.store(reference.key, LARGE)
-    _answer, blocks = started(browser_of(member), reverse("media.reference", args=[reference.id]))
+    blocks = started(browser_of(member), reverse("media.reference", args=[reference.id]))
     assert next(blocks) == LARGE[BLOCK_BYTES : 2 * BLOCK_BYTES]
     members.remove(by=admin, member=member)
     assert next(blocks, None) is None
@@ -137,28 +144,26 @@ def test_reference_image_stops_too(admin, member, browser_of):
 
 @pytest.mark.parametrize("kind", ["poster", "preview"])
 @pytest.mark.usefixtures("looking_always")
-def test_poster_and_preview_stop_too(admin, member, browser_of, large, kind):
+def test_poster_and_preview_stop_too(admin, member, started, browser_of, large, kind):
     factories.store(large.poster_key if kind == "poster" else large.preview_key, LARGE)
-    _answer, blocks = started(browser_of(member), reverse(f"media.{kind}", args=[large.id]))
+    blocks = started(browser_of(member), reverse(f"media.{kind}", args=[large.id]))
     members.remove(by=admin, member=member)
     assert next(blocks, None) is None
 
 
 @pytest.mark.usefixtures("looking_always")
-def test_each_look_is_one_query_and_a_file_that_may_be_seen_comes_whole(member, large, browser_of):
-    answer, blocks = started(browser_of(member), reverse("media.video", args=[large.id]))
+def test_each_look_is_one_query_and_a_file_that_may_be_seen_comes_whole(member, large, started, browser_of):
+    blocks = started(browser_of(member), reverse("media.video", args=[large.id]))
     with CaptureQueriesContext(connection) as queries:
         assert next(blocks) == LARGE[BLOCK_BYTES : 2 * BLOCK_BYTES]
     assert len(queries) == 1
     assert b"".join(blocks) == LARGE[2 * BLOCK_BYTES :]
-    answer.close()
 
 
-def test_database_is_asked_now_and_then_not_for_each_block(member, large, browser_of, django_assert_num_queries):
-    answer, blocks = started(browser_of(member), reverse("media.video", args=[large.id]))
+def test_database_is_asked_now_and_then_not_for_each_block(member, large, started, browser_of, django_assert_num_queries):
+    blocks = started(browser_of(member), reverse("media.video", args=[large.id]))
     with django_assert_num_queries(0):
         assert b"".join(blocks) == LARGE[BLOCK_BYTES:]
-    answer.close()
 
 
 SLOW = os.urandom(64 * 1024) * 512  # 32 MB: more than sockets hold
