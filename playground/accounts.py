@@ -8,14 +8,15 @@ right, so no number of tries at once gets further than the limit. A try that was
 link signs in whatever the counts say.
 """
 
+import contextlib
 import math
-from smtplib import SMTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context as allauth_context
 from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -23,9 +24,7 @@ from django.utils.translation import ngettext
 
 from playground.clients import address_of
 from playground.models import User
-from playground.services import hashing, rates
-
-log = structlog.get_logger(__name__)
+from playground.services import hashing, mailing, rates
 
 TOO_MANY = "too_many_login_attempts"
 """The code of the form error, by which the views answer 429."""
@@ -50,12 +49,20 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         return address_of(request)
 
-    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """What it tells of is done: a mail server that is away takes nothing back."""
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Raises NotMailed; not for a mail that was refused by itself and asked for by a stranger: see `mailing`."""
+        request = allauth_context.request
+        facts = {"request": request, "email": email, "current_site": get_current_site(request)} | context
         try:
+            mailing.send(self.render_mail(template_prefix, email, facts), what=template_prefix.rpartition("/")[2])
+        except mailing.NotMailed as error:
+            if not error.is_refusal or request.resolver_match.url_name == "account_email":
+                raise
+
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """What it tells of is done: a mail server that is away takes nothing back, and the log has it."""
+        with contextlib.suppress(mailing.NotMailed):
             super().send_notification_mail(*args, **kwargs)
-        except (SMTPException, OSError) as error:
-            log.warning("account_notice_not_mailed", why=type(error).__name__)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
         """Count this try before the password is looked at. Raises ValidationError when there were too many.

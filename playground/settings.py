@@ -6,7 +6,6 @@ The defaults are safe and local: SQLite below `var/`, the built-in sandbox gatew
 from email.utils import parseaddr
 from pathlib import Path
 
-import dj_email_url
 from environs import Env, validate
 
 from playground import logs
@@ -15,6 +14,7 @@ from playground.gateway.declared import KEY_TRUSTED_S, check_pair, checked_words
 from playground.object_storage import bucket_of
 from playground.rate_limits import limits_of
 from playground.secret_keys import secret_keys
+from playground.settings_mail import checked_sender, mail_settings
 from playground.version import read_version
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +32,7 @@ SANDBOX_PORT = env.int("SANDBOX_PORT", 8001, validate=validate.Range(1, 65535))
 # For the Procfile's web line; checked here, so that a broken value is said before anything starts.
 WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(1, 128))
 WEB_THREADS = env.int("WEB_THREADS", 64, validate=validate.Range(1, 512))
+BODY_SECONDS = env.int("BODY_SECONDS", 20, validate=validate.Range(1, 600))
 WAITING_PER_MEMBER = env.int("WAITING_PER_MEMBER", 50, validate=validate.Range(min=1))
 WAITING_PER_TEAM = env.int("WAITING_PER_TEAM", 500, validate=validate.Range(min=1))
 RATE_LIMITS = limits_of(env.str("RATE_LIMITS", ""))
@@ -176,21 +177,19 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "create.index"
-_mail_url = env.str("EMAIL_URL", "")
+_mail_url = env.str("EMAIL_URL", "").strip()
 MAIL_IS_SET = bool(_mail_url)
-if _mail_url:
-    split_address("EMAIL_URL", _mail_url, *dj_email_url.SCHEMES, example="smtp://user:password@mail.example.com:587")
-_mail = dj_email_url.parse(_mail_url or "console:")
+_mail = mail_settings(_mail_url)
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
-EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
-EMAIL_PORT = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST = _mail["EMAIL_HOST"]
+EMAIL_PORT = _mail["EMAIL_PORT"]
 EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]
 EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = _mail["EMAIL_TIMEOUT"]
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "Video Playground <playground@localhost>")
-if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
-    raise ValueError(f"MAIL_FROM must be an e-mail address, not {DEFAULT_FROM_EMAIL!r}")
+checked_sender(DEFAULT_FROM_EMAIL, parseaddr(DEFAULT_FROM_EMAIL)[1])
 ACCOUNT_LOGIN_BY_CODE_ENABLED = MAIL_IS_SET
 # The client is who sent the request, or behind a trusted proxy the last address that it put into X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if TRUST_PROXY else 0

@@ -168,5 +168,5 @@ MFA_FORMS = {
 # --- the rest ----------------------------------------------------------------------------------------------------
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_EMAIL_NOTIFICATIONS = bool(env.str("EMAIL_URL", ""))
+ACCOUNT_EMAIL_NOTIFICATIONS = bool(env.str("EMAIL_URL", "").strip())
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write at every request

@@ -184,7 +184,16 @@ def test_key_for_stored_secrets_that_the_environment_holds_is_not_written(checko
     assert (checkout.root / ".env").read_text() == "SECRET_KEY=mine\n"
 
 
-@pytest.mark.parametrize("name", ["up", "test", "check", "lock"])
+def test_no_env_is_made_where_the_environment_brings_the_secrets(checkout: Checkout) -> None:
+    checkout.up()
+    (checkout.root / ".env").unlink()
+    assert checkout.up(SECRET_KEY="given", SECRETS_KEYS="given").stdout == "started\n"
+    assert not (checkout.root / ".env").exists()
+    checkout.up(SECRET_KEY="given")
+    assert "SECRETS_KEYS=a-secret-of-" in (checkout.root / ".env").read_text()
+
+
+@pytest.mark.parametrize("name", ["up", "test", "check", "lock", "audit", "sbom"])
 def test_scripts_are_executable_and_parse(name: str) -> None:
     path = ROOT / "scripts" / name
     assert os.access(path, os.X_OK)

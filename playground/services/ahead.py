@@ -26,6 +26,9 @@ STANDS_S = 20.0
 """How long a list is worked on."""
 MOST = 32
 """Settings in one list; the first count most."""
+SLOW_S = 1.5
+"""An answer that took longer: one thread asks for all, so such a gateway is not asked ahead again for SLOW_FOR_S."""
+SLOW_FOR_S = 60.0
 STOPS = frozenset({QuoteState.UNREACHABLE, QuoteState.ACCOUNT_EMPTY})
 """After such an answer the rest of the list would hear the same."""
 
@@ -37,6 +40,8 @@ class _List:
 
 
 _lists: dict[UUID, _List] = {}
+_slow: dict[UUID, float] = {}
+"""Gateways that were slow, and until when they are left alone."""
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 
@@ -77,7 +82,9 @@ def work_off(*, pause_s: float = PAUSE_S) -> int:
     answers = 0
     while (taken := _next()) is not None:
         by, wanted = taken
+        began = time.monotonic()
         state = estimates.ask_ahead(wanted)
+        _time(wanted, took_s=time.monotonic() - began)
         answers += state is not None
         if state is None:
             _put_back(by, wanted)
@@ -91,6 +98,7 @@ def _next() -> tuple[UUID, Wanted] | None:
     """The first of the person whose turn it is. With nothing left the thread counts as ended: `start` makes another."""
     global _thread
     with _lock:
+        _leave_slow_ones(time.monotonic())
         for by in [by for by, one in _lists.items() if one.ends_at < time.monotonic() or not one.wanted]:
             del _lists[by]
         if not _lists:
@@ -100,6 +108,20 @@ def _next() -> tuple[UUID, Wanted] | None:
         mine = _lists.pop(by)
         _lists[by] = mine
         return by, mine.wanted.pop(0)
+
+
+def _time(wanted: Wanted, *, took_s: float) -> None:
+    if took_s > SLOW_S:
+        with _lock:
+            _slow[wanted.model.gateway_id] = time.monotonic() + SLOW_FOR_S
+
+
+def _leave_slow_ones(now: float) -> None:
+    """Whoever looks at a model of a slow gateway gets its price by the page itself; others do not wait for it here."""
+    for gateway_id in [gateway_id for gateway_id, until in _slow.items() if until <= now]:
+        del _slow[gateway_id]
+    for one in _lists.values() if _slow else ():
+        one.wanted = [wanted for wanted in one.wanted if wanted.model.gateway_id not in _slow]
 
 
 def _put_back(by: UUID, wanted: Wanted) -> None:

@@ -7,11 +7,10 @@ uses it up, once, also for two presses at once.
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from smtplib import SMTPException
 
 import structlog
 from django.contrib.auth.password_validation import validate_password
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
@@ -20,13 +19,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from playground.models import Invitation, Membership, Role, User
-from playground.services import audit, budgets, teams
+from playground.services import audit, budgets, mailing, teams
 from playground.services.people import LinkEnded
 
 log = structlog.get_logger(__name__)
 
 LIFETIME = timedelta(days=7)
-MAIL_TIMEOUT_S = 10
 RANK = [Role.VIEWER, Role.CREATOR, Role.ADMIN]
 
 
@@ -80,12 +78,10 @@ def mail(*, invitation: Invitation, url: str, now: datetime | None = None) -> bo
         subject=_("Join %(team)s in Video Playground") % {"team": team},
         body=render_to_string("invitations/mail.txt", words),
         to=[invitation.email],
-        connection=get_connection(timeout=MAIL_TIMEOUT_S),
     )
     try:
-        message.send()
-    except (SMTPException, OSError) as error:
-        log.warning("invitation_not_mailed", invitation=str(invitation.id), why=type(error).__name__)
+        mailing.send(message, what="invitation")
+    except mailing.NotMailed:
         return False
     invitation.mailed_at = now or timezone.now()
     invitation.save(update_fields=["mailed_at"])

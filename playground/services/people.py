@@ -79,10 +79,11 @@ def signin_link(
 ) -> str:
     """A 15-minute sign-in address for `email`. Makes account, team and membership where missing.
 
-    Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
-    only when `role` is given; a new one is an admin in a new team, else a creator. What it changes of a team is on that
-    team's record. Raises ValidationError when the address is none, NeedsAdmin for another role in a new team, LastAdmin
-    where the team would be without an admin.
+        Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
+        only when `role` is given; a new one is an admin in a new team, else a creator. What it changes of a team is on that
+    team's record, and the link, which stands for the password, on that of each team of theirs. Raises ValidationError
+        when the address is none, NeedsAdmin for another role in a new team, LastAdmin where the team would be without an
+        admin.
     """
     from django.core.validators import validate_email
 
@@ -97,6 +98,9 @@ def signin_link(
         if team_slug or role or existing is None:
             _join(user=user, team_slug=team_slug or (existing.team.slug if existing else None), role=role, now=now)
         token = _new_link(user=user, lifetime=LINK_LIFETIME, now=now)
+        for team in profiles.teams_of(user):
+            data = {"user": str(user.id), "name": user.display_name}
+            audit.record("signin_link_made", by=None, team=team, data=data, now=now)
     return base_url.rstrip("/") + reverse("signin_link.index", args=[token])
 
 

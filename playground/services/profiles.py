@@ -36,6 +36,22 @@ def forget_unproven(*, user: User) -> None:
     EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=False).delete()
 
 
+def address_to_come(*, user: User) -> EmailAddress | None:
+    """The one that waits for its link to be opened."""
+    found: EmailAddress | None = EmailAddress.objects.get_new(user)
+    return found
+
+
+def keep_waiting_for(*, user: User, was: EmailAddress | None) -> None:
+    """No link went to the new address: what waited before waits again, by the same link, and nothing if nothing did."""
+    with transaction.atomic():
+        now = address_to_come(user=user)
+        if now and (was is None or now.pk != was.pk):
+            now.delete()
+        if was and not EmailAddress.objects.filter(user_id=user.id, pk=was.pk).exists():
+            was.save(force_insert=True)
+
+
 def teams_of(user: User) -> list[Team | None]:
     """Where an admin's deed at the machine is written down; nowhere in particular for somebody without a team."""
     teams: list[Team | None] = [*Team.objects.filter(memberships__user=user)]

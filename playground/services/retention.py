@@ -10,7 +10,8 @@ from playground.models import AuditEntry, Membership, ShareLink, Team, Video, Vi
 from playground.models.video import VideoQuerySet
 from playground.services import audit
 
-LEFT = ("member_removed", "member_left")
+LEFT = ("member_removed", "member_left", "owner_found_gone")
+"""Entries from which the time of a gone owner counts. The last is written for one whom no other tells of."""
 LEFT_BEHIND_KEPT = timedelta(days=30)
 """How long the private videos of somebody who left the team wait for them. The pages that say so have the number."""
 
@@ -31,18 +32,27 @@ def _trash_old(team: Team, *, now: datetime) -> int:
 
 def trash_left_behind(*, now: datetime) -> int:
     """Private videos of somebody who left the team LEFT_BEHIND_KEPT ago: nobody there sees them, nor could delete them.
-    Returns how many moved; whoever is back in the team finds them in the trash.
+    Returns how many moved; whoever is back in the team finds them in the trash. Where nothing of an owner's going is
+    on record, as when rows were changed in the database by hand, the time counts from when that is found.
     """
     in_team = Membership.objects.filter(team_id=OuterRef("team_id"), user_id=OuterRef("owner_id"))
     hidden = Video.objects.kept().filter(~Exists(in_team), visibility=Visibility.PRIVATE)
-    whose = hidden.exclude(owner=None).order_by("team_id", "owner_id").values_list("team_id", "owner_id").distinct()
+    whose = hidden.order_by("team_id", "owner_id").values_list("team_id", "owner_id").distinct()
     count = 0
     for team_id, owner_id in list(whose):
-        left = AuditEntry.objects.filter(team_id=team_id, kind__in=LEFT, data__user=str(owner_id)).order_by("-id")
-        left_at = left.values_list("at", flat=True).first()
-        if left_at is not None and left_at < now - LEFT_BEHIND_KEPT:
+        if _left_at(team_id, owner_id, now=now) < now - LEFT_BEHIND_KEPT:
             count += _trash_left_behind(hidden.filter(team_id=team_id, owner_id=owner_id), team_id, now=now)
     return count
+
+
+def _left_at(team_id: UUID, owner_id: UUID | None, *, now: datetime) -> datetime:
+    """When the owner went; written down now if nobody did then. "" stands for all without an account."""
+    user = str(owner_id or "")
+    left = AuditEntry.objects.filter(team_id=team_id, kind__in=LEFT, data__user=user).order_by("-id").first()
+    if left is None:
+        team = Team.objects.get(id=team_id)
+        left = audit.record("owner_found_gone", by=None, team=team, data={"user": user}, now=now)
+    return left.at
 
 
 def _trash_left_behind(videos: VideoQuerySet, team_id: UUID, *, now: datetime) -> int:

@@ -6,13 +6,12 @@ join there is no such way.
 """
 
 from datetime import datetime, timedelta
-from smtplib import SMTPException
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core import signing
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -20,22 +19,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from playground.models import Membership, Role, Team, User
-from playground.services import audit, profiles
+from playground.services import audit, mailing, profiles
 from playground.services.people import LinkEnded
 
 log = structlog.get_logger(__name__)
 
 LIFETIME = timedelta(hours=1)
-MAIL_TIMEOUT_S = 10
 SALT = "playground sign-up link"
 
 
 class NotAllowed(Exception):
     """Not of an allowed domain, or nobody may sign up."""
-
-
-class NotMailed(Exception):
-    """The mail server did not take the mail."""
 
 
 def team_to_join() -> Team | None:
@@ -58,9 +52,10 @@ def is_allowed(email: str) -> bool:
 
 
 def ask(*, email: str, base_url: str, now: datetime | None = None) -> None:
-    """Send the link, or to somebody who has an account the word that they have. Raises NotAllowed or NotMailed.
+    """Send the link, or to somebody who has an account the word that they have. Raises NotAllowed, or
+    NotMailed while the mail server takes no mail at all.
 
-    Whoever asks sees the same answer for both.
+    Whoever asks sees the same answer for both: also when the server refused this one mail, see `mailing`.
     """
     if not is_open() or not is_allowed(email):
         raise NotAllowed
@@ -74,13 +69,12 @@ def ask(*, email: str, base_url: str, now: datetime | None = None) -> None:
         subject=_("Your account in Video Playground"),
         body=render_to_string("signup/known.txt" if known else "signup/mail.txt", words),
         to=[email],
-        connection=get_connection(timeout=MAIL_TIMEOUT_S),
     )
     try:
-        message.send()
-    except (SMTPException, OSError) as error:
-        log.warning("signup_not_mailed", why=type(error).__name__)
-        raise NotMailed from error
+        mailing.send(message, what="sign-up")
+    except mailing.NotMailed as error:
+        if not error.is_refusal:
+            raise
 
 
 def open_request(*, token: str, now: datetime | None = None) -> str:

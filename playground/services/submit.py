@@ -8,6 +8,8 @@
    is sent again with the same key where the gateway honours keys and the key is young enough, else a person decides.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import Status
 from playground.gateway.errors import GatewayError, NotSent
-from playground.models import Generation
+from playground.models import Gateway, Generation
 from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, sent_with, slots
 from playground.services.engine import Move
 from playground.services.orders import order_of
@@ -35,6 +37,10 @@ PAUSED_LOOK = timedelta(seconds=30)
 """How often the deadline of an order that a pause holds is looked at."""
 AT_ONCE = 3
 """Orders on their way to one gateway from one machine."""
+TEAM_AT_ONCE = 1
+"""The same to a gateway that a team connected: one that hangs holds a place of the work of all for minutes."""
+TEAMS_AT_ONCE = 3
+"""Orders on their way to such gateways, all together: however many hang, there is room for the work of others."""
 NOT_BEGUN = ("handed_out", "not_begun", "put_back", "answer_unclear", "sender_lost", "restored", "sent_anew")
 """After one of these nothing is on the wire until the next try begins."""
 
@@ -44,7 +50,7 @@ def submit_queued(generation_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.attempts or backlog.is_held(generation.gateway_id, now=timezone.now()):
         return  # what stands in line is sent by the sweep, which knows whose turn it is
-    with slots.taken(*_lane(generation)) as free:
+    with _lane(generation.gateway) as free:
         if not free:
             put_off(str(generation_id), "")
             return
@@ -57,9 +63,18 @@ def submit_queued(generation_id: UUID) -> None:
             _send(generation, claim_id)
 
 
-def _lane(generation: Generation) -> tuple[str, int]:
+@contextmanager
+def _lane(gateway: Gateway) -> Iterator[bool]:
     """Few orders at once to one gateway: when it refuses the account, so many more at most are on their way."""
-    return f"send-{generation.gateway_id}", AT_ONCE
+    if gateway.team_id is None:
+        with slots.taken(f"send-{gateway.id}", AT_ONCE) as free:
+            yield free
+        return
+    with (
+        slots.taken(f"send-{gateway.id}", TEAM_AT_ONCE) as own,
+        slots.taken("send-teams", TEAMS_AT_ONCE if own else 0) as shared,
+    ):
+        yield shared
 
 
 def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) -> UUID | None:
@@ -173,7 +188,7 @@ def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.state is not Status.SUBMITTING or generation.claim_id != claim_id:
         return
-    with slots.taken(*_lane(generation)) as free:
+    with _lane(generation.gateway) as free:
         if free:
             _send(generation, claim_id, is_begun=False)
         else:

@@ -23,10 +23,10 @@ from django.views.generic import RedirectView
 from playground.forms.account import NameForm
 from playground.models import User
 from playground.second_step import lacks_one
-from playground.services import profiles, signups
+from playground.services import mailing, profiles, signups
 from playground.services.people import nobody_yet
 from playground.views import account_page, mfa, sessions, signup, social
-from playground.views.account_forms import Unprocessable
+from playground.views.account_forms import NOT_MAILED, Mails, Unprocessable
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,7 +77,7 @@ class PasswordSet(Unprocessable, allauth_views.PasswordSetView):  # type: ignore
     """Somebody without a password, but with a passkey or an app, shows that first."""
 
 
-class PasswordReset(Unprocessable, allauth_views.PasswordResetView):  # type: ignore[misc]
+class PasswordReset(Mails, allauth_views.PasswordResetView):  # type: ignore[misc]
     pass
 
 
@@ -85,7 +85,7 @@ class PasswordResetFromKey(Unprocessable, allauth_views.PasswordResetFromKeyView
     pass
 
 
-class RequestLoginCode(Unprocessable, allauth_views.RequestLoginCodeView):  # type: ignore[misc]
+class RequestLoginCode(Mails, allauth_views.RequestLoginCodeView):  # type: ignore[misc]
     pass
 
 
@@ -94,7 +94,7 @@ class ConfirmLoginCode(Unprocessable, allauth_views.ConfirmLoginCodeView):  # ty
 
 
 @method_decorator(reauthentication_required(app="allauth.account"), name="dispatch")
-class Email(Unprocessable, allauth_views.EmailView):  # type: ignore[misc]
+class Email(Mails, allauth_views.EmailView):  # type: ignore[misc]
     """The new address counts once the link that goes to it was followed; until then the old one stays."""
 
     labels = {"email": _("New e-mail address")}
@@ -104,7 +104,21 @@ class Email(Unprocessable, allauth_views.EmailView):  # type: ignore[misc]
         assert isinstance(request.user, User)
         profiles.forget_unproven(user=request.user)
         self._did_send_verification_email = False
+        self._waiting = profiles.address_to_come(user=request.user)
         answer: HttpResponse = super(allauth_views.EmailView, self).dispatch(request, *args, **kwargs)
+        return answer
+
+    def not_mailed(self, form: Any) -> HttpResponse:
+        assert isinstance(self.request.user, User)
+        profiles.keep_waiting_for(user=self.request.user, was=self._waiting)
+        return super().not_mailed(form)
+
+    def _action_send(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        try:
+            answer: HttpResponse | None = super()._action_send(request, *args, **kwargs)
+        except mailing.NotMailed:
+            messages.error(request, NOT_MAILED)
+            return None
         return answer
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from playground import accounts
+from playground.services import mailing
 from playground.views import errors
 
 LABELS = {
@@ -21,6 +22,7 @@ LABELS = {
     "code": _("Code from the mail"),
 }
 TOO_MANY = (accounts.TOO_MANY, "rate_limited")
+NOT_MAILED = _("The mail could not be sent. Nothing was changed. Try again in a few minutes, or ask an admin.")
 
 
 class Unprocessable:
@@ -44,4 +46,22 @@ class Unprocessable:
         if any(form.has_error(name, code) for name in form.errors for code in TOO_MANY):
             response.status_code = 429
             response.headers["Retry-After"] = str(getattr(self.request, "retry_after", self.retry_after))
+        return response
+
+
+class Mails(Unprocessable):
+    """A form that sends a mail. While the mail server takes none it says so, for every address alike."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        except mailing.NotMailed:
+            return self.not_mailed(form)
+        return response
+
+    def not_mailed(self, form: Any) -> HttpResponse:
+        form.add_error(None, NOT_MAILED)
+        response = self.form_invalid(form)
+        response.status_code = 503
+        response.headers["Retry-After"] = str(errors.RETRY_AFTER)
         return response

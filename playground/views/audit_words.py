@@ -19,6 +19,7 @@ KINDS: dict[str, Words] = {
     "invitation_accepted": gettext_lazy("Took an invitation, and is %(role)s"),
     "member_changed": gettext_lazy("Changed what %(name)s may do"),
     "member_added": gettext_lazy("%(name)s was added on the server, as %(role)s"),
+    "signin_link_made": gettext_lazy("A sign-in link for %(name)s was made on the server"),
     "member_removed": gettext_lazy("Removed %(name)s (%(role)s) from the team"),
     "member_left": gettext_lazy("Left the team (%(role)s)"),
     "team_made": gettext_lazy("Made the team"),
@@ -27,6 +28,7 @@ KINDS: dict[str, Words] = {
     "videos_trashed_left_behind": gettext_lazy(
         "%(videos)s private videos moved to the trash, %(days)s days after their owner left the team"
     ),
+    "owner_found_gone": gettext_lazy("Private videos were found whose owner is not in the team any more"),
     "limits_accepted": gettext_lazy("Accepted the limits"),
     "limits_changed": gettext_lazy("Changed the limits"),
     "spending_paused": gettext_lazy("Paused all spending"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from playground.models import Heartbeat
-from playground.services import sealed
+from playground.services import mailing, sealed
 
 STALE = timedelta(seconds=60)
 
@@ -28,7 +28,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, migrations and a worker's heartbeat are fine, else 503; the body says which is not.
 
-    Stored keys that cannot be opened are told too, and keep it from nothing: what was ordered elsewhere goes on.
+    Stored keys that cannot be opened and a mail server that takes no mail are told too, and keep it from nothing: what
+    was ordered goes on.
 
     It also says how long orders have waited to be sent, asked for and saved, as the worker last saw it.
     """
@@ -40,6 +41,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         checks["migrations"] = "ok" if not pending else f"{len(pending)} to run"
         checks.update(_worker())
         checks["secrets"] = sealed.known_problem() or "ok"
+        checks["mail"] = mailing.failing() or "ok"
     except DatabaseError as error:
         checks["database"] = type(error).__name__
     ready = all(checks.get(name) == "ok" for name in ("database", "migrations", "worker"))

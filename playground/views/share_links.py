@@ -87,7 +87,7 @@ def _line(by: Membership, link: ShareLink, is_ended: bool) -> Line:
         link=link,
         subject=subject,
         what=subject.words if subject else hidden,
-        terms=", ".join(share_words.terms(link)),
+        terms=", ".join(share_words.terms(link, by)),
         ends=_end(link, is_ended),
         marks=[mark for mark in link.marks.all() if _is_seen(by, mark.video)] if subject else [],
         may_change=may_change and link.revoked_at is None,
@@ -140,7 +140,7 @@ def detail(request: MemberRequest, id: UUID) -> HttpResponse:
     except LinkEnded:
         messages.warning(request, _("Somebody revoked this link meanwhile. Nothing was changed."))
     else:
-        messages.success(request, share_words.sentence(link))
+        messages.success(request, share_words.sentence(link, request.membership))
     return HttpResponseRedirect(reverse("share_links.index"), status=303)
 
 

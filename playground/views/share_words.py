@@ -5,16 +5,18 @@ from datetime import datetime
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from playground.models import ShareLink
+from playground.models import Membership, ShareLink
 
 
-def sentence(link: ShareLink) -> str:
+def sentence(link: ShareLink, by: Membership) -> str:
     """`Link for Client A: video only, no prompt, no cost, ends 28 November.`"""
-    return _("Link for %(name)s: %(terms)s.") % {"name": link.name, "terms": ", ".join([*terms(link), end(link)])}
+    return _("Link for %(name)s: %(terms)s.") % {"name": link.name, "terms": ", ".join([*terms(link, by), end(link)])}
 
 
-def terms(link: ShareLink) -> list[str]:
-    """What it shows and takes. Prompt and cost are named also where they are off: those are what one fears for."""
+def terms(link: ShareLink, by: Membership) -> list[str]:
+    """What it shows and takes. Prompt and cost are named also where they are off: those are what one fears for. Cost
+    is no word for who does not see spend: there is no switch for it on their forms either.
+    """
     if link.collection_id:
         thing = _("collection with download") if link.allows_download else _("collection only")
     else:
@@ -22,8 +24,9 @@ def terms(link: ShareLink) -> list[str]:
     words = [
         thing,
         _("prompt") if link.shows_prompt else _("no prompt"),
-        _("cost") if link.shows_cost else _("no cost"),
     ]
+    if by.may_see_spend:
+        words.append(_("cost") if link.shows_cost else _("no cost"))
     if link.takes_marks:
         words.append(_("favourites and notes"))
     if link.has_previews and not link.password:

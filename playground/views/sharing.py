@@ -138,7 +138,7 @@ def made_page(request: MemberRequest, link: ShareLink, token: str, subject: Subj
         "link": link,
         "subject": subject,
         "address": shared_things.absolute(reverse("shares.index", args=[token])),
-        "words": share_words.sentence(link),
+        "words": share_words.sentence(link, request.membership),
         "is_loopback": settings.PUBLIC_IS_LOOPBACK,
         "links": _others(request.membership, subject),
     }
@@ -150,7 +150,7 @@ def made_page(request: MemberRequest, link: ShareLink, token: str, subject: Subj
 def _others(by: Membership, subject: Subject) -> list[tuple[ShareLink, str]]:
     """The open links of the same thing, the newest first, each in words."""
     links = ShareLink.objects.visible_to(by).open().filter(**subject.as_fields).order_by("-id")[:SHOWN]
-    return [(link, share_words.sentence(link)) for link in links]
+    return [(link, share_words.sentence(link, by)) for link in links]
 
 
 def _form_id(request: MemberRequest) -> UUID:

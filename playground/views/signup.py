@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from playground import accounts
 from playground.forms.account import AskForm, FinishForm
 from playground.models import Membership
-from playground.services import rates, signups
+from playground.services import mailing, rates, signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
 from playground.views.errors import RETRY_AFTER, too_often
 from playground.views.limited import wrong_tokens_counted
@@ -39,7 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
             return _asked(request, form.cleaned_data["email"])
         except signups.NotAllowed:
             form.refuse(_("Accounts are for addresses at %(domains)s.") % {"domains": _domains()})
-        except signups.NotMailed:
+        except mailing.NotMailed:
             form.refuse(_("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation."))
             status = 503
     response = render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from playground.forms.drafts import Draft
 from playground.forms.team import NewTeamForm
 from playground.htmx import is_htmx, keep_typed
-from playground.models import AuditEntry, Membership, Role
+from playground.models import AuditEntry, Membership, Role, Video
+from playground.models.visibility import Visibility
 from playground.services import budgets, members, teams
 from playground.services.invitations import RANK
 from playground.services.members import LastAdmin
@@ -71,8 +72,13 @@ def leave(request: MemberRequest) -> HttpResponse:
             request.session.pop(TEAM_IN_SESSION, None)
             messages.success(request, _("You left %(team)s.") % {"team": by.team.name})
             return HttpResponseRedirect(reverse("gallery.index"), status=303)
-    context = {"is_last_admin": members.is_last_admin(by), "error": error}
+    context = {"is_last_admin": members.is_last_admin(by), "error": error, "private_videos": _private_videos(by)}
     return render(request, "team/leave.html", context, status=409 if error else 200)
+
+
+def _private_videos(by: Membership) -> int:
+    """Those that nobody sees once this member is gone, and that go to the trash later."""
+    return Video.objects.filter(team_id=by.team_id, owner_id=by.user_id, visibility=Visibility.PRIVATE).count()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

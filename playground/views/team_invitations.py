@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from playground.forms.invitations import InviteForm
 from playground.models import Invitation, Membership
-from playground.services import invitations, rates
+from playground.services import invitations, mailing, rates
 from playground.views.access import MemberRequest, for_admins
 from playground.views.errors import often_words
 from playground.views.limited import form_again, of_member
@@ -69,6 +69,7 @@ def _page(request: MemberRequest, form: InviteForm, *, status: int = 200, **made
         "open": list(open_ones.order_by("-id")),
         "ended": list(mine.exclude(id__in=open_ones.values("id")).order_by("-id")[:ENDED_SHOWN]),
         "mail_is_set": settings.MAIL_IS_SET,
+        "mail_fails": settings.MAIL_IS_SET and mailing.failing(),
         "loopback": settings.PUBLIC_IS_LOOPBACK,
     }
     return render(request, "team_invitations/index.html", context | made, status=status)

@@ -22,6 +22,8 @@ BROKEN = [
     ("EMAIL_URL", "garbage"),
     ("EMAIL_URL", f"smtp://me:{SECRET}@mail.example:port"),
     ("EMAIL_URL", f"pigeon://me:{SECRET}@mail.example"),
+    ("EMAIL_URL", "file:"),
+    ("EMAIL_URL", f"smtp://me:{SECRET}/x@mail.example"),
     ("MAIL_FROM", "nobody"),
     ("GATEWAY_BASE_URL", "gateway.example"),
     ("WEB_WORKERS", "abc"),

@@ -1,6 +1,7 @@
 """Prices asked for before anybody wants them: once each, one at a time, and never in a person's way."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from playground.models import Membership, Role, User
+from playground.models.base import new_id
 from playground.services import ahead, estimates
 from playground.services.estimates import SLOTS, QuoteState
+from tests import factories
 from tests.bench import Bench, bench, sandbox  # noqa: F401  fixtures
 from tests.services.test_estimates import Odd, dry_runs, odd, wait_until  # noqa: F401  fixtures
 from tests.views.conftest import plain_static_files  # noqa: F401  pages without `collectstatic`
@@ -136,3 +139,32 @@ def test_one_opening_of_create_asks_for_one_price_at_once_and_a_few_ahead(bench:
     assert "data-more" not in html
     assert dry_runs(bench) - before == listed
     assert (opened, listed) == (8, 18)
+
+
+def test_gateway_that_answers_slowly_keeps_nobody_else_waiting(
+    bench: Bench,  # noqa: F811
+    odd: Odd,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ahead, "SLOW_S", 0.3)
+    monkeypatch.setattr(ahead, "_slow", {})
+    odd.answer = {"estimated": True, "total_cost_micros": 400_000, "currency": "USD"}
+    user = User.objects.create_user("bo@example.com", "a long password", name="Bo")
+    other = Membership.objects.create(team=bench.team, user=user, role=Role.ADMIN)
+    model = bench.wanted(seconds=4).model
+    model.slug = "slow-video"
+    model.id, model.gateway = new_id(), factories.make_gateway()
+    model.save(force_insert=True)
+    of_slow = [replace(one, model=model) for one in of_lengths(bench, 4, 5, 6)]
+    odd.may_answer.clear()
+    threading.Timer(0.6, odd.may_answer.set).start()
+    ahead.plan(by=bench.membership.id, wanted=of_slow)
+    ahead.plan(by=other.id, wanted=of_lengths(bench, 7, 8))
+    ahead.work_off(pause_s=0)
+    ahead.plan(by=bench.membership.id, wanted=of_slow)
+    ahead.work_off(pause_s=0)
+    assert lengths_asked(odd) == ["4", "7", "8"]
+    monkeypatch.setattr(ahead, "_slow", {model.gateway_id: 0.0})
+    ahead.plan(by=bench.membership.id, wanted=of_slow[1:])
+    ahead.work_off(pause_s=0)
+    assert lengths_asked(odd) == ["4", "7", "8", "5", "6"], "after a while it is asked again"

@@ -116,6 +116,20 @@ def test_private_videos_of_somebody_who_left_go_to_the_trash_after_a_month(admin
     assert retention.trash_left_behind(now=NOW + timedelta(days=90)) == 0
 
 
+@pytest.mark.parametrize("account_is_gone", [False, True])
+def test_owner_of_whose_going_nothing_is_on_record_is_waited_for_from_when_that_is_found(admin, account_is_gone):
+    member = factories.make_member(team=admin.team)
+    private = factories.make_video(by=member, files=False, visibility="private")
+    (member.user if account_is_gone else member).delete()
+    assert retention.trash_left_behind(now=NOW) == 0
+    user = "" if account_is_gone else str(member.user_id)
+    assert AuditEntry.objects.get(kind="owner_found_gone").data == {"user": user}
+    assert retention.trash_left_behind(now=NOW + timedelta(days=30)) == 0
+    assert retention.trash_left_behind(now=NOW + timedelta(days=30, minutes=1)) == 1
+    assert list(Video.objects.trashed()) == [private]
+    assert AuditEntry.objects.filter(kind="owner_found_gone").count() == 1
+
+
 def test_without_a_time_videos_stay_for_ever(admin):
     old_video(admin, days=3000)
     assert retention.trash_old(now=NOW) == 0

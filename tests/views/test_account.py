@@ -13,7 +13,10 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import clear_url_caches, reverse
 
+from playground.services import mailing
+from playground.settings_mail import mail_settings
 from tests import factories
+from tests.support.mail_server import mail_server
 
 pytestmark = pytest.mark.pure
 
@@ -331,3 +334,80 @@ def test_change_is_told_by_mail(with_mail, member, settings, mailoutbox):
     assert mailoutbox[0].subject == "Video Playground: Password changed"
     assert "from 127.0.0.1" in mailoutbox[0].body
     assert new not in mailoutbox[0].body
+
+
+SENDS = [("/account/login/code/", {}), ("/account/password/reset/", {})]
+
+
+def use_mail_of(settings, url):
+    for name, value in mail_settings(url).items():
+        setattr(settings, name, value)
+
+
+@pytest.mark.parametrize(("path", "fields"), SENDS)
+def test_mail_server_that_takes_no_mail_is_said_alike_for_known_and_unknown(
+    with_mail, member, client, settings, path, fields
+):
+    with mail_server(refuses={"MAIL": b"550 not from you"}) as server:
+        use_mail_of(settings, server.url)
+        answers = [
+            client.post(path, fields | {"email": email}) for email in (member.user.email, "nobody@elsewhere.example")
+        ]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "60"
+        assert re.search(r'role="alert"><p>The mail could not be sent.', answer.text)
+    assert f'value="{member.user.email}"' in answers[0].text
+    assert "SMTPSenderRefused" in client.get("/readyz").json()["mail"]
+
+
+@pytest.mark.parametrize("refused", [{"RCPT": b"550 nobody of that name"}, {"TEXT": b"554 looks like spam"}])
+@pytest.mark.parametrize(("path", "fields"), SENDS)
+def test_mail_that_is_refused_by_itself_tells_a_stranger_nothing(
+    with_mail, member, client, settings, path, fields, refused
+):
+    with mail_server(refuses=refused) as server:
+        use_mail_of(settings, server.url)
+        answers = [
+            Client().post(path, fields | {"email": email}) for email in (member.user.email, "nobody@elsewhere.example")
+        ]
+    assert [(answer.status_code, answer.url) for answer in answers] == [(302, answers[0].url)] * 2
+    assert not server.taken
+    assert mailing.failing() == ""
+
+
+def ask_for(client, email):
+    return client.post("/account/email/", {"email": email, "action_add": "1"})
+
+
+@pytest.mark.parametrize("refused", [{"MAIL": b"550 not from you"}, {"RCPT": b"550 nobody of that name"}])
+def test_new_address_that_no_link_went_to_waits_for_nothing(with_mail, member, settings, mailoutbox, refused):
+    cache.clear()
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    first = ask_for(client, "first@example.org")
+    assert first.status_code == 302
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    with mail_server(refuses=refused) as server:
+        use_mail_of(settings, server.url)
+        answer = ask_for(client, "second@example.org")
+        assert answer.status_code == 503
+        assert "The mail could not be sent. Nothing was changed." in answer.text
+        assert 'value="second@example.org"' in answer.text
+        assert "A link went to first@example.org" in client.get("/account/email/").text
+        cache.clear()
+        again = client.post("/account/email/", {"email": "first@example.org", "action_send": "1"}, follow=True)
+        assert "The mail could not be sent." in again.text
+    assert "Use this address?" in client.get(path).text, "the earlier link goes on"
+
+
+def test_new_address_of_somebody_else_is_refused_in_the_same_words(with_mail, member, settings):
+    cache.clear()
+    factories.make_user("taken@example.org")
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    with mail_server(refuses={"RCPT": b"550 nobody of that name"}) as server:
+        use_mail_of(settings, server.url)
+        answers = [ask_for(client, email) for email in ("taken@example.org", "free@example.org")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert "A link went to" not in client.get("/account/email/").text

@@ -50,7 +50,8 @@ def started():
 
     yield start
     for answer in answers:
-    
+        answer.close()
+
 
 def by_removal(admin, member, client, browser_of):
     members.remove(by=admin, member=member)
@@ -160,7 +161,7 @@ def test_each_look_is_one_query_and_a_file_that_may_be_seen_comes_whole(member, 
     assert b"".join(blocks) == LARGE[2 * BLOCK_BYTES :]
 
 
-def test_database_is_asked_now_and_then_not_for_each_block(member, large, started, browser_of, django_assert_num_queries):
+def test_database_is_not_asked_for_each_block(member, large, started, browser_of, django_assert_num_queries):
     blocks = started(browser_of(member), reverse("media.video", args=[large.id]))
     with django_assert_num_queries(0):
         assert b"".join(blocks) == LARGE[BLOCK_BYTES:]

@@ -1,5 +1,7 @@
 """A member from whom the team's money is kept meets no figure of it: not on a page, in a fragment, nor in a file."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
@@ -10,6 +12,7 @@ from playground.models import Budget, Membership, Role
 from playground.models.base import new_id
 from playground.services import ledger, notices
 from tests import factories
+from tests.support.sharing import make_link
 from tests.views.test_create import priced, values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
@@ -102,6 +105,20 @@ def test_no_page_and_no_fragment_names_a_figure(kept_from, model, browser_of):
         assert_none(card, row.status)
     known = ",".join(f"{row.id}:0" for row in rows)
     assert_none(browser.get(f"/generations/cards/?g={known}", headers=HTMX).content.decode(), "cards")
+
+
+def test_links_of_who_does_not_see_spend_have_no_word_on_cost(member, model, browser_of):
+    video = factories.make_video(by=member, generation=rows_of(member, model)[0])
+    mine, _token = make_link(by=member, video=video, shows_cost=True)
+    pages = ["/team/links/", reverse("share_links.detail", args=[mine.id]), reverse("sharing.video", args=[video.id])]
+    pages = [*pages, reverse("videos.detail", args=[video.id])]
+
+    def said() -> list[bool]:
+        return [bool(re.search(r"\b[Cc]ost\b", browser_of(member).get(page).text)) for page in pages]
+
+    assert said() == [True] * 4
+    Membership.objects.filter(id=member.id).update(sees_spend=False)
+    assert said() == [False] * 4
 
 
 def assert_none(text: str, where: str) -> None:

@@ -11,7 +11,9 @@ from django.utils import timezone
 from playground.models import AuditEntry, Membership, Role, User
 from playground.rate_limits import Limit
 from playground.services import people, signups
+from playground.settings_mail import mail_settings
 from tests import factories
+from tests.support.mail_server import mail_server
 from tests.views.test_account import _load_addresses
 
 PAGE = "/account/signup/"
@@ -139,6 +141,17 @@ def test_mail_server_that_is_away_is_said(open_domain, client, monkeypatch):
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
     assert "The mail could not be sent." in answer.content.decode()
+
+
+@pytest.mark.parametrize("refused", [{"RCPT": b"550 nobody of that name"}, {"TEXT": b"554 looks like spam"}])
+def test_mail_that_is_refused_by_itself_tells_nothing_of_who_has_an_account(open_domain, client, settings, refused):
+    factories.make_user("known@example.com")
+    with mail_server(refuses=refused) as server:
+        for name, value in mail_settings(server.url).items():
+            setattr(settings, name, value)
+        answers = [client.post(PAGE, {"email": email}) for email in (MAIL, "known@example.com")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert not server.taken
 
 
 def test_one_address_gets_three_mails_a_minute(open_domain, client, mailoutbox):

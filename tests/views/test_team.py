@@ -185,6 +185,18 @@ def test_member_leaves(member, admin, browser_of):
     assert not Membership.objects.filter(id=member.id).exists()
 
 
+@pytest.mark.parametrize(("count", "words"), [(0, ""), (1, "1 of them is for you alone"), (2, "2 of them are for you")])
+def test_who_leaves_reads_before_what_becomes_of_videos_for_them_alone(member, browser_of, count, words):
+    factories.make_video(by=member, files=False)
+    factories.make_video(by=factories.make_member(team=member.team), files=False, visibility="private")
+    for _ in range(count):
+        factories.make_video(by=member, files=False, visibility="private")
+    page = " ".join(browser_of(member).get("/team/leave/").text.split())
+    assert words in page
+    assert ("Unless you are back within 30 days" in page) == bool(count)
+    assert ("30 days later" in page) == bool(count)
+
+
 def test_form_of_one_team_leaves_no_other(member, browser_of):
     elsewhere = factories.make_member(user=member.user)
     browser = browser_of(member)

@@ -8,7 +8,9 @@ from django.core import mail
 from django.urls import reverse
 
 from playground.models import Invitation
+from playground.settings_mail import mail_settings
 from tests import factories
+from tests.support.mail_server import mail_server
 
 pytestmark = pytest.mark.pure
 
@@ -70,6 +72,20 @@ def test_mail_that_fails_is_said_and_the_link_is_shown_all_the_same(admin, brows
     page = browser_of(admin).post(ADDRESS, FORM | {"email": "new@example.com"}).content.decode()
     assert "The mail server did not take the mail" in page
     assert link_in(page)
+
+
+@pytest.mark.parametrize("how", [{"refuses": {"RCPT": b"550 nobody"}}, {"refuses": {"MAIL": b"550 not you"}}])
+def test_mail_that_is_refused_is_said_with_the_link(admin, browser_of, settings, how):
+    settings.MAIL_IS_SET = True
+    browser = browser_of(admin)
+    with mail_server(**how) as server:
+        for name, value in mail_settings(server.url).items():
+            setattr(settings, name, value)
+        page = browser.post(ADDRESS, FORM | {"email": "new@example.com"}).text
+    assert "The mail server did not take the mail to new@example.com. Send the link yourself." in page
+    assert link_in(page)
+    says_it_fails = "The mail server did not take the last mail." in browser.get(ADDRESS).text
+    assert says_it_fails == ("MAIL" in how["refuses"])
 
 
 def test_revoked_link_has_ended(admin, browser_of, client):
