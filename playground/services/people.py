@@ -79,11 +79,10 @@ def signin_link(
 ) -> str:
     """A 15-minute sign-in address for `email`. Makes account, team and membership where missing.
 
-        Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
-        only when `role` is given; a new one is an admin in a new team, else a creator. What it changes of a team is on that
+    Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
+    only when `role` is given; a new one is an admin in a new team, else a creator. What it changes of a team is on that
     team's record, and the link, which stands for the password, on that of each team of theirs. Raises ValidationError
-        when the address is none, NeedsAdmin for another role in a new team, LastAdmin where the team would be without an
-        admin.
+    when the address is none, NeedsAdmin for another role in a new team, LastAdmin where the team would be without one.
     """
     from django.core.validators import validate_email
 
