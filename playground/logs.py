@@ -30,11 +30,11 @@ QUIET = (
 """Who speaks from level warning on only: some write out whole requests, signatures or rows at level debug."""
 
 _ONE_TIME = "welcome|sign-in|signup|invite|join|hooks|s|password/reset/key|confirm-email"
-_TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/[^\s?\"']+", re.IGNORECASE)
+_TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/(?!\[not logged\])[^\s?\"']+", re.IGNORECASE)
 """Addresses whose rest is a secret."""
 _LONG = re.compile(r"[\w-]{40,}", re.ASCII)
 """As long as our tokens. A mail program may have put a space where `_TOKEN_IN_PATH` looks for the token."""
-_QUERY = re.compile(r"(?<=[\w/.\]-])\?[^\s\"'<>]+")
+_QUERY = re.compile(r"(?<=[\w/.\]-])\?(?!\[not logged\])[^\s\"'<>]+")
 """A prompt may stand in an address, `/create/?prompt=...`, and a signature in that of a file."""
 
 

@@ -85,3 +85,4 @@ LONG_NAME = "file_that_is_being_sent_stops_at_the_next_block"
 )
 def test_secrets_in_addresses_are_masked_wherever_they_stand(said: str, kept: str) -> None:
     assert masked_path(said) == kept
+    assert masked_path(kept) == kept
