@@ -33,9 +33,7 @@ def removal_with(count: int, admin) -> int:
     Client().force_login(member.user)
     Session.objects.filter(session_key__startswith="other").delete()
     others(count)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         members.remove(by=admin, member=member)
     assert not UserSession.objects.filter(user=member.user).exists()
     assert Session.objects.count() == count
