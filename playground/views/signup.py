@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from playground import accounts
-from playground.forms.account import AskForm, FinishForm
+from playground.forms.people import AskForm, FinishForm
 from playground.models import Membership
 from playground.services import mailing, rates, signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
@@ -32,15 +32,16 @@ def index(request: HttpRequest) -> HttpResponse:
     form = AskForm(request.POST if request.method == "POST" else None)
     status = 422 if form.is_bound else 200
     if form.is_bound and not accounts.may_sign_up(request):
-        form.refuse(_("Too many tries. Wait a minute."))
+        form.add_error("email", _("Too many tries. Wait a minute."))
         status = 429
     elif form.is_valid():
         try:
             return _asked(request, form.cleaned_data["email"])
         except signups.NotAllowed:
-            form.refuse(_("Accounts are for addresses at %(domains)s.") % {"domains": _domains()})
+            form.add_error("email", _("Accounts are for addresses at %(domains)s.") % {"domains": _domains()})
         except mailing.NotMailed:
-            form.refuse(_("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation."))
+            words = _("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation.")
+            form.add_error("email", words)
             status = 503
     response = render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)
     if status in {429, 503}:
@@ -76,7 +77,7 @@ def finish(request: HttpRequest, token: str) -> HttpResponse:
     except LinkEnded:
         return link_ended(request)
     except ValidationError as error:
-        form.refuse(error)
+        form.add_error("password", error)
     context = {"form": form, "email": email, "team": signups.team_to_join()}
     return private(render(request, "signup/finish.html", context, status=422 if form.is_bound else 200))
 

@@ -113,6 +113,9 @@ def test_all_ended_links_are_one_page(link, admin, client):
     answers += [client.post(path, FORM | {"email": "b@example.com"}) for path in (used, old, revoked, "/invite/x/")]
     assert {answer.status_code for answer in answers} == {410}
     assert len({answer.content for answer in answers}) == 1
+    page = answers[0].content.decode()
+    assert "Ask the person who invited you" in page
+    assert "manage.py" not in page
 
 
 def test_removed_member_gets_nothing_by_the_link_they_used(link, admin, client):

@@ -317,3 +317,19 @@ def test_limits_count_people_not_their_teams(member, browser_of, model):
 )
 def test_wait_is_said_in_what_one_counts_in(seconds, words):
     assert errors.wait_words(seconds) == words
+
+
+def test_gateways_are_tried_only_so_often(browser_of):
+    """Each try holds a thread for as long as the gateway is silent."""
+    admin = factories.make_member(role=Role.ADMIN)
+    gateway = factories.make_gateway(team=admin.team)
+    browser, typed = browser_of(admin), {"name": "Ours", "base_url": "https://videos.example.com/v1", "kind": "other"}
+    presses = [
+        ("/team/gateways/new/?kind=other", {**typed, "test": "1"}),
+        (f"/team/gateways/{gateway.id}/key/", {"test": "1", "key": ""}),
+        (f"/team/gateways/{gateway.id}/check/", {}),
+    ]
+    assert [browser.post(where, data).status_code == 429 for where, data in presses] == [False, False, True]
+    again = browser.post(*presses[0])
+    assert (again.status_code, again.headers["Retry-After"]) == (429, "30")
+    assert "https://videos.example.com/v1" in again.content.decode()

@@ -608,3 +608,19 @@ def test_cost_is_hidden_once_the_maker_of_the_link_sees_no_spend(guest, member, 
     assert not any("0.38" in text(guest.get(page)) for page in pages)
     for link in (one, many):
         assert "0.38" not in text(browser_of(admin).get(reverse("share_links.detail", args=[link.id])))
+
+
+def test_right_password_of_an_old_address_opens_no_new_one(member, video):
+    """The recipient was changed: who had the cookie knows the old address, and the new one asks again."""
+    link, token = make_link(by=member, video=video, password="open sesame")
+    guest = Client()
+    unlock(guest, token)
+    said = guest.cookies["share-open"].value
+    link.refresh_from_db()
+    new = sharing.renew(by=member, link=link, shown=sharing.mark_of(link))
+    other = Client()
+    other.cookies["share-open"] = said
+    assert b"password" in other.get(f"/s/{new}/").content
+    assert other.get(f"/s/{new}/media/{video.id}/video").status_code == 404
+    unlock(other, new)
+    assert other.get(f"/s/{new}/media/{video.id}/video").status_code in {200, 206}
