@@ -64,6 +64,8 @@ DEFAULTS = {
     "share_mark": Limit(60, MINUTE),
     # openings of a shared link that count as views: of the link from one client, beyond what a cookie tells
     "share_view": Limit(10, HOUR),
+    # forms of Create from somebody who is not signed in, whose words are kept until they are: of a client
+    "typed": Limit(10, MINUTE),
     # addresses with a wrong token, of a client: of sign-in, welcome, sign-up and invitations; of shared links
     "wrong_token": Limit(60, MINUTE),
     "share_token": Limit(60, MINUTE),

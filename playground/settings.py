@@ -98,7 +98,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "playground.leaving.leaving",
     "playground.middleware.membership",
-    "playground.htmx.signed_out",
+    "playground.signed_out.signed_out",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "playground.second_step.required",
     "allauth.account.middleware.AccountMiddleware",
