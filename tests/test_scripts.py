@@ -6,6 +6,8 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Barrier
+from typing import Any, TextIO
 
 import pytest
 
@@ -255,9 +257,25 @@ def test_a_lane_that_broke_off_has_failed_whatever_was_counted(tmp_path: Path) -
     assert (result.passed, result.good) == (3, False)
 
 
+def test_a_lane_runs_beside_another_where_both_are_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Each waits for the other to have begun; alone it waits for nobody."""
+    both = Barrier(2)
+
+    def run(lane: Lane, extra: list[str], out: TextIO) -> lanes.Result:
+        if lane.name != "alone":
+            both.wait(10)
+        out.write(f"{lane.name} said\n")
+        return lanes.Result(lane.name, passed=1)
+
+    monkeypatch.setattr(lanes, "run", run)
+    main, aside, alone = Lane("main", []), Lane("aside", [], beside="main"), Lane("alone", [], beside="nobody")
+    assert [result.lane for result in lanes.run_together([alone, main, aside], [])] == ["alone", "main", "aside"]
+    assert capsys.readouterr().out == "alone said\nmain said\naside said\n"
+
+
 def test_a_lane_that_lacks_its_browser_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
-    result = lanes.run(Lane("browser", [], lanes.with_chromium), [])
+    result = lanes.run(Lane("browser", [], lanes.with_chromium), [], sys.stdout)
     assert result.problem == "CHROMIUM=/nowhere/chromium is not a program"
 
 
@@ -267,7 +285,7 @@ def test_browsers_without_an_installation_have_failed_and_say_why(monkeypatch: p
 
     monkeypatch.setenv("CHROMIUM", sys.executable)
     monkeypatch.setattr(Running, "prepared", broken)
-    result = lanes.run(Lane("browser", [], lanes.with_browsers), [])
+    result = lanes.run(Lane("browser", [], lanes.with_browsers), [], sys.stdout)
     assert result.problem == "no installation: port taken"
 
 
