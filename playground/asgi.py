@@ -5,6 +5,7 @@ is left unread, and Django refuses it by its announced length.
 """
 
 import io
+import re
 import time
 from typing import IO
 
@@ -21,6 +22,8 @@ from playground.wsgi import application as program
 
 log = structlog.get_logger(__name__)
 
+LENGTH = re.compile("[0-9]{1,15}")
+"""What is longer is too long, or no number that Python would make of it."""
 RETRY_AFTER_S = 5
 LINE_EVERY_S = 10.0
 
@@ -65,7 +68,7 @@ async def _body(environ: Environ, receive: Receive) -> IO[bytes]:
 def _wanted(environ: Environ) -> bool:
     """Whether any view may read it: Django takes no body without a length, and has a limit for each kind."""
     length = environ.get("CONTENT_LENGTH", "")
-    if environ["REQUEST_METHOD"] != "POST" or not length.isdecimal() or int(length) == 0:
+    if environ["REQUEST_METHOD"] != "POST" or not LENGTH.fullmatch(length) or int(length) == 0:
         return False
     is_form_with_files = environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
     return int(length) <= (MAX_BODY_BYTES if is_form_with_files else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -28,6 +28,8 @@ FILES = "multipart/form-data; boundary=x"
         ("POST", FORM, "0", False),
         ("POST", FORM, "", False),
         ("POST", FORM, "-1", False),
+        ("POST", FORM, "0" * 5000 + "5", False),
+        ("POST", FORM, "\u0665", False),
         ("GET", FORM, "10", False),
         ("PUT", FILES, "10", False),
     ],
