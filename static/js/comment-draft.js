@@ -3,6 +3,7 @@
 const form = () => document.querySelector("[data-comment-form]");
 const fields = () => [...form().querySelectorAll("[name=text], [name=at]")];
 const key = () => `draft:comment:${form().dataset.person}:${form().dataset.commentForm}`;
+let shown = form();
 
 // What stands in the form is what is kept. An answer that took the comment leaves it empty, one that refused it does not.
 function save() {
@@ -32,7 +33,11 @@ function restore() {
 
 document.addEventListener("input", (event) => form()?.contains(event.target) && save());
 document.addEventListener("click", (event) => event.target.closest("[data-at-now]") && setTimeout(save));
-document.addEventListener("htmx:after:swap", (event) => event.detail.ctx?.sourceElement?.matches?.("[data-comment-form]") && form() && save());
+document.addEventListener("htmx:after:swap", () => {
+  if (!form() || form() === shown) return;
+  shown = form(); // drawn anew by the answer to it
+  save();
+});
 // Sent without htmx, the answer is a page: with the comment in its form again where it was refused.
 document.addEventListener("submit", (event) => {
   if (event.target === form() && !event.defaultPrevented) sessionStorage.removeItem(key());
