@@ -93,7 +93,8 @@ def make(
     id: UUID | None = None,
     now: datetime | None = None,
 ) -> tuple[ShareLink, str]:
-    """The link and its token, which is nowhere else. `id` is good for one link: MadeAlready for the second.
+    """The link and its token, which is nowhere else. `id` is good for one link of this person: MadeAlready for the
+    second. Where it is somebody else's another is taken, as if it had never been.
 
     Raises NotYours, and ValueError for terms that the form would have refused.
     """
@@ -114,9 +115,11 @@ def make(
             link.save(force_insert=True)
             record("link_made", by, link, now, **{name: on for name, on in terms.switches().items() if on})
     except IntegrityError:
-        if id and ShareLink.objects.filter(id=id).exists():
+        if id is None:
+            raise
+        if ShareLink.objects.filter(id=id, team=by.team, created_by=by.user).exists():
             raise MadeAlready from None
-        raise
+        return make(by=by, terms=terms, video=video, collection=collection, now=now)
     return link, token
 
 

@@ -20,7 +20,7 @@ from playground import accounts
 from playground.forms.people import JoinForm
 from playground.models import Invitation, Membership, User
 from playground.services import invitations
-from playground.services.invitations import AddressInUse, OtherAddress
+from playground.services.invitations import AddressInUse, NothingGained, OtherAddress
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
 from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
@@ -60,8 +60,8 @@ def _member(request: HttpRequest, token: str, invitation: Invitation, user: User
     if request.method == "POST" and "join" in request.POST:
         try:
             return _landed(request, invitations.accept(token=token, user=user))
-        except OtherAddress:
-            return _page(request, invitation, context, status=422)
+        except (OtherAddress, NothingGained):
+            return _page(request, invitation, context | {"gains": False}, status=422)
     return _page(request, invitation, context)
 
 

@@ -104,6 +104,18 @@ def test_member_without_gain_is_told_and_leaves_the_seat_open(link, admin, brows
     assert 'name="join"' not in page
 
 
+def test_form_sent_by_hand_takes_no_seat_that_gives_nothing(link, admin, browser_of):
+    path, member = link(role="viewer"), factories.make_member(team=admin.team)
+    Membership.objects.filter(id=member.id).update(sees_spend=False)
+    browser = browser_of(member)
+    answer = browser.post(path, {"join": "1"})
+    assert answer.status_code == 422
+    assert "The invitation changes nothing for you and stays open." in answer.text
+    assert browser.get("/spend/").status_code == 404
+    assert Invitation.objects.get().accepted_at is None
+    assert browser.get(path).status_code == 200
+
+
 def test_all_ended_links_are_one_page(link, admin, client):
     used, old, revoked = link(), link(), link()
     client.post(used, FORM)

@@ -147,6 +147,28 @@ def test_uploads_have_one_too_and_the_refused_file_is_not_kept(member, browser_o
     assert Reference.objects.count() == 2
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+@pytest.mark.parametrize(
+    "where", ["/create/", "/create/price/", "/create/?accept_limits"], ids=["order", "price", "limits"]
+)
+def test_picture_that_comes_with_the_form_beyond_the_limit_leaves_the_form_as_it_was(
+    admin, browser_of, model, headers, where
+):
+    browser = browser_of(admin)
+    for number in range(2):
+        send(browser, picture(360 + number))
+    path, _separator, also = where.partition("?")
+    typed = values(model, prompt="A harbour") | {"reference": picture(400)} | ({also: "1"} if also else {})
+    refused = browser.post(path, typed, headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert "That was too often in a short time." in (refused.headers.get("HX-Trigger", "") + refused.text)
+    if headers:
+        assert refused.headers["HX-Retarget"] == "#nothing", "the form on the page stays, its picture too"
+    else:
+        assert "A harbour</textarea>" in refused.text
+    assert (Reference.objects.count(), Run.objects.count()) == (2, 0)
+
+
 def test_exports_have_one_too(member, browser_of):
     browser = browser_of(member)
     assert [browser.get("/spend/export.csv").status_code for _ in range(3)] == [200, 200, 429]

@@ -162,6 +162,16 @@ def test_one_address_gets_three_mails_a_minute(open_domain, client, mailoutbox):
     assert len(mailoutbox) == 3
 
 
+def test_refused_mail_leaves_the_form_with_its_address(open_domain, client, settings, mailoutbox):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"signup_mail": Limit(1, 3600)}
+    client.post(PAGE, {"email": MAIL})
+    refused = client.post(PAGE, {"email": MAIL})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
+    assert f'value="{MAIL}"' in refused.text
+    assert 'id="id_email_error"' in refused.text
+    assert "Wait 60 minutes." in refused.text
+
+
 def test_tries_of_one_client_are_limited_as_the_settings_say(open_domain, client, settings, mailoutbox):
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"signup": Limit(2, 60)}
     answers = [client.post(PAGE, {"email": f"bo{number}@example.com"}) for number in range(3)]
