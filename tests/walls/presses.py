@@ -180,7 +180,7 @@ PAGES = {"team_settings.index", "team_models.index", "limits.index"}
 CHANGED: dict[str, Callable[[dict[str, Any]], Arguments]] = {
     "team_settings.index": lambda things: {"link_days": "5"},
     "limits.index": lambda things: {"monthly_cap": "41"},
-    "team_models.index": lambda things: {"default": str(VideoModel.objects.get(slug="sora-2").id)},
+    "team_models.index": lambda things: {f"note-{VideoModel.objects.get(slug='sora-2').id}": "dear"},
 }
 
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.pure, pytest.mark.slow]
 
 NOW = datetime.now(UTC)
 MARK = "zz-mark"
-ROUNDS = 3
+ROUNDS = 2
 BESIDES = {
     "is_admin": ["on", "1"],
     "admin": ["on"],

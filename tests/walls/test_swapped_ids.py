@@ -140,10 +140,10 @@ def test_every_name_that_a_view_reads_is_told_here():
 
 def asked(world: World, name: str, ids: dict[str, str], **how: Any) -> tuple[int, str, str]:
     actor = presses.writer(WALLS[name].get)
-    browser = world.browser(actor)
     where = worlds.address(name, set(MOUNTED[name]), world.own, held=actor is Actor.HOLDER)
     with transaction.atomic():
-        answer = seen(browser.get(where, how.get("query", ids), headers=how.get("headers", {})), ids)
+        # Who signs in is in the list of devices, so that is undone too.
+        answer = seen(world.browser(actor).get(where, how.get("query", ids), headers=how.get("headers", {})), ids)
         transaction.set_rollback(True)
     return answer
 
