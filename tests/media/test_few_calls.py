@@ -19,7 +19,8 @@ from tests.support.hostile import noise
 
 ROOT = Path(__file__).resolve().parents[2]
 
-HELD = pytest.mark.skipif(os.uname().machine not in few_calls.CALLS, reason="no filter for this kind of machine")
+HAS_FILTER = os.uname().machine in few_calls.CALLS and Path("/proc/sys/kernel/seccomp/actions_avail").exists()
+HELD = pytest.mark.skipif(not HAS_FILTER, reason="this system has no filter of calls")
 
 HEAD = """
 import ctypes, json, os, resource, select, signal, socket, sys, time
@@ -189,7 +190,7 @@ def test_the_same_calls_are_allowed_on_every_kind_of_machine() -> None:
 def test_machine_without_a_filter_is_said_and_decodes_all_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert pictures_are_decoded_behind_a_filter(None) == []
+    assert bool(pictures_are_decoded_behind_a_filter(None)) is not HAS_FILTER
     without = "import os; os.uname = lambda: type('Other', (), {'machine': 'riscv64'}); "
     run = "import runpy; runpy.run_module('playground.media.decoder', run_name='__main__')"
     monkeypatch.setattr(decoding, "COMMAND", (sys.executable, "-c", without + run))
