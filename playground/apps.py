@@ -10,7 +10,7 @@ class PlaygroundConfig(AppConfig):
     verbose_name = "Video Playground"
 
     def ready(self) -> None:
-        from playground import checks  # noqa: F401  registers the system checks
+        from playground import checks, sessions  # noqa: F401  the system checks; what is done at signing in
 
         os.umask(os.umask(0o027) | 0o027)  # prompts, addresses, videos: what is written is for this user and group only
         make_data_folders()

@@ -1,85 +1,30 @@
-"""What htmx needs of us beyond fragments: a way out of an ended session, and kept input.
+"""What htmx needs of us beyond fragments, and typed input that is kept from one page to the next."""
 
-`LoginRequiredMiddleware` answers a signed-out request with a redirect to the sign-in page. fetch() follows a redirect
-by itself, so htmx would put the sign-in page into a card. `signed_out` stands outside it and turns that answer into 401
-with `HX-Redirect`, leading back to the page the person was on. What was typed into the Create form is put into the
-session first, without the file and the form's tokens, so that it is there again after signing in.
-"""
+from collections.abc import Collection
 
-from collections.abc import Callable, Collection
-from urllib.parse import urlencode, urlsplit
-
-from django.conf import settings
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
-
-Handler = Callable[[HttpRequest], HttpResponseBase]
+from django.http import HttpRequest
 
 DRAFT_IN_SESSION = "create_draft"
 NOT_KEPT = {"csrfmiddlewaretoken", "token", "quoted_micros", "accept_unpriced", "team"}
 MAX_KEPT = 40_000
-"""Characters of names and values together: anybody may send a form to be kept."""
+"""Characters of names and values together."""
 
 
 def is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def signed_out(get_response: Handler) -> Handler:
-    """Keep a signed-out Create form, and send htmx to the sign-in page as a whole."""
-
-    def handle(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
-        if not _is_refused(request, response):
-            return response
-        kept = request.method == "POST" and request.path.startswith(reverse("create.index")) and _keep(request)
-        back = reverse("create.index") if kept else _page_of(request)
-        target = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
-        if is_htmx(request):
-            return HttpResponse(status=401, headers={"HX-Redirect": target})
-        if kept:
-            response.headers["Location"] = target
-        return response
-
-    return handle
-
-
-def _is_refused(request: HttpRequest, response: HttpResponseBase) -> bool:
-    user = getattr(request, "user", None)
-    location = response.headers.get("Location", "")
-    if response.status_code != 302 or user is None or user.is_authenticated:
-        return False
-    return urlsplit(location).path == resolve_url(settings.LOGIN_URL)
-
-
-def _keep(request: HttpRequest) -> bool:
-    if not keep_typed(request):
-        return False
-    messages.info(request, _("You were signed out. Sign in and your prompt is back."))
-    return True
-
-
 def keep_typed(request: HttpRequest, *, leave_out: Collection[str] = ()) -> bool:
     """Put the typed values into the session, for Create; False when there is nothing worth keeping, or too much."""
-    left_out = NOT_KEPT.union(leave_out)
-    values = {name: str(value) for name, value in request.POST.items() if name not in left_out and value}
-    if not values or sum(len(name) + len(value) for name, value in values.items()) > MAX_KEPT:
+    values = typed(request, leave_out=leave_out)
+    if not values:
         return False
     request.session[DRAFT_IN_SESSION] = values
     return True
 
 
-def _page_of(request: HttpRequest) -> str:
-    """The page the person is on: the one that sent the request, if it is ours."""
-    if not is_htmx(request):
-        return request.get_full_path() if request.method == "GET" else reverse("create.index")
-    current = request.headers.get("HX-Current-URL", "")
-    if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
-        return reverse("create.index")
-    parts = urlsplit(current)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+def typed(request: HttpRequest, *, leave_out: Collection[str] = (), most: int = MAX_KEPT) -> dict[str, str]:
+    """The values of this form that are worth keeping; none where they have more than `most` characters."""
+    left_out = NOT_KEPT.union(leave_out)
+    values = {name: str(value) for name, value in request.POST.items() if name not in left_out and value}
+    return values if sum(len(name) + len(value) for name, value in values.items()) <= most else {}

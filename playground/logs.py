@@ -30,9 +30,11 @@ QUIET = (
 """Who speaks from level warning on only: some write out whole requests, signatures or rows at level debug."""
 
 _ONE_TIME = "welcome|sign-in|signup|invite|join|hooks|s|password/reset/key|confirm-email"
-_TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/[^\s?\"']+", re.IGNORECASE)
+_TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/(?!\[not logged\])[^\s?\"']+", re.IGNORECASE)
 """Addresses whose rest is a secret."""
-_QUERY = re.compile(r"(?<=[\w/.\]-])\?[^\s\"'<>]+")
+_LONG = re.compile(r"[\w-]{40,}", re.ASCII)
+"""As long as our tokens. A mail program may have put a space where `_TOKEN_IN_PATH` looks for the token."""
+_QUERY = re.compile(r"(?<=[\w/.\]-])\?(?!\[not logged\])[^\s\"'<>]+")
 """A prompt may stand in an address, `/create/?prompt=...`, and a signature in that of a file."""
 
 
@@ -48,7 +50,14 @@ def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
 
 def masked_path(text: str) -> str:
     """`text` without the secret part of one-time addresses in it, and without what follows their question marks."""
-    return _QUERY.sub("?[not logged]", _TOKEN_IN_PATH.sub(r"/\1/[not logged]", text))
+    masked = _LONG.sub(_unless_a_name, _TOKEN_IN_PATH.sub(r"/\1/[not logged]", text))
+    return _QUERY.sub("?[not logged]", masked)
+
+
+def _unless_a_name(found: re.Match[str]) -> str:
+    """A token has capital and small letters; ids, hashes and names in code stay readable."""
+    text = found[0]
+    return text if text in {text.lower(), text.upper()} else "[not logged]"
 
 
 def _shared() -> list[Any]:

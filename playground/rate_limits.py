@@ -45,6 +45,7 @@ DEFAULTS = {
     "invite": Limit(60, HOUR),
     "video_request": Limit(30, HOUR),
     "export": Limit(30, MINUTE),
+    "gateway_check": Limit(20, 5 * MINUTE),
     # wrong passwords and codes: of an e-mail address from one client, of a client, of an e-mail address from everywhere
     "login": Limit(5, 5 * MINUTE),
     "login_client": Limit(30, 5 * MINUTE),
@@ -63,6 +64,8 @@ DEFAULTS = {
     "share_mark": Limit(60, MINUTE),
     # openings of a shared link that count as views: of the link from one client, beyond what a cookie tells
     "share_view": Limit(10, HOUR),
+    # forms of Create from somebody who is not signed in, whose words are kept until they are: of a client
+    "typed": Limit(10, MINUTE),
     # addresses with a wrong token, of a client: of sign-in, welcome, sign-up and invitations; of shared links
     "wrong_token": Limit(60, MINUTE),
     "share_token": Limit(60, MINUTE),

@@ -3,32 +3,59 @@
 What people do extends a session: a page they open, a button they press. What pages ask by themselves does not (htmx
 asking after cards, pictures, players), so a tab that is left open signs nobody in for ever. The database is written to
 at most once an hour for this.
+
+Signing in lists a session with its person's others, by which all of them can be ended. One that is not listed, or is
+listed under another key than it has, is over: those of before all were listed, too.
 """
 
 import time
 from collections.abc import Callable
 from typing import Any
 
+from allauth.account.signals import password_changed, password_set
 from django.conf import settings
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from playground.clients import address_of
 from playground.htmx import is_htmx
+from playground.models import User
+from playground.services import sessions
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 LONGEST_S = 30 * 24 * 3600
 """From signing in; after that one signs in again, however busy one was. Idle for SESSION_COOKIE_AGE ends it too."""
 EXTENDED_EVERY_S = 3600
-BEGAN, SEEN = "began_at", "seen_at"
+BEGAN, SEEN, LISTED = "began_at", "seen_at", "listed_as"
 
 
 @receiver(user_logged_in)
-def begin(request: HttpRequest, **_kwargs: Any) -> None:
+def begin(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    """What was kept for somebody signed out lived for an hour; from here on it is as long as any."""
     request.session[BEGAN] = request.session[SEEN] = int(time.time())
+    request.session.set_expiry(None)
+    list_one(request, user)
+
+
+@receiver((password_changed, password_set))
+def list_one(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    """List the session under the key it has, which signing in and a new password change.
+
+    It is stored first with whose it is: a listing of one that is nobody's is dropped, by whoever looks at the list.
+    """
+    session = request.session
+    if session.get(SESSION_KEY) != str(user.pk):
+        return
+    if not session.session_key:
+        session.create()
+    key = session[LISTED] = str(session.session_key)
+    session.save()
+    program = request.headers.get("User-Agent", "")
+    sessions.keep_listed(user=user, key=key, address=address_of(request), program=program)
 
 
 def bounded(get_response: Handler) -> Handler:
@@ -49,6 +76,8 @@ def bounded(get_response: Handler) -> Handler:
 
 def _is_over(request: HttpRequest) -> bool:
     began = request.session.get(BEGAN)
+    if request.session.get(LISTED) != request.session.session_key:
+        return True
     return began is not None and began + LONGEST_S <= time.time()
 
 

@@ -32,6 +32,7 @@ SANDBOX_PORT = env.int("SANDBOX_PORT", 8001, validate=validate.Range(1, 65535))
 # For the Procfile's web line; checked here, so that a broken value is said before anything starts.
 WEB_WORKERS = env.int("WEB_WORKERS", 2, validate=validate.Range(1, 128))
 WEB_THREADS = env.int("WEB_THREADS", 64, validate=validate.Range(1, 512))
+BODY_SECONDS = env.int("BODY_SECONDS", 20, validate=validate.Range(1, 600))
 WAITING_PER_MEMBER = env.int("WAITING_PER_MEMBER", 50, validate=validate.Range(min=1))
 WAITING_PER_TEAM = env.int("WAITING_PER_TEAM", 500, validate=validate.Range(min=1))
 RATE_LIMITS = limits_of(env.str("RATE_LIMITS", ""))
@@ -97,7 +98,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "playground.leaving.leaving",
     "playground.middleware.membership",
-    "playground.htmx.signed_out",
+    "playground.signed_out.signed_out",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "playground.second_step.required",
     "allauth.account.middleware.AccountMiddleware",

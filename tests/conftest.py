@@ -1,5 +1,6 @@
 """What every test stands on: throw-away data, no network but this machine, and a real Chromium on request."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -124,6 +125,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return Together(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _BY_HAND and _WORKER == "one":
         shutil.rmtree(_DATA, ignore_errors=True)
@@ -135,8 +143,15 @@ def django_db_modify_db_settings() -> None:
     from django.db import connections
 
     database = connections["default"].settings_dict
-    sqlite = "sqlite" in database["ENGINE"]
-    database["TEST"]["NAME"] = str(_FOLDER / "test.sqlite3") if sqlite else f"test_{database['NAME']}_{_WORKER}"
+    if "sqlite" in database["ENGINE"]:
+        database["TEST"]["NAME"] = str(_FOLDER / "test.sqlite3")
+        return
+    from tests.support.postgres import migrated
+
+    database["TEST"]["NAME"] = f"test_{database['NAME']}_{_WORKER}"
+    # Django would migrate it in each worker, which takes seconds.
+    database["TEST"]["TEMPLATE"] = migrated(os.environ["DATABASE_URL"], _DATA)
+    database["TEST"]["MIGRATE"] = False
 
 
 @pytest.fixture(scope="session")

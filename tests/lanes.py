@@ -15,9 +15,11 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tests.support import postgres
 from tests.support.chromium import NoChromium, ensure_chromium
@@ -41,6 +43,7 @@ PLACES = {
 """Where the tests of a marker lie: its lane reads no others; tests/conftest.py fails for one that lies elsewhere."""
 MOSTLY_WAITING = ["-n", "5", "--dist", "loadscope"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
+NOT_INHERITED = ("PLAYGROUND_TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE")
 Environment = dict[str, str]
 
 
@@ -63,29 +66,29 @@ class Result:
 
 
 @contextmanager
-def nothing_more() -> Iterator[Environment]:
+def nothing_more(out: TextIO) -> Iterator[Environment]:
     yield {}
 
 
 @contextmanager
-def with_postgres() -> Iterator[Environment]:
+def with_postgres(out: TextIO) -> Iterator[Environment]:
     with postgres.server() as (url, origin):
-        sys.stdout.write(f"PostgreSQL from {origin}\n")
+        out.write(f"PostgreSQL from {origin}\n")
         yield {"PLAYGROUND_TEST_DATABASE_URL": url, "DATABASE_URL": url}
 
 
 @contextmanager
-def with_chromium() -> Iterator[Environment]:
+def with_chromium(out: TextIO) -> Iterator[Environment]:
     path = ensure_chromium()
-    sys.stdout.write(f"Chromium: {path}\n")
+    out.write(f"Chromium: {path}\n")
     yield {"CHROMIUM": path}
 
 
 @contextmanager
-def with_browsers() -> Iterator[Environment]:
+def with_browsers(out: TextIO) -> Iterator[Environment]:
     """Chromium, and an installation that all workers share: tests/browser/conftest.py takes it."""
     made = tempfile.TemporaryDirectory(prefix="playground-up-", ignore_cleanup_errors=True)
-    with with_chromium() as chromium, made as folder:
+    with with_chromium(out) as chromium, made as folder:
         running = for_browsers(Path(folder) / "up")
         try:
             try:
@@ -106,8 +109,10 @@ def found(places: Iterable[str]) -> list[Path]:
 class Lane:
     name: str
     arguments: list[str]
-    needs: Callable[[], AbstractContextManager[Environment]] = nothing_more
+    needs: Callable[[TextIO], AbstractContextManager[Environment]] = nothing_more
     places: tuple[str, ...] = ()
+    beside: str = ""
+    """A lane that this one runs beside where both are asked for: each alone leaves the processors idle."""
 
     def paths(self, extra: list[str]) -> list[str]:
         """The files to read: all of its places, or what `extra` names."""
@@ -123,7 +128,7 @@ LANES = {
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "3"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
-        Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "4"], with_postgres, places=PLACES["faults"]),
+        Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "3"], with_postgres, PLACES["faults"], "journeys"),
         Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_browsers, places=PLACES["browser"]),
     )
 }
@@ -149,27 +154,47 @@ def parse(arguments: list[str]) -> tuple[list[Lane], list[str]]:
     return [LANES[name] for name in names], extra
 
 
-def run(lane: Lane, extra: list[str]) -> Result:
-    sys.stdout.write(f"\n=== {lane.name} ===\n")
-    sys.stdout.flush()
+def run_together(lanes: list[Lane], extra: list[str]) -> Iterator[Result]:
+    """One after the other, but for those that run beside another: what they say comes when both have ended."""
+    names = {lane.name for lane in lanes}
+    for lane in lanes:
+        if lane.beside in names:
+            continue
+        others = [other for other in lanes if other.beside == lane.name]
+        with ThreadPoolExecutor(len(others) or 1) as pool:
+            running = [pool.submit(run_aside, other, extra) for other in others]
+            yield run(lane, extra, sys.stdout)
+            for words, result in (future.result() for future in running):
+                sys.stdout.write(words)
+                yield result
+
+
+def run_aside(lane: Lane, extra: list[str]) -> tuple[str, Result]:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        result = run(lane, extra, out)
+        out.seek(0)
+        return out.read(), result
+
+
+def run(lane: Lane, extra: list[str], out: TextIO) -> Result:
+    out.write(f"\n=== {lane.name} ===\n")
     begin = time.monotonic()
     try:
-        with lane.needs() as more:
-            sys.stdout.flush()
-            return run_pytest(lane, extra, more, begin)
+        with lane.needs(out) as more:
+            out.flush()
+            return run_pytest(lane, extra, more, begin, out)
     except (postgres.NoPostgres, NoChromium, NoInstallation) as error:
         return Result(lane.name, seconds=time.monotonic() - begin, problem=str(error))
 
 
-def run_pytest(lane: Lane, extra: list[str], more: Environment, begin: float) -> Result:
+def run_pytest(lane: Lane, extra: list[str], more: Environment, begin: float, out: TextIO) -> Result:
     folder = Path(tempfile.mkdtemp(prefix=f"playground-{lane.name}-"))
     report = folder / "report.xml"
-    os.environ.pop("PLAYGROUND_TEST_DATABASE_URL", None)
-    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
-    environment = os.environ | {"PLAYGROUND_TEST_DATA": str(folder)} | more
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    environment = inherited | {"PLAYGROUND_TEST_DATA": str(folder)} | more
     command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *lane.arguments, *lane.paths(extra), *extra]
     try:
-        code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+        code = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode
         return count(lane.name, code, report, time.monotonic() - begin)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -202,7 +227,7 @@ def main(arguments: list[str]) -> int:
     lanes, extra = parse(arguments)
     with tempfile.TemporaryDirectory(prefix="playground-shared-", ignore_cleanup_errors=True) as shared:
         os.environ["PLAYGROUND_TEST_SHARED"] = shared
-        results = [run(lane, extra) for lane in lanes]
+        results = list(run_together(lanes, extra))
     sys.stdout.write(table(results))
     return 0 if all(result.good for result in results) else 1
 

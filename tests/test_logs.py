@@ -50,6 +50,13 @@ def test_other_server_errors_stay_errors(code: int, asked: str) -> None:
     assert Waiting().filter(record("django.request", "%s", request=request, status_code=code))
 
 
+TOKEN = "Zq7-" + "aB3_xY9k" * 4 + "-Zm4_Tx"
+NBSP = "\N{NO-BREAK SPACE}"
+UUID = "01a20345-ff7d-7004-ad18-88f58352f614"
+SHA256 = "0f1e2d3c" * 8
+LONG_NAME = "file_that_is_being_sent_stops_at_the_next_block"
+
+
 @pytest.mark.parametrize(
     ("said", "kept"),
     [
@@ -63,9 +70,19 @@ def test_other_server_errors_stay_errors(code: int, asked: str) -> None:
             "GET https://files.example/a.mp4?sig=abcDEF HTTP/1.1",
             "GET https://files.example/a.mp4?[not logged] HTTP/1.1",
         ),
+        (f"Not Found: /s/ {TOKEN}/", "Not Found: /s/ [not logged]/"),
+        (f"Not Found: /s/{NBSP}{TOKEN}/", f"Not Found: /s/{NBSP}[not logged]/"),
+        (f"Not Found: /s\\{TOKEN}/", "Not Found: /s\\[not logged]/"),
+        (f"Not Found: /s;{TOKEN}/media/", "Not Found: /s;[not logged]/media/"),
+        (f"GET /share/{TOKEN}?x=1", "GET /share/[not logged]?[not logged]"),
+        (f"GET /videos/{UUID}/", f"GET /videos/{UUID}/"),
+        (f"references/2026/11/{UUID}-original.jpg", f"references/2026/11/{UUID}-original.jpg"),
+        (f"/stored/{SHA256}.mp4", f"/stored/{SHA256}.mp4"),
+        ("File /x/y.py, line 3, in " + LONG_NAME, "File /x/y.py, line 3, in " + LONG_NAME),
         ("GET /settings/", "GET /settings/"),
         ("GET /videos/1/ why? /s", "GET /videos/1/ why? /s"),
     ],
 )
 def test_secrets_in_addresses_are_masked_wherever_they_stand(said: str, kept: str) -> None:
     assert masked_path(said) == kept
+    assert masked_path(kept) == kept

@@ -6,12 +6,16 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Barrier
+from typing import Any, TextIO
 
 import pytest
 
 from tests import lanes
 from tests.lanes import Lane, Result
 from tests.support.running import Running
+
+pytestmark = pytest.mark.pure
 
 ROOT = Path(__file__).resolve().parents[1]
 # Stands for python3 and for .venv/bin/python alike: makes the .venv, answers what the scripts ask, notes each call.
@@ -184,7 +188,16 @@ def test_key_for_stored_secrets_that_the_environment_holds_is_not_written(checko
     assert (checkout.root / ".env").read_text() == "SECRET_KEY=mine\n"
 
 
-@pytest.mark.parametrize("name", ["up", "test", "check", "lock"])
+def test_no_env_is_made_where_the_environment_brings_the_secrets(checkout: Checkout) -> None:
+    checkout.up()
+    (checkout.root / ".env").unlink()
+    assert checkout.up(SECRET_KEY="given", SECRETS_KEYS="given").stdout == "started\n"
+    assert not (checkout.root / ".env").exists()
+    checkout.up(SECRET_KEY="given")
+    assert "SECRETS_KEYS=a-secret-of-" in (checkout.root / ".env").read_text()
+
+
+@pytest.mark.parametrize("name", ["up", "test", "check", "lock", "audit", "sbom"])
 def test_scripts_are_executable_and_parse(name: str) -> None:
     path = ROOT / "scripts" / name
     assert os.access(path, os.X_OK)
@@ -244,9 +257,25 @@ def test_a_lane_that_broke_off_has_failed_whatever_was_counted(tmp_path: Path) -
     assert (result.passed, result.good) == (3, False)
 
 
+def test_a_lane_runs_beside_another_where_both_are_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Each waits for the other to have begun; alone it waits for nobody."""
+    both = Barrier(2)
+
+    def run(lane: Lane, extra: list[str], out: TextIO) -> lanes.Result:
+        if lane.name != "alone":
+            both.wait(10)
+        out.write(f"{lane.name} said\n")
+        return lanes.Result(lane.name, passed=1)
+
+    monkeypatch.setattr(lanes, "run", run)
+    main, aside, alone = Lane("main", []), Lane("aside", [], beside="main"), Lane("alone", [], beside="nobody")
+    assert [result.lane for result in lanes.run_together([alone, main, aside], [])] == ["alone", "main", "aside"]
+    assert capsys.readouterr().out == "alone said\nmain said\naside said\n"
+
+
 def test_a_lane_that_lacks_its_browser_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
-    result = lanes.run(Lane("browser", [], lanes.with_chromium), [])
+    result = lanes.run(Lane("browser", [], lanes.with_chromium), [], sys.stdout)
     assert result.problem == "CHROMIUM=/nowhere/chromium is not a program"
 
 
@@ -256,7 +285,7 @@ def test_browsers_without_an_installation_have_failed_and_say_why(monkeypatch: p
 
     monkeypatch.setenv("CHROMIUM", sys.executable)
     monkeypatch.setattr(Running, "prepared", broken)
-    result = lanes.run(Lane("browser", [], lanes.with_browsers), [])
+    result = lanes.run(Lane("browser", [], lanes.with_browsers), [], sys.stdout)
     assert result.problem == "no installation: port taken"
 
 

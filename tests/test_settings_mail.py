@@ -4,6 +4,8 @@ import pytest
 
 from playground.settings_mail import CONSOLE, checked_sender, mail_settings
 
+pytestmark = pytest.mark.pure
+
 SECRET = "hunter2-hunter2"
 
 

@@ -75,7 +75,7 @@ def test_kill_9_of_the_parent_leaves_nothing_running(install: Callable[..., Inst
 
 def test_a_killed_service_comes_back_by_itself(install: Callable[..., Installation]) -> None:
     up = install().prepared().start().ready()
-    for times, words in enumerate(("granian wsgi", "manage.py worker", "playground.sandbox"), start=1):
+    for times, words in enumerate(("granian asgi", "manage.py worker", "playground.sandbox"), start=1):
         old = up.processes()
         os.kill(leader(up, words), signal.SIGKILL)
         wait_until(partial(_says, up, times), what=f"the line that says so of {words}")

@@ -55,13 +55,11 @@ def release_connections() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A viewer without an account, whose right may end while the file is sent.
+    """A viewer without an account, who leaves a quarter of the streams to members.
 
-    `may_go_on` is asked before each block, in the sending thread; a signed link lives for `seconds_left` at most.
-    Guests leave a quarter of the streams to members.
+    A signed link lives for `seconds_left` at most.
     """
 
-    may_go_on: Callable[[], bool]
     seconds_left: int | None = None
 
 
@@ -75,6 +73,7 @@ class Media:
     last_modified: datetime
     download_name: str | None = None
     max_age: int = DEFAULT_MAX_AGE
+    may_go_on: Callable[[], bool] | None = None
     guest: Guest | None = None
 
     @property
@@ -112,6 +111,7 @@ def serve_media(
     last_modified: datetime,
     download_name: str | None = None,
     max_age: int = DEFAULT_MAX_AGE,
+    may_go_on: Callable[[], bool] | None = None,
     guest: Guest | None = None,
     release: Callable[[], None] = release_connections,
 ) -> HttpResponseBase:
@@ -119,9 +119,10 @@ def serve_media(
 
     200, 206, 304, 412 or 416 as RFC 9110 asks; several ranges or a malformed one are answered with the whole file. 503
     with Retry-After when MEDIA_STREAMS streams run in this process already. `download_name` makes it an attachment.
-    `release` is called in the sending thread before the first byte. Raises Http404 when the file is gone.
+    `release` is called in the sending thread before the first byte, `may_go_on` before each block: where that says no,
+    the connection is broken off. Raises Http404 when the file is gone.
     """
-    media = Media(key, content_type, etag, last_modified, download_name, max_age, guest)
+    media = Media(key, content_type, etag, last_modified, download_name, max_age, may_go_on, guest)
     path = storage.local_path(key)
     if path is None:
         return _remote(request, media)
@@ -213,9 +214,8 @@ def _body(
         return HttpResponse(_read_all(file, length), status=status, headers=headers)
     if not slots.take(_streams(media.guest)):
         return _busy()
-    may_go_on = media.guest.may_go_on if media.guest else None
     body = FileSlice(
-        file, length, on_start=release, on_close=slots.give_back, block_size=BLOCK_BYTES, may_go_on=may_go_on
+        file, length, on_start=release, on_close=slots.give_back, block_size=BLOCK_BYTES, may_go_on=media.may_go_on
     )
     return StreamingHttpResponse(body, status=status, headers=headers)
 

@@ -166,4 +166,4 @@ class Sender:
     def _write(self, job_id: str, **values: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
         with self.store.write() as db:
-            db.execute(f"UPDATE hook SET {names} WHERE job_id = ?", (*values.values(), job_id))  # noqa: S608 - own names
+            db.execute(f"UPDATE hook SET {names} WHERE job_id = ?", (*values.values(), job_id))  # noqa: S608 - own names  # nosec B608

@@ -101,7 +101,7 @@ class Jobs:
             values = asdict(job)
             names = ", ".join(f'"{column}"' for column in values)
             marks = ", ".join("?" for _ in values)
-            db.execute(f"INSERT INTO job ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - own names
+            db.execute(f"INSERT INTO job ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - own names  # nosec B608
             digest = hashlib.sha256(job.prompt.encode()).hexdigest()
             db.execute(
                 "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, 'held', ?)",

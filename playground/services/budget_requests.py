@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from playground.domain import money
 from playground.models import Budget, BudgetRequest, Membership, Team, Visibility
-from playground.services import audit, budgets, limits, notices
+from playground.services import audit, budgets, limits, notices, teams
 from playground.services.estimates import Quote, Wanted
 
 STEP_MICROS = money.MICROS_PER_DOLLAR
@@ -160,8 +160,7 @@ def needed_references(*, now: datetime) -> set[str]:
 
 
 def _answered(by: Membership, request: BudgetRequest, *, granted: bool, now: datetime) -> bool:
-    if not by.is_admin:
-        raise limits.NotAdmin
+    teams.locked(by)
     open_one = BudgetRequest.objects.filter(id=request.id, team_id=by.team_id, granted=None)
     if not open_one.update(granted=granted, answered_at=now, answered_by=by.user):
         return False

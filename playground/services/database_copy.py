@@ -69,7 +69,7 @@ def _copy_sqlite(target: Path, *, at: datetime) -> list[NamedFile]:
         to.execute("PRAGMA journal_mode=DELETE")
         moment = connection.ops.adapt_datetimefield_value(at)
         table = Heartbeat._meta.db_table
-        to.execute(f"INSERT INTO {table} (name, at, detail) VALUES (?, ?, '{{}}')", (restored.MARK, str(moment)))  # noqa: S608
+        to.execute(f"INSERT INTO {table} (name, at, detail) VALUES (?, ?, '{{}}')", (restored.MARK, str(moment)))  # noqa: S608 - our own tables  # nosec B608
         _leave_out(to)
         to.execute("VACUUM INTO ?", (str(target),))  # without the remains of deleted rows
     whole.unlink()
@@ -80,7 +80,7 @@ def _copy_sqlite(target: Path, *, at: datetime) -> list[NamedFile]:
 def _leave_out(copy: sqlite3.Connection) -> None:
     there = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table in there.intersection(LEFT_OUT):
-        copy.execute(f"DELETE FROM {table}")  # noqa: S608  our own table names
+        copy.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables  # nosec B608
     copy.commit()
 
 
@@ -100,15 +100,15 @@ def check_sqlite(file: Path) -> list[NamedFile]:
 
 def _named(execute: Any) -> Iterator[NamedFile]:
     video, reference = Video._meta.db_table, Reference._meta.db_table
-    yield from execute(f"SELECT key, size_bytes, sha256 FROM {video} ORDER BY key")  # noqa: S608  our own table names
-    yield from execute(f"SELECT key, size_bytes, sha256 FROM {reference} ORDER BY key")  # noqa: S608
+    yield from execute(f"SELECT key, size_bytes, sha256 FROM {video} ORDER BY key")  # noqa: S608 - our own tables  # nosec B608
+    yield from execute(f"SELECT key, size_bytes, sha256 FROM {reference} ORDER BY key")  # noqa: S608 - our own tables  # nosec B608
     for table, column in (
         (video, "poster_key"),
         (video, "preview_key"),
         (reference, "original_key"),
         (reference, "thumb_key"),
     ):
-        yield from execute(f"SELECT {column}, NULL, NULL FROM {table} WHERE {column} <> '' ORDER BY 1")  # noqa: S608
+        yield from execute(f"SELECT {column}, NULL, NULL FROM {table} WHERE {column} <> '' ORDER BY 1")  # noqa: S608 - our own tables  # nosec B608
 
 
 def migrations(execute: Any) -> list[str]:
@@ -186,7 +186,7 @@ def place_dump(copy: Path, *, at: datetime, aside: str) -> str:
     before.write_text(f'ALTER SCHEMA {PG_SCHEMA} RENAME TO "{schema}";\nCREATE SCHEMA {PG_SCHEMA};\n')
     moment = at.isoformat()
     after.write_text(
-        f"INSERT INTO {PG_SCHEMA}.{table} (name, at, detail) VALUES ('{restored.MARK}', '{moment}', '{{}}');\n"  # noqa: S608
+        f"INSERT INTO {PG_SCHEMA}.{table} (name, at, detail) VALUES ('{restored.MARK}', '{moment}', '{{}}');\n"  # noqa: S608 - our own tables  # nosec B608
     )
     options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}"]
     _run_pg("psql", [*options, *(f"--file={part}" for part in (before, script, after))])

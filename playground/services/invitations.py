@@ -7,6 +7,7 @@ uses it up, once, also for two presses at once.
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.contrib.auth.password_validation import validate_password
@@ -30,6 +31,10 @@ RANK = [Role.VIEWER, Role.CREATOR, Role.ADMIN]
 
 class OtherAddress(Exception):
     """The invitation went to an e-mail address that this account does not have."""
+
+
+class NothingGained(Exception):
+    """Who is in the team already would have no higher role by this seat; it stays open for somebody else."""
 
 
 class AddressInUse(Exception):
@@ -109,9 +114,9 @@ def open_invitation(*, token: str, now: datetime | None = None) -> Invitation:
 
 
 def accept(*, token: str, user: User, now: datetime | None = None) -> Membership:
-    """Take the seat. Raises LinkEnded, also for the second of two presses, and OtherAddress.
+    """Take the seat. Raises LinkEnded, also for the second of two presses, OtherAddress, and NothingGained.
 
-    Who is in the team already keeps what they have where it is more.
+    Who is in the team already gets a higher role by it, and what comes with that; else nothing, sight of spend neither.
     """
     now = now or timezone.now()
     with transaction.atomic():
@@ -128,7 +133,8 @@ def accept(*, token: str, user: User, now: datetime | None = None) -> Membership
         )
         if not is_new:
             _raise(membership, invitation)
-        data = _facts(invitation) | {"member": str(membership.id), "role": membership.role}
+        data = _facts(invitation) | {"member": str(membership.id)}
+        data |= {"role": membership.role, "sees_spend": membership.sees_spend}
         audit.record("invitation_accepted", by=user, team=team, data=data, now=now)
     log.info("invitation_accepted", invitation=str(invitation.id), team=team.slug, role=membership.role)
     return membership
@@ -169,15 +175,16 @@ def is_more(role: str, than: str) -> bool:
 
 
 def _raise(membership: Membership, invitation: Invitation) -> None:
-    if is_more(invitation.role, than=membership.role):
-        membership.role = invitation.role
+    if not is_more(invitation.role, than=membership.role):
+        raise NothingGained
+    membership.role = invitation.role
     membership.sees_spend = membership.sees_spend or invitation.sees_spend
     membership.save(update_fields=["role", "sees_spend"])
 
 
-def _facts(invitation: Invitation) -> dict[str, str]:
+def _facts(invitation: Invitation) -> dict[str, Any]:
     to = {"email": invitation.email} if invitation.email else {}
-    return {"invitation": str(invitation.id), "role": invitation.role} | to
+    return {"invitation": str(invitation.id), "role": invitation.role, "sees_spend": invitation.sees_spend} | to
 
 
 def _digest(token: str) -> str:

@@ -13,11 +13,7 @@ from django.utils import timezone
 from playground.domain.money import MICROS_PER_CENT
 from playground.domain.status import Status
 from playground.models import Budget, Generation, Membership, Team, User
-from playground.services import audit, budget_levels, budgets
-
-
-class NotAdmin(Exception):
-    """Only the team's admins set its limits."""
+from playground.services import audit, budget_levels, budgets, teams
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ def change(
     ordered. Counters of earlier months stay as they were.
     """
     with transaction.atomic():
-        team = _locked(by)
+        team = teams.locked(by)
         current, own = suggested(team), own or {}
         standing = dict(Membership.objects.filter(team=team, id__in=own).values_list("id", "monthly_cap_micros"))
         fields, taken = _meant(asdict(current), asdict(limits), asdict(shown) if shown else {})
@@ -79,7 +75,7 @@ def change(
 def accept_suggested(*, by: Membership, now: datetime | None = None) -> None:
     """Accept the limits as they are suggested; what an admin set before stays. Does nothing once they are accepted."""
     with transaction.atomic():
-        team = _locked(by)
+        team = teams.locked(by)
         if team.limits_accepted_at is None:
             _set(by, team, suggested(team), {}, now=now or timezone.now())
     by.team = team
@@ -98,7 +94,7 @@ def pause(*, by: Membership, paused: bool, now: datetime | None = None) -> None:
     """Refuse every order that costs and send none that waits, or go on with both. What was sent before goes on."""
     now = now or timezone.now()
     with transaction.atomic():
-        team = _locked(by)
+        team = teams.locked(by)
         if (team.spending_paused_at is not None) == paused:
             return
         team.spending_paused_at, team.spending_paused_by = (now, by.user) if paused else (None, None)
@@ -116,7 +112,7 @@ def raise_to(
 ) -> None:
     """Raise the team's limit, and that of `user`, to at least these amounts; None leaves one as it is."""
     with transaction.atomic():
-        team = _locked(by)
+        team = teams.locked(by)
         current = suggested(team)
         limits = replace(current, monthly_cap_micros=_raised(current.monthly_cap_micros, team_cap_micros))
         member = Membership.objects.filter(team=team, user=user).first()
@@ -131,13 +127,6 @@ def raise_to(
 
 def _raised(cap: int | None, at_least: int | None) -> int | None:
     return cap if cap is None or at_least is None else max(cap, at_least)
-
-
-def _locked(by: Membership) -> Team:
-    """The team as it is now, nobody else's to change until the end of the transaction."""
-    if not by.is_admin:
-        raise NotAdmin
-    return budgets.lock(by.team_id)
 
 
 def _meant(

@@ -25,6 +25,10 @@ LINK_LIFETIME = timedelta(minutes=15)
 WELCOME_LIFETIME = timedelta(hours=24)
 
 
+class NeedsAdmin(Exception):
+    """A team that is made would have nobody who rules it. Nothing was changed."""
+
+
 class LinkEnded(Exception):
     """The link was used, is too old, or never was: one answer for all three."""
 
@@ -78,7 +82,7 @@ def signin_link(
     Without `team_slug` the first team is used, or one called "Team" is made. An existing membership changes its role
     only when `role` is given; a new one is an admin in a new team, else a creator. What it changes of a team is on that
     team's record, and the link, which stands for the password, on that of each team of theirs. Raises ValidationError
-    when the address is none, LastAdmin where the team would be without an admin.
+    when the address is none, NeedsAdmin for another role in a new team, LastAdmin where the team would be without one.
     """
     from django.core.validators import validate_email
 
@@ -105,6 +109,8 @@ def _join(*, user: User, team_slug: str | None, role: Role | None, now: datetime
     team = Team.objects.filter(slug=team_slug).first() if team_slug else Team.objects.order_by("id").first()
     is_new = team is None
     if team is None:
+        if role not in {None, Role.ADMIN}:
+            raise NeedsAdmin
         name = (team_slug or "team").replace("-", " ").capitalize()
         team = Team.objects.create(name=name, slug=free_slug(team_slug or "team"))
         audit.record("team_made", by=None, team=team, data={"name": team.name}, now=now)

@@ -93,7 +93,8 @@ def make(
     id: UUID | None = None,
     now: datetime | None = None,
 ) -> tuple[ShareLink, str]:
-    """The link and its token, which is nowhere else. `id` is good for one link: MadeAlready for the second.
+    """The link and its token, which is nowhere else. `id` is good for one link of this person: MadeAlready for the
+    second. Where it is somebody else's another is taken, as if it had never been.
 
     Raises NotYours, and ValueError for terms that the form would have refused.
     """
@@ -114,9 +115,11 @@ def make(
             link.save(force_insert=True)
             record("link_made", by, link, now, **{name: on for name, on in terms.switches().items() if on})
     except IntegrityError:
-        if id and ShareLink.objects.filter(id=id).exists():
+        if id is None:
+            raise
+        if ShareLink.objects.filter(id=id, team=by.team, created_by=by.user).exists():
             raise MadeAlready from None
-        raise
+        return make(by=by, terms=terms, video=video, collection=collection, now=now)
     return link, token
 
 
@@ -130,10 +133,9 @@ def _hold(by: Membership, thing: Video | Collection) -> None:
 
     The team is locked first, as where a member is removed: their links end there, and this one with them.
     """
-    budgets.lock(by.team_id)
-    maker = Membership.objects.select_related("team").filter(id=by.id, user__is_active=True).first()
+    maker = _standing(by)
     there = type(thing).objects.select_for_update().filter(id=thing.id).first()
-    if maker is None or there is None or not may_share(maker, there) or there.visibility != thing.visibility:
+    if there is None or not may_share(maker, there) or there.visibility != thing.visibility:
         raise NotYours
 
 
@@ -174,6 +176,7 @@ def renew(*, by: Membership, link: ShareLink, shown: str, now: datetime | None =
         raise NotYours
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
+        _standing(by)
         locked = ShareLink.objects.select_for_update().filter(id=link.id, revoked_at__isnull=True).first()
         if locked is None:
             raise LinkEnded
@@ -220,6 +223,18 @@ def still_shows(*, link: ShareLink, video: Video, now: datetime | None = None) -
     return same.exists() and link.videos().filter(id=video.id).exists()
 
 
+def _standing(by: Membership) -> Membership:
+    """The member as they are now, their team held until the end of the transaction and before any other row.
+
+    Raises NotYours for who is none any more.
+    """
+    budgets.lock(by.team_id)
+    found = Membership.objects.select_related("team", "user").filter(id=by.id, user__is_active=True).first()
+    if found is None:
+        raise NotYours
+    return found
+
+
 def count_showing(*, collection: Collection, videos: Sequence[Video]) -> int:
     """By how many links to the collection somebody sees one of these."""
     links = ShareLink.objects.answering().filter(collection=collection)
@@ -252,6 +267,8 @@ def _end(terms: Terms, team: Team, now: datetime) -> datetime | None:
 
 def _set(by: Membership, link: ShareLink, new: dict[str, Any], now: datetime, said: list[str] | None = None) -> None:
     with transaction.atomic():
+        if not may_change(_standing(by), link):
+            raise NotYours
         if not ShareLink.objects.filter(id=link.id, revoked_at__isnull=True).update(**new):
             raise LinkEnded
         for name, value in new.items():

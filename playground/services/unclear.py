@@ -18,7 +18,7 @@ from playground.domain.status import NEVER_RAN, Status
 from playground.gateway.errors import GatewayError, NotFound
 from playground.gateway.types import Job
 from playground.models import Event, Generation, Membership, Team
-from playground.services import audit, engine, gateways, lookups, pauses, refused, room, sent_with, told
+from playground.services import audit, engine, gateways, lookups, pauses, refused, room, sent_with, teams, told
 from playground.services.engine import Move
 from playground.services.run_errors import StorageFull
 from playground.services.submit import TIMEOUT_S
@@ -27,10 +27,6 @@ CLOCKS_DIFFER = timedelta(minutes=10)
 MAX_ID = 255
 DECISIONS = ("sent_anew", "closed_by_admin", "adopted")
 TRIES = (*sent_with.MARKED, "restored", "put_back", "answer_unclear", "sender_lost", "answer_lost", *DECISIONS)
-
-
-class NotAdmin(Exception):
-    """Only admins of the order's team decide."""
 
 
 class DecidedAlready(Exception):
@@ -219,14 +215,18 @@ def _clean() -> dict[str, Any]:
 
 def _check_admin(by: Membership, generation: Generation) -> None:
     if not by.is_admin or by.team_id != generation.team_id:
-        raise NotAdmin
+        raise teams.NotAdmin
 
 
 def _decide(move: Move, version: int, *, by: Membership, kind: str, now: datetime, **data: str) -> None:
-    """The move and its audit entry, or DecidedAlready. Call it inside a transaction."""
+    """The move and its audit entry, or DecidedAlready. Call it inside a transaction.
+
+    Its row is held first and the team's later, as everywhere; then once more whether `by` is still an admin.
+    """
     shown = Generation.objects.select_for_update().filter(id=move.generation_id, version=version)
     if not shown.exists() or not engine.advance(move, now=now):
         raise DecidedAlready
+    teams.locked(by)
     audit.record(kind, by=by.user, team=by.team, data={"generation": str(move.generation_id)} | data, now=now)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import formats, timezone
 
 from playground.models import Collection, Membership, ShareLink, ShareMark, Video
@@ -17,28 +18,31 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    may_share: bool
+    url: str
+    """The way to share it, for who may."""
     open_count: int
-    marks: list[ShareMark]
-    is_video: bool
 
 
 @register.simple_tag(takes_context=True)
 def shares_of(context: Any, thing: Video | Collection) -> Shares | None:
-    """Its open links that this member may see, and what their holders say of it, which all of the team read."""
+    """How one shares it, and how many of its open links this member sees; None for who may not share it."""
     by: Membership | None = context.get("membership")
-    if not by:
+    if not by or not may_share(by, thing):
         return None
     links = ShareLink.objects.visible_to(by).open()
-    marks: list[ShareMark] = []
-    if not isinstance(thing, Video):
-        links = links.filter(collection=thing)
-    else:
-        links = links.filter(video=thing)
-        found = ShareMark.objects.filter(video=thing, link__team_id=by.team_id).select_related("link")
-        marks = list(found.order_by("-changed_at")[:MOST])
-    may = may_share(by, thing)
-    return Shares(may, links.count() if may else 0, marks, isinstance(thing, Video))
+    if isinstance(thing, Video):
+        return Shares(reverse("sharing.video", args=[thing.id]), links.filter(video=thing).count())
+    return Shares(reverse("sharing.collection", args=[thing.id]), links.filter(collection=thing).count())
+
+
+@register.simple_tag(takes_context=True)
+def said_of(context: Any, video: Video) -> list[ShareMark]:
+    """What the holders of links say of it, which all of the team read."""
+    by: Membership | None = context.get("membership")
+    if not by:
+        return []
+    found = ShareMark.objects.filter(video=video, link__team_id=by.team_id).select_related("link")
+    return list(found.order_by("-changed_at")[:MOST])
 
 
 @register.filter

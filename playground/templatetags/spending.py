@@ -1,6 +1,9 @@
 """Words for the pages of money. Templates say `{% load spending %}`."""
 
+from datetime import date
+
 from django import template
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from playground.domain import money
@@ -23,6 +26,12 @@ def difference(sums: Sums) -> str:
     percent = _("less than 1") if share < 1 else f"{share:,.0f}"
     words = _("%(amount)s (%(percent)s%% more)") if sums.beyond > 0 else _("%(amount)s (%(percent)s%% less)")
     return words % {"amount": amount, "percent": percent}
+
+
+@register.filter
+def month_name(first_day: str) -> str:
+    """`2026-11-01`, as notices keep it, reads `November 2026`."""
+    return formats.date_format(date.fromisoformat(first_day), "F Y")
 
 
 @register.filter

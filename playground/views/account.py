@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django.views.generic import RedirectView
 
-from playground.forms.account import NameForm
+from playground.forms.people import NameForm
 from playground.models import User
 from playground.second_step import lacks_one
 from playground.services import mailing, profiles, signups

@@ -164,6 +164,8 @@ def _unsaid(entry: AuditEntry) -> dict[str, Any]:
 def details(data: Mapping[str, Any], people: Mapping[str, str]) -> list[str]:
     """`Role: Admin -> Creator`, one for each thing that was changed."""
     lines = [_change(str(FIELDS.get(name, name)), name, value) for name, value in data.items() if _is_change(value)]
+    if isinstance(data.get("sees_spend"), bool):
+        lines.append(f"{FIELDS['sees_spend']}: {_value('sees_spend', data['sees_spend'])}")
     members = data.get("members")
     for id, value in members.items() if isinstance(members, dict) else ():
         if _is_change(value):

@@ -20,7 +20,7 @@ from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 from playground.views.cards import cards_of
-from playground.views.create_draw import drawn, no_models, refused, whole
+from playground.views.create_draw import drawn, kept_beyond_uploads, no_models, refused, whole
 from playground.views.create_input import (
     accepted,
     answered_words,
@@ -63,6 +63,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @few_at_once
 @for_members
+@kept_beyond_uploads
 def index(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
         if "to_team" in request.POST:
@@ -80,6 +81,7 @@ def index(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @for_members
+@kept_beyond_uploads
 def price(request: MemberRequest) -> HttpResponse:
     """The price of what is chosen. With htmx the price panel and the chips that depend on it; else the whole page.
 

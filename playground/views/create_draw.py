@@ -1,6 +1,8 @@
 """Answers of the Create page: the form drawn as a page or a fragment, with what is wrong and nothing typed lost."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,9 +16,12 @@ from playground.services import catalogue, goes_to
 from playground.services.offers import Offers
 from playground.views.access import MemberRequest
 from playground.views.cards import cards_of
-from playground.views.create_input import asked_of, reference_of
+from playground.views.create_input import UploadedTooOften, asked_of, reference_of
 from playground.views.create_page import EXAMPLES, Page, draw, fieldless, latest_generations, sentence
+from playground.views.errors import often_words
+from playground.views.limited import form_again
 
+View = Callable[[MemberRequest], HttpResponse]
 LINE_MOVES_S = 30
 """Retry-After of a press that found no room in the line: how often an order that a pause holds is looked at."""
 ASKED_SHOWN = 6
@@ -48,6 +53,20 @@ def refused(
         "refused": True,
     }
     return _redrawn(request, page, status, more)
+
+
+def kept_beyond_uploads(view: View) -> View:
+    """For views that call `with_upload`: 429 beyond its limit, with the form as it was sent but for the picture."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except UploadedTooOften as often:
+            draft, errors = often.draft, {"reference": often_words(often.seconds)}
+            return form_again(request, often.seconds, lambda: refused(request, draft, status=429, errors=errors))
+
+    return guarded
 
 
 def no_models(request: MemberRequest, *, status: int = 200) -> HttpResponse:

@@ -25,7 +25,14 @@ from playground.services.offers import Offers
 from playground.services.uploads import ImageRefused
 from playground.views.access import MemberRequest, is_of_another_team
 from playground.views.create_page import EXAMPLES
-from playground.views.errors import often_words
+
+
+class UploadedTooOften(Exception):
+    """The limit of uploads, reached by a picture that came with the form. Nothing was stored."""
+
+    def __init__(self, draft: Draft, seconds: int) -> None:
+        super().__init__()
+        self.draft, self.seconds = draft, seconds
 
 
 def as_pressed(data: QueryDict) -> dict[str, str]:
@@ -152,14 +159,14 @@ def visibility_of(draft: Draft) -> str:
 
 
 def with_upload(request: MemberRequest, draft: Draft) -> tuple[Draft, str]:
-    """Store the file that came with the form, as browsers without scripts send it."""
+    """Store the file that came with the form, as browsers without scripts send it. Raises UploadedTooOften."""
     upload = request.FILES.get("reference")
     if not upload or not upload.size:
         return draft, ""
     if is_of_another_team(request):
         raise Http404("of another team")
     if seconds := rates.take("upload", str(request.membership.user_id)):
-        return draft, often_words(seconds)
+        raise UploadedTooOften(draft, seconds)
     try:
         stored = uploads.store(by=request.membership, stream=upload.file)  # type: ignore[arg-type]
     except ImageRefused as error:

@@ -14,9 +14,11 @@ from django.utils.translation import ngettext
 from playground.domain.status import Status
 from playground.htmx import is_htmx
 from playground.models import Gateway, Generation, Lifecycle, Membership, VideoModel
-from playground.services import catalogue, pauses, team_gateways
+from playground.services import catalogue, pauses, rates, team_gateways
 from playground.services.typed_gateways import CheckResult, WrongAddress, WrongKey, WrongWords
 from playground.views.access import MemberRequest
+from playground.views.errors import often_words
+from playground.views.limited import form_again, of_member
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,17 @@ def tested(
     if is_htmx(request):
         return render(request, "team_gateways/_answer.html", context)
     return render(request, page, context, status=422 if form.errors else 200)
+
+
+def too_many_checks(
+    request: MemberRequest, form: forms.Form, page: str, context: dict[str, Any]
+) -> HttpResponse | None:
+    """Each try holds a thread for as long as the gateway is silent: 429 beyond the limit, with what was typed."""
+    seconds = rates.take("gateway_check", of_member(request)) if request.method == "POST" else 0
+    if not seconds:
+        return None
+    form.add_error(None, often_words(seconds))
+    return form_again(request, seconds, lambda: render(request, page, context, status=429))
 
 
 def _answer(form: forms.Form, ask: Callable[[], CheckResult]) -> CheckResult | None:

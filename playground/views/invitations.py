@@ -17,10 +17,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from playground import accounts
-from playground.forms.invitations import JoinForm
+from playground.forms.people import JoinForm
 from playground.models import Invitation, Membership, User
 from playground.services import invitations
-from playground.services.invitations import AddressInUse, OtherAddress
+from playground.services.invitations import AddressInUse, NothingGained, OtherAddress
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
 from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
@@ -46,7 +46,7 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
         return _member(request, token, invitation, user)
     except LinkEnded:
         seat = invitations.taken_by(token=token, user=user) if user and request.method == "POST" else None
-        return _landed(request, seat) if seat else link_ended(request)
+        return _landed(request, seat) if seat else link_ended(request, is_invitation=True)
 
 
 def _member(request: HttpRequest, token: str, invitation: Invitation, user: User) -> HttpResponse:
@@ -60,8 +60,8 @@ def _member(request: HttpRequest, token: str, invitation: Invitation, user: User
     if request.method == "POST" and "join" in request.POST:
         try:
             return _landed(request, invitations.accept(token=token, user=user))
-        except OtherAddress:
-            return _page(request, invitation, context, status=422)
+        except (OtherAddress, NothingGained):
+            return _page(request, invitation, context | {"gains": False}, status=422)
     return _page(request, invitation, context)
 
 
@@ -70,7 +70,7 @@ def _stranger(request: HttpRequest, token: str, invitation: Invitation) -> HttpR
     form = JoinForm(request.POST if request.method == "POST" and "join" not in request.POST else None)
     status = 422 if form.is_bound else 200
     if form.is_bound and not accounts.may_sign_up(request):
-        form.refuse(None, _("Too many tries. Wait a minute."))
+        form.add_error(None, _("Too many tries. Wait a minute."))
         status = 429
     elif form.is_valid():
         membership = _signed_up(form, token)
@@ -90,11 +90,11 @@ def _signed_up(form: JoinForm, token: str) -> Membership | None:
     try:
         return invitations.sign_up(token=token, **form.cleaned_data)
     except OtherAddress:
-        form.refuse("email", _("This invitation is for another address. Type the one it was sent to."))
+        form.add_error("email", _("This invitation is for another address. Type the one it was sent to."))
     except AddressInUse:
-        form.refuse("email", _("This address has an account here. Sign in first: the link below leads back."))
+        form.add_error("email", _("This address has an account here. Sign in first: the link below leads back."))
     except ValidationError as error:
-        form.refuse("password", error)
+        form.add_error("password", error)
     return None
 
 

@@ -1,14 +1,17 @@
 """The bytes of videos and reference images, for members of their team. What is in the trash stays visible to them."""
 
+from functools import partial
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from playground.media.serve import serve_media
+from playground.media.watching import Watch
 from playground.models import Reference, Video
+from playground.services import sessions
 from playground.views.access import MemberRequest, for_members
 from playground.views.video_facts import download_name
 
@@ -25,7 +28,14 @@ def _content_type(key: str, default: str) -> str:
     return next((kind for ending, kind in CONTENT_TYPES.items() if key.endswith(ending)), default)
 
 
-def _serve(request: HttpRequest, video: Video, key: str, *, kind: str, name: str | None = None) -> HttpResponseBase:
+def _watch(request: MemberRequest, thing: Video | Reference) -> Watch:
+    by, among = request.membership, type(thing)._default_manager.all().visible_to(request.membership)
+    key = str(request.session.session_key)
+    look = partial(sessions.still_sees, by=by, session_key=key, among=among, id=thing.id)
+    return Watch(look, member=str(by.id), file=str(thing.id))
+
+
+def _serve(request: MemberRequest, video: Video, key: str, *, kind: str, name: str | None = None) -> HttpResponseBase:
     """The ETag is the checksum of the video; what was made from it is told apart by the name of the variant."""
     content_type = video.content_type if key == video.key else _content_type(key, "video/mp4")
     return serve_media(
@@ -35,6 +45,7 @@ def _serve(request: HttpRequest, video: Video, key: str, *, kind: str, name: str
         etag=video.sha256 + kind,
         last_modified=video.created_at,
         download_name=name,
+        may_go_on=_watch(request, video),
     )
 
 
@@ -80,6 +91,7 @@ def reference(request: MemberRequest, id: UUID) -> HttpResponseBase:
         content_type=found.content_type,
         etag=found.sha256,
         last_modified=found.created_at,
+        may_go_on=_watch(request, found),
     )
 
 
@@ -93,4 +105,5 @@ def reference_thumb(request: MemberRequest, id: UUID) -> HttpResponseBase:
         content_type="image/webp",
         etag=f"{found.sha256}-thumb",
         last_modified=found.created_at,
+        may_go_on=_watch(request, found),
     )

@@ -1,53 +1,33 @@
 """The bytes behind a share link: only of its videos, only while it is open, and after its password if it has one."""
 
-import time
+from functools import partial
 from uuid import UUID
 
-import structlog
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from playground.media.serve import Guest, release_connections, serve_media
+from playground.media.serve import Guest, serve_media
+from playground.media.watching import Watch
 from playground.models import ShareLink, Video
 from playground.services import sharing
 from playground.views.holders import HolderRequest, for_holders, is_unlocked, video_of
 from playground.views.media import CONTENT_TYPES
 from playground.views.shared_things import file_name
 
-log = structlog.get_logger(__name__)
-
 KEPT_S = 60
 """By the browser, before it asks again whether it may."""
-LOOK_AGAIN_S = 2.0
-"""While a file is being sent: how soon a revoked link stops it."""
 
 
-class Watch:
-    """Asked before each block of a file; looks into the database now and then."""
-
-    def __init__(self, link: ShareLink, video: Video) -> None:
-        self._link, self._video = link, video
-        self._look_at = time.monotonic() + LOOK_AGAIN_S
-
-    def __call__(self) -> bool:
-        if time.monotonic() < self._look_at:
-            return True
-        try:
-            shows = sharing.still_shows(link=self._link, video=self._video)
-        finally:
-            release_connections()
-            self._look_at = time.monotonic() + LOOK_AGAIN_S
-        if not shows:
-            log.info("shared_file_broken_off", link=str(self._link.id), video=str(self._video.id))
-        return shows
-
-
-def _guest(link: ShareLink, video: Video) -> Guest:
+def _guest(link: ShareLink) -> Guest:
     end = link.expires_at
     left = (end - timezone.now()).total_seconds() if end else None
-    return Guest(may_go_on=Watch(link, video), seconds_left=None if left is None else max(1, int(left)))
+    return Guest(seconds_left=None if left is None else max(1, int(left)))
+
+
+def _watch(link: ShareLink, video: Video) -> Watch:
+    return Watch(partial(sharing.still_shows, link=link, video=video), link=str(link.id), video=str(video.id))
 
 
 def _found(request: HolderRequest, id: UUID) -> Video:
@@ -67,7 +47,8 @@ def _serve(
         last_modified=video.created_at,
         download_name=name,
         max_age=KEPT_S,
-        guest=_guest(request.link, video),
+        may_go_on=_watch(request.link, video),
+        guest=_guest(request.link),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from django.conf import settings
+from django.http import Http404
 from django.urls import reverse
 from django.utils.text import slugify
 
@@ -77,7 +78,10 @@ def tiles(link: ShareLink, token: str, videos: Iterable[Video]) -> list[Shown]:
 
 
 def place_of(link: ShareLink, token: str, video: Video) -> Place:
+    """404 for a video that the link has ceased to show since it was found."""
     ids = list(link.videos().values_list("id", flat=True))
+    if video.id not in ids:
+        raise Http404("not there any more")
     at = ids.index(video.id)
     urls = [reverse("shares.video", args=[token, id]) for id in ids[max(0, at - 1) : at + 2]]
     return Place(at + 1, len(ids), urls[0] if at else "", urls[-1] if at + 1 < len(ids) else "")

@@ -39,7 +39,8 @@ def index(request: HolderRequest) -> HttpResponse:
         return _ask(request, PasswordForm())
     if request.link.video_id:
         return count_view(request, _video_page(request, video_of(request, None)))
-    page = Paginator(request.link.videos(), PAGE_SIZE).get_page(request.GET.get("page"))
+    videos = request.link.videos().select_related("generation")  # which knows the cost
+    page = Paginator(videos, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "link": request.link,
         "page": page,

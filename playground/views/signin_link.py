@@ -30,8 +30,9 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
     return answer
 
 
-def link_ended(request: HttpRequest) -> HttpResponse:
-    return private(render(request, "signin_link/ended.html", {"nobody_yet": people.nobody_yet()}, status=410))
+def link_ended(request: HttpRequest, *, is_invitation: bool = False) -> HttpResponse:
+    context = {"nobody_yet": people.nobody_yet(), "is_invitation": is_invitation}
+    return private(render(request, "signin_link/ended.html", context, status=410))
 
 
 def private(response: HttpResponse) -> HttpResponse:

@@ -13,11 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from playground import accounts
-from playground.forms.account import AskForm, FinishForm
+from playground.forms.people import AskForm, FinishForm
 from playground.models import Membership
 from playground.services import mailing, rates, signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
-from playground.views.errors import RETRY_AFTER, too_often
+from playground.views.errors import RETRY_AFTER, often_words
 from playground.views.limited import wrong_tokens_counted
 from playground.views.signin_link import link_ended, private
 
@@ -30,30 +30,39 @@ def index(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated or not signups.is_open():
         return redirect("account.index" if request.user.is_authenticated else "account_login")
     form = AskForm(request.POST if request.method == "POST" else None)
-    status = 422 if form.is_bound else 200
     if form.is_bound and not accounts.may_sign_up(request):
-        form.refuse(_("Too many tries. Wait a minute."))
-        status = 429
-    elif form.is_valid():
-        try:
-            return _asked(request, form.cleaned_data["email"])
-        except signups.NotAllowed:
-            form.refuse(_("Accounts are for addresses at %(domains)s.") % {"domains": _domains()})
-        except mailing.NotMailed:
-            form.refuse(_("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation."))
-            status = 503
-    response = render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)
+        return _refused(request, form, 429, _("Too many tries. Wait a minute."))
+    if form.is_valid():
+        return _asked(request, form)
+    return _form(request, form, 422 if form.is_bound else 200)
+
+
+def _asked(request: HttpRequest, form: AskForm) -> HttpResponse:
+    """Few mails to one address, whoever asks."""
+    email = form.cleaned_data["email"]
+    if signups.is_allowed(email) and (seconds := rates.take("signup_mail", email.strip().lower())):
+        return _refused(request, form, 429, often_words(seconds), wait_s=seconds)
+    try:
+        signups.ask(email=email, base_url=settings.PUBLIC_URL)
+    except signups.NotAllowed:
+        return _refused(request, form, 422, _("Accounts are for addresses at %(domains)s.") % {"domains": _domains()})
+    except mailing.NotMailed:
+        words = _("The mail could not be sent. Try again in a few minutes, or ask an admin for an invitation.")
+        return _refused(request, form, 503, words)
+    return render(request, "signup/sent.html", {"email": email})
+
+
+def _refused(request: HttpRequest, form: AskForm, status: int, why: str, *, wait_s: int = RETRY_AFTER) -> HttpResponse:
+    """The form with what was typed, and why not beside the field."""
+    form.add_error("email", why)
+    response = _form(request, form, status)
     if status in {429, 503}:
-        response.headers["Retry-After"] = str(RETRY_AFTER)
+        response.headers["Retry-After"] = str(wait_s)
     return response
 
 
-def _asked(request: HttpRequest, email: str) -> HttpResponse:
-    """Few mails to one address, whoever asks."""
-    if signups.is_allowed(email) and (seconds := rates.take("signup_mail", email.strip().lower())):
-        return too_often(request, seconds)
-    signups.ask(email=email, base_url=settings.PUBLIC_URL)
-    return render(request, "signup/sent.html", {"email": email})
+def _form(request: HttpRequest, form: AskForm, status: int) -> HttpResponse:
+    return render(request, "signup/index.html", {"form": form, "domains": _domains()}, status=status)
 
 
 def _domains() -> str:
@@ -76,7 +85,7 @@ def finish(request: HttpRequest, token: str) -> HttpResponse:
     except LinkEnded:
         return link_ended(request)
     except ValidationError as error:
-        form.refuse(error)
+        form.add_error("password", error)
     context = {"form": form, "email": email, "team": signups.team_to_join()}
     return private(render(request, "signup/finish.html", context, status=422 if form.is_bound else 200))
 

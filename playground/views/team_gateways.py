@@ -19,7 +19,8 @@ from playground.services import catalogue, gateway_checks, pauses, team_gateways
 from playground.services.team_gateways import CannotKeep, InUse, TooMany
 from playground.services.typed_gateways import CheckResult, NoGoodAnswer, WrongAddress, WrongKey, WrongWords
 from playground.views.access import MemberRequest, for_admins
-from playground.views.gateway_cards import cards, tested
+from playground.views.gateway_cards import cards, tested, too_many_checks
+from playground.views.limited import limited
 
 WRONG = (WrongAddress, WrongKey, WrongWords, CannotKeep)
 
@@ -45,6 +46,8 @@ def add(request: MemberRequest) -> HttpResponse:
     kind = "other" if (request.POST or request.GET).get("kind") == "other" else "lumenfall"
     form = _connect_form(kind, request)
     context: dict[str, Any] = {"kind": kind, "form": form, "no_keys": team_gateways.why_no_keys()}
+    if refused := too_many_checks(request, form, "team_gateways/add.html", context):
+        return refused
     if "test" in request.POST:
         return tested(request, form, lambda: typed_gateways.ask(form.typed()), "team_gateways/add.html", context)
     if form.is_bound and form.is_valid() and (gateway := _connected(request, form, context)):
@@ -82,6 +85,8 @@ def key(request: MemberRequest, id: UUID) -> HttpResponse:
     form = ReplaceKeyForm(request.POST if request.method == "POST" else None)
     context: dict[str, Any] = {"gateway": gateway, "form": form, "no_keys": team_gateways.why_no_keys()}
     context["under_way"] = team_gateways.under_way(gateway)
+    if refused := too_many_checks(request, form, "team_gateways/key.html", context):
+        return refused
     if "test" in request.POST:
         return tested(request, form, lambda: _ask_with(gateway, form), "team_gateways/key.html", context)
     if form.is_bound and form.is_valid() and _replaced(request, gateway, form, context):
@@ -134,6 +139,7 @@ def _changed(request: MemberRequest, gateway: Gateway, form: EditForm) -> bool:
 
 @require_POST
 @for_admins
+@limited("gateway_check")
 def check(request: MemberRequest, id: UUID | None = None) -> HttpResponse:
     """Ask it for its models and balance and show in words what it answered."""
     gateway = _mine(request, id) if id else catalogue.default_gateway()

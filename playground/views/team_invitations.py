@@ -57,7 +57,7 @@ def _is_in_already(by: Membership, form: InviteForm) -> bool:
     email = form.cleaned_data["email"]
     is_in = bool(email) and Membership.objects.filter(team_id=by.team_id, user__email__iexact=email).exists()
     if is_in:
-        form.refuse_mailbox()
+        form.add_error("email", _("Somebody with this address is in the team already."))
     return is_in
 
 

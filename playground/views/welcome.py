@@ -36,7 +36,7 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
         except people.LinkEnded:
             return link_ended(request)
         except ValidationError as error:
-            form.refuse_password(error)
+            form.add_error("password", error)
         else:
             answer: HttpResponse = perform_login(request, membership.user, redirect_url=reverse("create.index"))
             return answer

@@ -128,6 +128,9 @@ def test_a_resolver_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(egress.socket, "getaddrinfo", lambda *args, **kwargs: release.wait(20) and [])
     with pytest.raises(NotSent):
         resolve("films.example", 443, 0.05)
+    left = [thread for thread in threading.enumerate() if thread.name == "gateway-resolver"]
+    assert left
+    assert all(thread.daemon for thread in left), "it would hold up the end of the process"
     release.set()
 
 

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from playground.models import AuditEntry, Membership, Role, Run, SignInLink
+from playground.models import AuditEntry, Membership, Role, Run, SignInLink, Team, User
 from playground.services import invitations
 from tests import factories
 
@@ -42,6 +42,19 @@ def test_team_and_role_can_be_named():
     link_for("a@example.com", "--team", team.slug, "--role", "viewer")
     membership = Membership.objects.get()
     assert (membership.team, membership.role) == (team, Role.VIEWER)
+
+
+@pytest.mark.parametrize("role", ["viewer", "creator"])
+@pytest.mark.parametrize("team", [[], ["--team", "film-lab"]])
+def test_new_team_is_not_made_without_an_admin(team, role):
+    with pytest.raises(CommandError, match="first is its admin"):
+        link_for("a@example.com", *team, "--role", role)
+    assert not Team.objects.exists()
+    assert not User.objects.exists()
+    assert not SignInLink.objects.exists()
+    link_for("a@example.com", *team, "--role", "admin")
+    link_for("b@example.com", *team, "--role", role)
+    assert [row.role for row in Membership.objects.order_by("id")] == ["admin", role]
 
 
 def test_what_the_link_changes_of_a_team_is_on_its_record():

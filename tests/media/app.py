@@ -1,7 +1,8 @@
-"""A WSGI program of its own around serve_media, the upload handler and normalise, for tests and benchmarks.
+"""A program of its own around serve_media, the upload handler and normalise, for tests and benchmarks.
 
-Started as `granian --interface wsgi tests.media.app:application` with APP_DATA set to a folder whose `media/` holds the
-files. `/file/<key>` sends one, `/state` tells how many streams are running, `/upload` takes a form with `reference`.
+Started as `granian --interface asginl tests.media.app:application` with APP_DATA set to a folder whose `media/` holds
+the files. `/file/<key>` sends one, `/state` tells how many streams are running, `/upload` takes a form with
+`reference`.
 """
 
 import os
@@ -11,7 +12,6 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.core.handlers.wsgi import WSGIHandler
 from django.http import JsonResponse
 from django.urls import path
 
@@ -34,6 +34,9 @@ settings.configure(
     ],
     CSRF_COOKIE_NAME="csrf",
     USE_TZ=True,
+    TRUST_PROXY=False,
+    WEB_THREADS=int(os.environ["WEB_THREADS"]),
+    BODY_SECONDS=20,
 )
 django.setup()
 
@@ -67,4 +70,5 @@ def upload(request):
 
 
 urlpatterns = [path("file/<path:key>", file), path("state", state), path("upload", upload)]
-application = WSGIHandler()
+
+from playground.asgi import application  # noqa: E402, F401  it asks for the addresses above

@@ -21,9 +21,9 @@ def free_port() -> int:
 def running(data: Path, *, threads: int = 64, workers: int = 1, streams: int = 32, log=subprocess.DEVNULL):
     """Yields the port once the server answers. Raises RuntimeError when it does not within 20 s."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", str(workers), "--blocking-threads", str(threads), "--no-ws", "tests.media.app:application"]
-    environment = {**os.environ, "APP_DATA": str(data), "MEDIA_STREAMS": str(streams)}
+    command = [sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", str(workers), "--no-ws", "tests.media.app:application"]
+    environment = {**os.environ, "APP_DATA": str(data), "MEDIA_STREAMS": str(streams), "WEB_THREADS": str(threads)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
     try:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from playground.models import AuditEntry, Budget, BudgetRequest, Membership, Notice, Reference, Role, Team
-from playground.services import budget_requests, estimates, housekeeping, ledger
+from playground.services import budget_requests, estimates, housekeeping, ledger, teams
 from playground.services.budget_requests import MOST_OPEN, AskedTooOften, AskerGone, Raise, StillShort
 from tests import factories
 
@@ -80,6 +80,18 @@ def test_who_left_the_team_is_not_granted_a_run_and_can_be_declined(member, admi
         budget_requests.grant(by=admin, request=asked, to=Raise(team_cap_micros=99 * DOLLAR))
     assert Team.objects.get().monthly_cap_micros is None
     assert budget_requests.decline(by=admin, request=asked)
+
+
+def test_who_is_no_admin_any_more_answers_nothing(member, admin, model):
+    """Their press came in while they were one."""
+    asked = ask(member, model)
+    Membership.objects.filter(id=admin.id).update(role=Role.CREATOR)
+    with pytest.raises(teams.NotAdmin):
+        budget_requests.decline(by=admin, request=asked)
+    with pytest.raises(teams.NotAdmin):
+        budget_requests.grant(by=admin, request=asked, to=Raise(team_cap_micros=99 * DOLLAR))
+    asked.refresh_from_db()
+    assert asked.granted is None
 
 
 def test_one_person_has_only_so_many_runs_waiting_for_an_answer(member, admin, model):

@@ -456,3 +456,11 @@ def test_number_without_a_price_holds_only_with_a_limit_for_a_month_and_while_th
         ledger.settle(generation=generation, cost_micros=500_000, at=timezone.now())
     press(bold, unpriced(model), token="again", **UNPRICED, confirmed_unpriced=1)
     assert Budget.objects.get(user=None).spent_micros == 1_000_000
+
+
+def test_cost_below_what_was_set_aside_tells_no_level_that_was_passed_before(member, model):
+    cap(member.team, 10 * ASIDE)
+    dear = ordered(member, model, aside=9 * ASIDE)
+    ledger.settle(generation=dear, cost_micros=6 * ASIDE, at=NOON)
+    told = Notice.objects.filter(kind="budget_level", user=None)
+    assert [notice.data["percent"] for notice in told] == [80]

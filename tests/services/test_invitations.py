@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from playground.models import AuditEntry, Invitation, Membership, Role, User
 from playground.services import invitations, teams
-from playground.services.invitations import AddressInUse, OtherAddress
+from playground.services.invitations import AddressInUse, NothingGained, OtherAddress
 from playground.services.people import LinkEnded
 from tests import factories
 
@@ -87,18 +87,36 @@ def test_admin_of_another_team_revokes_nothing(admin):
 
 
 @pytest.mark.parametrize(
-    ("before", "seat", "after"),
+    ("role", "seat"),
     [
-        (Role.ADMIN, Role.VIEWER, Role.ADMIN),
-        (Role.CREATOR, Role.VIEWER, Role.CREATOR),
-        (Role.VIEWER, Role.ADMIN, Role.ADMIN),
+        (Role.ADMIN, Role.VIEWER),
+        (Role.CREATOR, Role.VIEWER),
+        (Role.VIEWER, Role.VIEWER),
     ],
 )
-def test_member_keeps_the_higher_role(admin, before, seat, after):
-    member = factories.make_member(team=admin.team, role=before)
-    _, token = invited(admin, role=seat, sees_spend=False)
+def test_seat_that_is_no_more_than_a_member_has_gives_nothing_and_stays_open(admin, role, seat):
+    member = factories.make_member(team=admin.team, role=role)
+    Membership.objects.filter(id=member.id).update(sees_spend=False)
+    invitation, token = invited(admin, role=seat)
+    with pytest.raises(NothingGained):
+        invitations.accept(token=token, user=member.user)
+    member.refresh_from_db()
+    assert (member.role, member.sees_spend) == (role, False)
+    assert invitations.open_invitation(token=token) == invitation
+    assert not AuditEntry.objects.filter(kind="invitation_accepted").exists()
+
+
+@pytest.mark.parametrize(("seen", "by_seat"), [(True, False), (False, True), (False, False)])
+def test_higher_seat_takes_no_sight_of_spend_away_and_its_gift_is_on_record(admin, seen, by_seat):
+    member = factories.make_member(team=admin.team, role=Role.VIEWER)
+    Membership.objects.filter(id=member.id).update(sees_spend=seen)
+    _, token = invited(admin, role=Role.CREATOR, sees_spend=by_seat)
     membership = invitations.accept(token=token, user=member.user)
-    assert (membership.id, membership.role, membership.sees_spend) == (member.id, after, True)
+    member.refresh_from_db()
+    assert (membership.id, member.role, member.sees_spend) == (member.id, Role.CREATOR, seen or by_seat)
+    entries = {kind: AuditEntry.objects.get(kind=kind).data for kind in ("member_invited", "invitation_accepted")}
+    assert entries["member_invited"]["sees_spend"] is by_seat
+    assert entries["invitation_accepted"]["sees_spend"] is (seen or by_seat)
 
 
 def test_invitation_to_an_address_is_for_that_account_alone(admin):

@@ -178,6 +178,17 @@ def test_full_buckets_are_dropped_by_the_hour(db, monkeypatch):
     assert [row.key for row in Rate.objects.all()] == [rates._name("submit", "young")]
 
 
+def test_bucket_that_is_full_now_is_dropped_and_one_that_a_clock_a_little_ahead_has_filled_stays(db):
+    at = after(0)
+    now = rates._micros(at)
+    longest = max(limit.room_us for limit in real_settings.RATE_LIMITS.values())
+    ends = {"full": now, "filling": now + 1, "ahead": now + longest + rates.WRONG_CLOCK_US}
+    Rate.objects.bulk_create(Rate(key=key, full_at_us=end) for key, end in ends.items())
+    Rate.objects.create(key="wrong", full_at_us=ends["ahead"] + 1)
+    assert rates.prune(now=at) == 2
+    assert set(Rate.objects.values_list("key", flat=True)) == {"filling", "ahead"}
+
+
 def test_flood_of_keys_fills_no_table(db, monkeypatch):
     monkeypatch.setattr(rates, "MOST_ROWS", 50)
     monkeypatch.setattr(rates, "SHARED", 10)

@@ -124,6 +124,17 @@ def test_the_same_form_makes_one_link(creator, video):
     assert ShareLink.objects.get().name == "Client A"
 
 
+def test_id_of_somebody_elses_link_is_not_told_from_one_that_never_was(creator, admin, video):
+    other = factories.make_member()
+    theirs, _token = make_link(by=other, video=factories.make_video(by=other, files=False))
+    of_the_admin, _token = make_link(by=admin, video=video)
+    for taken in (theirs, of_the_admin):
+        link, token = sharing.make(by=creator, terms=Terms("Client B", 7), video=video, id=taken.id)
+        assert link.id != taken.id
+        assert is_open(token)
+    assert ShareLink.objects.count() == 4
+
+
 def test_new_address_ends_the_old_one(creator, video):
     link, old = make_link(by=creator, video=video)
     new = sharing.renew(by=creator, link=link, shown=sharing.mark_of(link))

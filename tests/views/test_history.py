@@ -13,7 +13,7 @@ from playground.templatetags.lost_files import OF_ONE_TRY, WORDS
 from playground.views.history import Entry, history
 from tests import factories
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 BEGAN = timezone.now() - timedelta(days=7)
 
 

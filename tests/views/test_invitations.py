@@ -12,6 +12,8 @@ from playground.models import Invitation, Membership, Role, User
 from playground.services import invitations
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 FORM = {"name": "A Person", "email": "a@example.com", "password": "a long enough password"}
 
 
@@ -102,6 +104,18 @@ def test_member_without_gain_is_told_and_leaves_the_seat_open(link, admin, brows
     assert 'name="join"' not in page
 
 
+def test_form_sent_by_hand_takes_no_seat_that_gives_nothing(link, admin, browser_of):
+    path, member = link(role="viewer"), factories.make_member(team=admin.team)
+    Membership.objects.filter(id=member.id).update(sees_spend=False)
+    browser = browser_of(member)
+    answer = browser.post(path, {"join": "1"})
+    assert answer.status_code == 422
+    assert "The invitation changes nothing for you and stays open." in answer.text
+    assert browser.get("/spend/").status_code == 404
+    assert Invitation.objects.get().accepted_at is None
+    assert browser.get(path).status_code == 200
+
+
 def test_all_ended_links_are_one_page(link, admin, client):
     used, old, revoked = link(), link(), link()
     client.post(used, FORM)
@@ -113,6 +127,9 @@ def test_all_ended_links_are_one_page(link, admin, client):
     answers += [client.post(path, FORM | {"email": "b@example.com"}) for path in (used, old, revoked, "/invite/x/")]
     assert {answer.status_code for answer in answers} == {410}
     assert len({answer.content for answer in answers}) == 1
+    page = answers[0].content.decode()
+    assert "Ask the person who invited you" in page
+    assert "manage.py" not in page
 
 
 def test_removed_member_gets_nothing_by_the_link_they_used(link, admin, client):

@@ -147,6 +147,28 @@ def test_uploads_have_one_too_and_the_refused_file_is_not_kept(member, browser_o
     assert Reference.objects.count() == 2
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+@pytest.mark.parametrize(
+    "where", ["/create/", "/create/price/", "/create/?accept_limits"], ids=["order", "price", "limits"]
+)
+def test_picture_that_comes_with_the_form_beyond_the_limit_leaves_the_form_as_it_was(
+    admin, browser_of, model, headers, where
+):
+    browser = browser_of(admin)
+    for number in range(2):
+        send(browser, picture(360 + number))
+    path, _separator, also = where.partition("?")
+    typed = values(model, prompt="A harbour") | {"reference": picture(400)} | ({also: "1"} if also else {})
+    refused = browser.post(path, typed, headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert "That was too often in a short time." in (refused.headers.get("HX-Trigger", "") + refused.text)
+    if headers:
+        assert refused.headers["HX-Retarget"] == "#nothing", "the form on the page stays, its picture too"
+    else:
+        assert "A harbour</textarea>" in refused.text
+    assert (Reference.objects.count(), Run.objects.count()) == (2, 0)
+
+
 def test_exports_have_one_too(member, browser_of):
     browser = browser_of(member)
     assert [browser.get("/spend/export.csv").status_code for _ in range(3)] == [200, 200, 429]
@@ -317,3 +339,19 @@ def test_limits_count_people_not_their_teams(member, browser_of, model):
 )
 def test_wait_is_said_in_what_one_counts_in(seconds, words):
     assert errors.wait_words(seconds) == words
+
+
+def test_gateways_are_tried_only_so_often(browser_of):
+    """Each try holds a thread for as long as the gateway is silent."""
+    admin = factories.make_member(role=Role.ADMIN)
+    gateway = factories.make_gateway(team=admin.team)
+    browser, typed = browser_of(admin), {"name": "Ours", "base_url": "https://videos.example.com/v1", "kind": "other"}
+    presses = [
+        ("/team/gateways/new/?kind=other", {**typed, "test": "1"}),
+        (f"/team/gateways/{gateway.id}/key/", {"test": "1", "key": ""}),
+        (f"/team/gateways/{gateway.id}/check/", {}),
+    ]
+    assert [browser.post(where, data).status_code == 429 for where, data in presses] == [False, False, True]
+    again = browser.post(*presses[0])
+    assert (again.status_code, again.headers["Retry-After"]) == (429, "30")
+    assert "https://videos.example.com/v1" in again.content.decode()

@@ -11,6 +11,8 @@ from playground.domain.status import Status
 from playground.models import Generation, Heartbeat
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 
 def figures(client, **headers) -> dict[str, float]:
     answer = client.get("/metrics", headers=headers)

@@ -16,6 +16,8 @@ from django.test import Client
 from playground.services import factors, people, rates, sealing
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 SIGN_IN = "/account/login/"
 SECOND = "/account/two-factor/authenticate/"
 ADD = "/account/app/add/"

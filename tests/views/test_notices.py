@@ -14,7 +14,7 @@ from playground.services import accepted, ledger, notices, pauses, unclear
 from tests import factories
 from tests.views.test_unclear import press
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 
 def text_of(answer: Any) -> str:
@@ -181,3 +181,11 @@ def test_notice_of_an_unknown_host_leads_only_those_to_the_run_who_may_see_it(ad
     run.visibility = Visibility.TEAM
     run.save()
     assert f"/runs/{run.id}/" in browser_of(admin).get("/notices/").content.decode()
+
+
+def test_admins_of_a_restored_team_are_told_to_look_at_the_members_again(admin, browser_of):
+    data = {"backup_at": "2026-11-21T03:00:00+00:00", "maybe_sent": 0, "links": 0}
+    notices.tell("restored", team=admin.team, key="restored:1", data=data)
+    [words] = notices_in(text_of(browser_of(admin).get("/notices/")))
+    assert "Who was removed after the backup is a member again" in words
+    assert 'href="/team/">Show the members</a>' in words

@@ -5,8 +5,10 @@ from urllib.parse import urlsplit
 import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
 from playground import sessions
 from playground.models import Role, User
@@ -193,10 +195,91 @@ def test_session_by_a_one_time_link_is_listed_and_ended(member):
     ends_with_all(client)
 
 
-def test_session_without_a_row_of_its_own_is_ended_too(member, browser_of):
-    """Of before each way of signing in left one."""
+def test_session_that_was_never_listed_is_over(member, browser_of):
+    """Of before each way of signing in listed one."""
     client = browser_of(member)
-    UserSession.objects.all().delete()
+    session = client.session
+    del session[sessions.LISTED]
+    session.save()
+    assert not is_in(client)
+    assert not Session.objects.filter(session_key=session.session_key).exists()
+
+
+def test_session_under_another_key_than_the_listed_one_is_over(member, browser_of):
+    client = browser_of(member)
+    session = client.session
+    session.cycle_key()
+    session.save()
+    client.cookies["session"] = session.session_key
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize("has_password", [True, False])
+def test_session_is_listed_under_its_new_key_after_a_new_password(clock, member, browser_of, has_password):
+    if not has_password:
+        member.user.set_unusable_password()
+        member.user.save()
+    client = browser_of(member)
+    before = client.session.session_key
+    new = {"password1": "another long password", "password2": "another long password"}
+    if has_password:
+        client.post("/account/password/change/", new | {"oldpassword": factories.PASSWORD})
+    else:
+        client.post("/account/password/set/", new)
+    assert client.session.session_key != before
     assert is_in(client)
     assert factors.reset(user=member.user)["sessions"] == 1
     assert not is_in(client)
+
+
+def test_listing_stands_whoever_looks_at_the_list_meanwhile(member):
+    """Who looks drops what leads to no signed-in session; the one that is being signed in is none of these."""
+    seen = []
+
+    def look(user, **_kwargs):
+        seen.extend(UserSession.objects.purge_and_list(user))
+
+    user_logged_in.connect(look)
+    try:
+        Client().post("/account/login/", {"login": member.user.email, "password": factories.PASSWORD})
+    finally:
+        user_logged_in.disconnect(look)
+    assert len(seen) == 1
+    assert UserSession.objects.get(user=member.user).session_key == seen[0].session_key
+
+
+def kept_for(client) -> int:
+    return int(
+        (Session.objects.get(session_key=client.session.session_key).expire_date - timezone.now()).total_seconds()
+    )
+
+
+def test_words_of_who_is_signed_out_are_kept_for_an_hour(clock, db):
+    visitor = Client()
+    answer = visitor.post("/create/", {"prompt": "A boat"})
+    assert answer.cookies["session"]["max-age"] == 3600
+    assert kept_for(visitor) == 3600
+
+
+def test_session_that_kept_words_is_as_long_as_any_after_signing_in(clock, member):
+    visitor = Client()
+    visitor.post("/create/", {"prompt": "A boat in the fog"})
+    answer = visitor.post("/account/login/", {"login": member.user.email, "password": factories.PASSWORD})
+    assert answer.cookies["session"]["max-age"] == 14 * DAY
+    assert kept_for(visitor) == 14 * DAY
+    factories.make_model("kling-v3", gateway=factories.make_gateway(slug="sandbox", is_default=True))
+    assert "A boat in the fog" in visitor.get("/create/").text
+    for _ in range(29):
+        clock.shift(DAY)
+        assert visitor.get("/gallery/").status_code == 200
+    clock.shift(DAY)
+    assert not is_in(visitor)
+
+
+def test_so_is_one_that_signs_in_by_a_link(clock, member):
+    visitor = Client()
+    visitor.post("/create/", {"prompt": "A boat in the fog"})
+    by_one_time_link(visitor, member)
+    assert kept_for(visitor) == 14 * DAY
+    factories.make_model("kling-v3", gateway=factories.make_gateway(slug="sandbox", is_default=True))
+    assert "A boat in the fog" in visitor.get("/create/").text

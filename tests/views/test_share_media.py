@@ -4,10 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from playground.media import serve
+from playground.media import serve, watching
 from playground.media.streams import BLOCK_BYTES
 from playground.services import sharing, videos
-from playground.views import share_media
 from tests import factories
 from tests.support.sharing import make_collection, make_link
 
@@ -89,8 +88,8 @@ def test_revoked_link_gets_not_one_byte_more(client, member, video):
 
 @pytest.fixture
 def looking_always(monkeypatch):
-    monkeypatch.setattr(share_media, "LOOK_AGAIN_S", 0.0)
-    monkeypatch.setattr(share_media, "release_connections", lambda: None)
+    monkeypatch.setattr(watching, "LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(watching, "release_connections", lambda: None)
 
 
 def started(client, token, video):

@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 import pytest
 import structlog
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from playground.logs import scrub
-from playground.models import Membership, Rate, ShareLink, ShareMark, Visibility
-from playground.services import sharing, videos
+from playground.models import Membership, Rate, ShareLink, ShareMark, Video, Visibility
+from playground.services import collections, sharing, videos
+from playground.views import shared_things
 from tests import factories
 from tests.support.sharing import BROWSER, make_collection, make_link
 
@@ -177,6 +180,41 @@ def test_long_collection_has_pages(guest, member):
     assert text(guest.get(page_of(token))).count('class="tile"') == 48
     assert text(guest.get(page_of(token) + "?page=2")).count('class="tile"') == 1
     assert guest.get(page_of(token) + "?page=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize("of_one_video", [False, True])
+def test_twelve_videos_cost_no_more_queries_than_one(guest, member, video, of_one_video):
+    everything = {"shows_prompt": True, "shows_cost": True, "takes_marks": True, "has_previews": True}
+    collection = make_collection(video, by=member)
+    _link, token = make_link(by=member, collection=collection, **everything)
+    address = page_of(token, video.id) if of_one_video else page_of(token)
+    guest.get(address)  # which counts the view
+    with CaptureQueriesContext(connection) as for_one:
+        guest.get(address)
+    collections.add(by=member, collection=collection, videos=[factories.make_video(by=member) for _ in range(11)])
+    with CaptureQueriesContext(connection) as for_twelve:
+        answer = guest.get(address)
+    assert ("1 of 12" if of_one_video else "12 videos") in text(answer)
+    assert len(for_twelve) == len(for_one)
+
+
+@pytest.mark.parametrize("becomes", ["trashed", "private"])
+def test_video_that_goes_while_its_page_is_drawn_is_the_page_of_an_ended_link(
+    guest, member, video, monkeypatch, becomes
+):
+    other = factories.make_video(by=member)
+    _link, token = make_link(by=member, collection=make_collection(video, other, by=member))
+    gone = guest.get(page_of("wrong")).content
+    drawn = shared_things.for_holder
+    fields = {"trashed_at": timezone.now()} if becomes == "trashed" else {"visibility": Visibility.PRIVATE}
+
+    def meanwhile(*given, **named):
+        Video.objects.filter(id=video.id).update(**fields)
+        return drawn(*given, **named)
+
+    monkeypatch.setattr(shared_things, "for_holder", meanwhile)
+    answer = guest.get(page_of(token, video.id))
+    assert (answer.status_code, answer.content) == (404, gone)
 
 
 def test_page_of_the_only_video_is_the_link_itself(guest, member, video):
@@ -608,3 +646,19 @@ def test_cost_is_hidden_once_the_maker_of_the_link_sees_no_spend(guest, member, 
     assert not any("0.38" in text(guest.get(page)) for page in pages)
     for link in (one, many):
         assert "0.38" not in text(browser_of(admin).get(reverse("share_links.detail", args=[link.id])))
+
+
+def test_right_password_of_an_old_address_opens_no_new_one(member, video):
+    """The recipient was changed: who had the cookie knows the old address, and the new one asks again."""
+    link, token = make_link(by=member, video=video, password="open sesame")
+    guest = Client()
+    unlock(guest, token)
+    said = guest.cookies["share-open"].value
+    link.refresh_from_db()
+    new = sharing.renew(by=member, link=link, shown=sharing.mark_of(link))
+    other = Client()
+    other.cookies["share-open"] = said
+    assert b"password" in other.get(f"/s/{new}/").content
+    assert other.get(f"/s/{new}/media/{video.id}/video").status_code == 404
+    unlock(other, new)
+    assert other.get(f"/s/{new}/media/{video.id}/video").status_code in {200, 206}

@@ -16,6 +16,8 @@ from tests import factories
 from tests.support.mail_server import mail_server
 from tests.views.test_account import _load_addresses
 
+pytestmark = pytest.mark.pure
+
 PAGE = "/account/signup/"
 MAIL = "bo@example.com"
 FINISH = {"name": "Bo Berg", "password": "a long enough password"}
@@ -158,6 +160,16 @@ def test_one_address_gets_three_mails_a_minute(open_domain, client, mailoutbox):
     answers = [client.post(PAGE, {"email": MAIL}).status_code for _ in range(4)]
     assert answers == [200, 200, 200, 429]
     assert len(mailoutbox) == 3
+
+
+def test_refused_mail_leaves_the_form_with_its_address(open_domain, client, settings, mailoutbox):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"signup_mail": Limit(1, 3600)}
+    client.post(PAGE, {"email": MAIL})
+    refused = client.post(PAGE, {"email": MAIL})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
+    assert f'value="{MAIL}"' in refused.text
+    assert 'id="id_email_error"' in refused.text
+    assert "Wait 60 minutes." in refused.text
 
 
 def test_tries_of_one_client_are_limited_as_the_settings_say(open_domain, client, settings, mailoutbox):

@@ -529,6 +529,8 @@ def test_changed_limit_tells_its_own_levels(member, admin, browser_of):
     browser_of(admin).post(LIMITS, limits_form(monthly_cap="10"))
     browser_of(admin).post(LIMITS, limits_form(monthly_cap="15"))
     assert [n.data["percent"] for n in Notice.objects.order_by("at")] == [80, 50]
+    month = Budget.objects.get().month
+    assert f"by the end of {month:%B %Y} (" in html(browser_of(admin).get("/notices/"))
 
 
 def test_bell_counts_what_is_new_and_looking_at_the_list_changes_nothing(member, admin, browser_of):

@@ -10,6 +10,8 @@ from playground.services import reconcile as comparing
 from tests import factories
 from tests.support.money import order
 
+pytestmark = pytest.mark.pure
+
 PAGE = "/spend/reconcile/"
 
 

@@ -11,6 +11,8 @@ from playground.models import AuditEntry, Membership, Run, Team, User
 from playground.services import members
 from tests import factories
 
+pytestmark = pytest.mark.pure
+
 OF_ADMINS = ["team.new", "team_invitations.index", "team_settings.index", "audit.index", "audit.export"]
 
 
@@ -46,6 +48,11 @@ def test_every_page_of_a_team_stands_in_the_same_frame(admin, browser_of, name):
     here = "team_gateways.index" if name == "team_gateways.add" else name
     assert re.findall('href="([^"]*)" aria-current="page"', tabs) == [reverse(here)]
     assert re.findall("<h1.*?>(.*?)</h1>", page) == [admin.team.name]
+
+
+def test_leaving_stands_under_the_tab_of_the_members(member, browser_of):
+    page = browser_of(member).get("/team/leave/").content.decode()
+    assert '<a href="/team/" aria-current="page">' in page
 
 
 def test_tabs_and_account_menu_lead_nowhere_that_is_missing(member, admin, viewer, browser_of):

@@ -3,9 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
+from playground.domain.status import Status
 from playground.models import Invitation, Membership, Role, Run
 from playground.services import invitations, members
 from tests import factories
+from tests.browser.conftest import PHONE
 from tests.views.test_account import with_mail  # noqa: F401  a fixture
 from tests.views.test_account_in_chromium import assert_fine, open_page  # noqa: F401  a fixture
 
@@ -113,6 +115,40 @@ def test_switch_works_by_keyboard_and_leads_to_the_same_list(open_page):  # noqa
     page.keyboard.press("Enter")
     page.wait_for_url("**/gallery/?team=second-team")
     expect(page.locator(".tile")).to_have_count(1)
+
+
+TABS = """(row) => {
+  const here = row.querySelector("[aria-current]").getBoundingClientRect();
+  return {
+    lines: new Set([...row.children].map((tab) => tab.offsetTop)).size,
+    in_view: here.left >= 0 && here.right <= document.documentElement.clientWidth,
+  };
+}"""
+HEADER = """(header) => [...header.querySelectorAll("a, summary")]
+  .filter((one) => one.offsetParent && getComputedStyle(one).position !== "fixed" && !one.closest(".places"))
+  .every((one) => one.getBoundingClientRect().right <= innerWidth && one.getBoundingClientRect().width >= 36)"""
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("path", ["/team/", "/team/models/", "/team/audit/"])
+def test_tabs_of_a_phone_are_one_row_with_the_current_one_in_view(open_page, people, path, scripts):  # noqa: F811
+    page = open_page(path, who=people["admin"], java_script_enabled=scripts, **PHONE)
+    assert page.locator(".team__tabs").evaluate(TABS) == {"lines": 1, "in_view": True}
+
+
+def test_header_of_a_phone_names_the_team_where_there_are_several(open_page, people):  # noqa: F811
+    admin = people["admin"]
+    admin.team.name = f"استوديو {LONG}"
+    admin.team.save()
+    factories.make_generation(by=admin, status=Status.RUNNING)
+    page = open_page(f"/team/?team={admin.team.slug}", who=admin, **PHONE)
+    name = page.locator(".team-chip__name")
+    expect(name).to_be_visible()
+    assert name.bounding_box()["width"] > 80
+    assert page.locator(".header__in").evaluate(HEADER)
+    expect(page.get_by_role("link", name="1 running")).to_be_visible()
+    assert page.locator("h1").evaluate("(name) => getComputedStyle(name).textAlign") == "left"
+    assert_fine(page)
 
 
 def test_invited_person_joins_in_a_browser_of_their_own(open_page, people, browser_of):  # noqa: F811

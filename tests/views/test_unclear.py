@@ -78,6 +78,16 @@ def test_page_tells_what_was_sent_what_came_back_and_what_is_set_aside(admin, br
         assert words in page
 
 
+def test_orders_beside_each_other_have_no_two_landmarks_of_one_name(admin, browser_of):
+    unclear(admin)
+    unclear(admin)
+    names = re.findall(
+        r"<(?:section|article|nav)[^>]* aria-label(?:ledby)?=\"([^\"]+)", text_of(browser_of(admin).get(INDEX))
+    )
+    assert len(names) >= 2
+    assert len(names) == len(set(names))
+
+
 def test_api_key_is_on_no_page_of_an_unclear_order(admin, browser_of, settings):
     settings.GATEWAY_BASE_URL, settings.GATEWAY_API_KEY = "http://127.0.0.1:9/v1", "lmnfl_a_key_that_must_not_be_seen"
     generation = unclear(admin, model=model_of_gateway())

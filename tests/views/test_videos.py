@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import Video
+from playground.models import Lifecycle, Video
 from tests import factories
 
 pytestmark = pytest.mark.pure
@@ -82,6 +82,14 @@ def test_history_tells_events_in_words(member, browser_of):
     assert "Taken by the gateway" in page
     assert f"by {member.user.name}" in page
     assert "Something new" in page
+
+
+@pytest.mark.parametrize(("lifecycle", "has_price"), [(Lifecycle.LIVE, True), (Lifecycle.RETIRED, False)])
+def test_page_has_one_way_to_its_settings(member, browser_of, lifecycle, has_price):
+    video = factories.make_video(by=member, files=False, model=factories.make_model(lifecycle=lifecycle))
+    page = page_of(browser_of(member), video)
+    assert ("One more - about $0.40" in page) == has_price
+    assert page.count("Reuse settings") == 1
 
 
 def test_import_without_a_generation_has_a_page(member, browser_of):

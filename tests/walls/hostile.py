@@ -1,9 +1,12 @@
 """A world in which every text is hostile, and what a page that shows it must not hold."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from itertools import cycle
 from typing import Any
+from urllib.parse import urljoin
 
 from django.apps import apps
 from django.db import models
@@ -21,7 +24,6 @@ FIELDS = {
     "Run": ["prompt"],
     "Generation": ["request_id", "provider", "executed_model", "error_code", "error_message"],
     "Video": ["title", "prompt"],
-    "SearchDocument": ["text"],
     "Collection": ["name"],
     "Comment": ["text"],
     "ShareLink": ["name"],
@@ -49,6 +51,7 @@ OURS = {
     "Lease": {"name"},
     "Heartbeat": {"name"},
     "ShareLink": {"token_hash", "password"},
+    "SearchDocument": {"text"},
     "WebhookDelivery": {"delivery_id", "kind"},
 }
 """Texts that only our own code writes, or that are checked for their form before they are kept."""
@@ -126,12 +129,15 @@ class Page(HTMLParser):
         self.found: list[str] = []
         self.bare: list[str] = []
         """Texts of people that htmx would read if they were markup."""
+        self.shown: list[str] = []
+        """What a reader sees, in pieces."""
         self._open: list[tuple[str, bool]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         ignored = any(name == "hx-ignore" for name, _ in attrs) or bool(self._open and self._open[-1][1])
         if tag not in VOID:
             self._open.append((tag, ignored))
+        self.shown += [value or "" for name, value in attrs if (tag, name) == ("input", "value")]
         for name, value in attrs:
             struck = "struck" in (value or "")
             if name.startswith(("on", "hx-on", "data-hx-")) or (struck and name.startswith("hx-")):
@@ -146,6 +152,7 @@ class Page(HTMLParser):
             pass
 
     def handle_data(self, data: str) -> None:
+        self.shown.append(data)
         if "struck" not in data or not self._open:
             return
         within, ignored = self._open[-1]
@@ -153,6 +160,25 @@ class Page(HTMLParser):
             self.found.append(f"<{within}>{data[:200]}")
         elif not ignored and within not in PLAIN:
             self.bare.append(f"{' '.join(tag for tag, _ in self._open[-4:])}: {data.strip()[:80]}")
+
+
+NEXT = re.compile(r'="([^"]*\?[^"]*\bbefore=[^"]*)"')
+
+
+def next_page(content: str, here: str) -> str:
+    """The address of what is older; empty on the last page."""
+    found = (urljoin(here, unescape(one)) for one in NEXT.findall(content))
+    return next((one for one in found if one != here), "")
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def unseen(texts: list[str], contents: list[str]) -> list[str]:
+    """Which of these stand on none of the pages as they were written, by their first letters."""
+    shown = "\n".join(squeezed("".join(read(content).shown)) for content in contents)
+    return [text for text in texts if squeezed(text)[:40] not in shown]
 
 
 def read(content: str) -> Page:

@@ -14,7 +14,7 @@ from playground.walls import WALLS, Actor, Gets
 from tests.walls import world as worlds
 from tests.walls.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.pure]
+pytestmark = pytest.mark.django_db
 
 TEAM = (Actor.VIEWER, Actor.CREATOR, Actor.ADMIN)
 REFUSED = (Gets.MISSING, Gets.SIGN_IN, Gets.NO_TEAM, Gets.NOT_TAKEN)
@@ -77,7 +77,11 @@ def ask(browser: Client, method: str, where: str, data: dict) -> object:
     return getattr(browser, method)(where, data)
 
 
-@pytest.mark.parametrize("htmx", [False, True], ids=["page", "htmx"])
+HOW = [pytest.param(False, id="page"), pytest.param(True, id="htmx", marks=pytest.mark.pure)]
+"""The one asks the database what the other asks."""
+
+
+@pytest.mark.parametrize("htmx", HOW)
 @pytest.mark.parametrize("name", sorted(MOUNTED))
 def test_everybody_gets_what_the_matrix_says(world, name, htmx):
     wall = WALLS[name]
@@ -157,6 +161,7 @@ def test_no_form_reaches_into_a_team_that_is_not_ones_own(world, name):
     assert worlds.counts() == before
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("name", sorted(WALLS))
 def test_no_other_method_is_taken(world, name):
     where = worlds.address(name, MOUNTED[name], None)

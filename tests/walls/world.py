@@ -27,6 +27,7 @@ from playground.models import (
     ShareLink,
     ShareMark,
     Team,
+    TeamModel,
     User,
     Video,
     VideoModel,
@@ -40,6 +41,7 @@ Arguments = dict[str, Any]
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 CANARY = "heron-in-the-reeds"
 """Stands in what the team wrote: nobody else may read it anywhere."""
+EVERYTHING = sharing.Terms(name=CANARY, days=7, shows_prompt=True, shows_cost=True, has_previews=True, takes_marks=True)
 NO_TOKEN = "A" * 43
 """Of the length of a token, and none."""
 
@@ -86,7 +88,8 @@ def make() -> World:
         Actor.OTHER: factories.make_member(role=Role.ADMIN),
     }
     factories.make_gateway(is_default=True)
-    factories.make_model("sora-2")
+    offered = factories.make_model("sora-2")
+    TeamModel.objects.create(team=team, model=offered, is_default=True, price_note=CANARY)
     Heartbeat.objects.create(
         name="worker", at=timezone.now() + timedelta(hours=1)
     )  # it beats for as long as this lasts
@@ -139,7 +142,9 @@ def things(by: Membership) -> dict[str, Any]:
     of_a_collection = {"team": by.team, "owner": by.user, "name": CANARY}
     collection = Collection.objects.create(**of_a_collection)
     collection.items.create(video=video, added_by=by.user)
-    link, token = sharing.make(by=by, video=video, terms=sharing.Terms(name=CANARY, days=7, takes_marks=True))
+    link, token = sharing.make(by=by, video=video, terms=EVERYTHING)
+    _, token_of_all = sharing.make(by=by, collection=collection, terms=EVERYTHING)
+    ShareMark.objects.create(link=link, video=video, is_favourite=True, note=CANARY)
     return {
         "video": video,
         "collection": collection,
@@ -147,6 +152,7 @@ def things(by: Membership) -> dict[str, Any]:
         **remarks(by, video),
         "link": link,
         "token": token,
+        "token_of_all": token_of_all,
         "membership": factories.make_member(team=by.team),
         "invitation": Invitation.objects.create(
             team=by.team, token_hash=uuid4().hex, expires_at=timezone.now() + timedelta(days=1), created_by=by.user

@@ -36,6 +36,11 @@ class Command(BaseCommand):
             link = people.signin_link(email=options["email"], base_url=settings.PUBLIC_URL, team_slug=team, role=role)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+        except people.NeedsAdmin as error:
+            words = (
+                "There is no such team yet, and whoever comes into a new one first is its admin. Leave --role out, or"
+            )
+            raise CommandError(f"{words} say --role admin.") from error
         except LastAdmin as error:
             raise CommandError("The team would be without an admin. Make somebody else one first.") from error
         self.stdout.write(link)

@@ -1,0 +1,85 @@
+"""What the web server's processes run: `playground.wsgi` behind a gate for bodies.
+
+A body is read before a thread is taken, and only where some view could want it: one that is longer than any form may be
+is left unread, and Django refuses it by its announced length.
+"""
+
+import io
+import re
+import time
+from typing import IO
+
+import structlog
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from playground.clients import address_in
+from playground.front.bodies import Bodies, Gone, Message, Receive, Refused, TooSlow
+from playground.front.bridge import Bridge, Environ, Send, environ_of, head_of
+from playground.front.sockets import limit_unread_once_listening
+from playground.upload_handlers import MAX_BODY_BYTES
+from playground.wsgi import application as program
+
+log = structlog.get_logger(__name__)
+
+LENGTH = re.compile("[0-9]{1,15}")
+"""What is longer is too long, or no number that Python would make of it."""
+RETRY_AFTER_S = 5
+LINE_EVERY_S = 10.0
+
+_refused = 0
+_told_at = -LINE_EVERY_S
+
+bodies = Bodies(settings.FILE_UPLOAD_TEMP_DIR, stretch_s=settings.BODY_SECONDS)
+bridge = Bridge(program, threads=settings.WEB_THREADS)
+limit_unread_once_listening()
+
+
+async def application(scope: Message, receive: Receive, send: Send) -> None:
+    environ = environ_of(scope)
+    try:
+        body = await _body(environ, receive)
+    except Gone:
+        return
+    except Refused as refused:
+        _tell(refused)
+        await _refuse(send, refused)
+        return
+    with body:
+        await bridge.answer(environ, body, receive, send)
+
+
+def _tell(refused: Refused) -> None:
+    """One line in LINE_EVERY_S at most: a flood of bodies is no flood of lines."""
+    global _refused, _told_at
+    _refused += 1
+    now = time.monotonic()
+    if now - _told_at >= LINE_EVERY_S:
+        log.warning("body_refused", status=refused.status, reason=str(refused), since_last_line=_refused)
+        _refused, _told_at = 0, now
+
+
+async def _body(environ: Environ, receive: Receive) -> IO[bytes]:
+    if not _wanted(environ):
+        return io.BytesIO()
+    return await bodies.read(receive, client=address_in(environ))
+
+
+def _wanted(environ: Environ) -> bool:
+    """Whether any view may read it: Django takes no body without a length, and has a limit for each kind."""
+    length = environ.get("CONTENT_LENGTH", "")
+    if environ["REQUEST_METHOD"] != "POST" or not LENGTH.fullmatch(length) or int(length) == 0:
+        return False
+    is_form_with_files = environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+    return int(length) <= (MAX_BODY_BYTES if is_form_with_files else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    """The rest of the body stays unread, so the connection ends with the answer."""
+    words = _("This came too slowly and was given up. Try again.")
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close"), ("Cache-Control", "no-store")]
+    if not isinstance(refused, TooSlow):
+        words = _("Too much is being sent at once. Try again in a moment.")
+        headers.append(("Retry-After", str(RETRY_AFTER_S)))
+    await send(head_of(refused.status, headers))
+    await send({"type": "http.response.body", "body": words.encode()})

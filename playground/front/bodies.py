@@ -1,0 +1,142 @@
+"""Reading the bodies of requests: how slowly one may come, and how many may be on their way at once.
+
+A body has to keep coming: each STRETCH_BYTES of it, or what is left, within a stretch of seconds. Only so many are read
+at once in a process, and only so many of one client. Where no place is free, the slowest of those that have lagged
+behind that pace for GRACE_S is ended for the newcomer; where all keep it, the newcomer is refused.
+
+All of this runs in one event loop, so nothing is locked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, cast
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+STRETCH_BYTES = 40_000
+STRETCH_S = 20.0
+GRACE_S = 3.0
+AT_ONCE = 192
+OF_ONE_CLIENT = 64
+IN_MEMORY_BYTES = 64 * 1024
+
+
+class Refused(Exception):
+    """No body for this request. `status` is the answer's."""
+
+    status = 503
+
+
+class TooMany(Refused):
+    """As many as may be are being read, and all of them keep coming."""
+
+
+class TooSlow(Refused):
+    """The body lagged behind: its time was over, or its place was needed."""
+
+    status = 408
+
+
+class NoRoom(Refused):
+    """The disk took no more of it."""
+
+
+class Gone(Exception):
+    """The client has left. There is nobody to answer."""
+
+
+@dataclass(eq=False)
+class Place:
+    """One body on its way."""
+
+    client: str
+    began: float
+    limit: asyncio.Timeout
+    read: int = 0
+
+    def pace(self, now: float) -> float:
+        """Bytes a second since it began."""
+        return self.read / max(now - self.began, 0.001)
+
+
+class Bodies:
+    """The bodies that are being read in this process."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        stretch_s: float = STRETCH_S,
+        at_once: int = AT_ONCE,
+        of_one_client: int = OF_ONE_CLIENT,
+    ) -> None:
+        self._folder = folder
+        self._stretch_s = stretch_s
+        self._at_once = at_once
+        self._of_one_client = of_one_client
+        self._places: set[Place] = set()
+
+    @property
+    def taken(self) -> int:
+        return len(self._places)
+
+    async def read(self, receive: Receive, *, client: str) -> IO[bytes]:
+        """The whole body, from its beginning; the caller closes it. Raises Refused or Gone."""
+        with self._place(client) as place, ExitStack() as unless_whole:
+            spool = unless_whole.enter_context(SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(self._folder)))
+            try:
+                async with place.limit:
+                    await self._fill(spool, receive, place)
+            except TimeoutError as error:
+                raise TooSlow(f"{place.read} bytes came") from error
+            except OSError as error:
+                raise NoRoom(str(error)) from error
+            unless_whole.pop_all()
+        spool.seek(0)
+        return cast(IO[bytes], spool)
+
+    @contextmanager
+    def _place(self, client: str) -> Iterator[Place]:
+        now = asyncio.get_running_loop().time()
+        own = [place for place in self._places if place.client == client]
+        if len(own) >= self._of_one_client:
+            self._give_up_one(own, now)
+        elif len(self._places) >= self._at_once:
+            self._give_up_one(list(self._places), now)
+        place = Place(client, now, asyncio.timeout(self._stretch_s))
+        self._places.add(place)
+        try:
+            yield place
+        finally:
+            self._places.discard(place)
+
+    def _give_up_one(self, places: list[Place], now: float) -> None:
+        late = [place for place in places if self._lags(place, now)]
+        if not late:
+            raise TooMany(f"{len(places)} are being read")
+        slowest = min(late, key=lambda place: place.pace(now))
+        slowest.limit.reschedule(now)
+        self._places.discard(slowest)
+
+    def _lags(self, place: Place, now: float) -> bool:
+        return now - place.began > GRACE_S and place.pace(now) < STRETCH_BYTES / self._stretch_s
+
+    async def _fill(self, spool: "SpooledTemporaryFile[bytes]", receive: Receive, place: Place) -> None:
+        next_stretch = STRETCH_BYTES
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            block = message.get("body", b"")
+            spool.write(block)
+            place.read += len(block)
+            if not message.get("more_body", False):
+                return
+            if place.read >= next_stretch and place in self._places:
+                next_stretch = place.read + STRETCH_BYTES
+                place.limit.reschedule(asyncio.get_running_loop().time() + self._stretch_s)

@@ -1,0 +1,145 @@
+"""A WSGI program under an ASGI server: the environment of a request, and the way of an answer.
+
+The program runs in a thread of its own pool. A page is handed over whole and its thread is free at once, however slowly
+it is fetched. An answer that streams keeps its thread, since its rows and files belong to it, and waits there until
+the server has taken each block.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
+from functools import partial
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+from playground.front.bodies import Message, Receive
+from playground.front.threads import Threads
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+Program = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Send = Callable[[Message], Awaitable[None]]
+
+STALLED_S = 120.0
+"""How long a reader of a stream may take no block at all."""
+
+
+class ReaderGone(Exception):
+    """Nobody reads this stream any more."""
+
+
+def environ_of(scope: Message) -> Environ:
+    """What PEP 3333 asks for, without `wsgi.input`.
+
+    A header whose name has an underscore would pass for the one with hyphens, and is left out.
+    """
+    environ: Environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": str(scope["server"][1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        if b"_" not in name:
+            _add_header(environ, name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1"))
+    return environ
+
+
+def _add_header(environ: Environ, name: str, value: str) -> None:
+    key = name if name in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{name}"
+    between = "; " if name == "COOKIE" else ","
+    environ[key] = f"{environ[key]}{between}{value}" if key in environ else value
+
+
+class Stream:
+    """An answer that goes out block by block, from the thread that makes it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive, send: Send) -> None:
+        self._loop = loop
+        self._receive = receive
+        self._send = send
+        self._gone = threading.Event()
+
+    def run(self, head: Message, blocks: Iterable[bytes]) -> None:
+        """Raises ReaderGone when the client has left, or took nothing for STALLED_S."""
+        self._pass_on(head)
+        watcher = asyncio.run_coroutine_threadsafe(self._watch(), self._loop)
+        try:
+            for block in blocks:
+                if self._gone.is_set():
+                    raise ReaderGone
+                if block:
+                    self._pass_on({"type": "http.response.body", "body": block, "more_body": True})
+            self._pass_on({"type": "http.response.body", "body": b""})
+        finally:
+            watcher.cancel()
+
+    def _pass_on(self, message: Message) -> None:
+        passing = asyncio.run_coroutine_threadsafe(self._sent(message), self._loop)
+        try:
+            passing.result(STALLED_S)
+        except NotYet:
+            passing.cancel()
+            raise ReaderGone from None
+
+    async def _sent(self, message: Message) -> None:
+        await self._send(message)
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+
+
+class Bridge:
+    """Runs `program` for requests, `threads` of them at once."""
+
+    def __init__(self, program: Program, *, threads: int) -> None:
+        self._program = program
+        self._threads = Threads(threads)
+
+    async def answer(self, environ: Environ, body: IO[bytes], receive: Receive, send: Send) -> None:
+        """`receive` has to be at the end of the body, or the body unwanted."""
+        stream = Stream(asyncio.get_running_loop(), receive, send)
+        called = partial(self._called, environ | {"wsgi.input": body}, stream)
+        page = await asyncio.wrap_future(self._threads.submit(called))
+        if page is not None:
+            for message in page:
+                await send(message)
+
+    def _called(self, environ: Environ, stream: Stream) -> tuple[Message, Message] | None:
+        """A page as two messages, or None for what was streamed."""
+        started: list[Message] = []
+
+        def start_response(status: str, headers: Headers, exc_info: object = None) -> None:
+            started.append(head_of(int(status.split(" ", 1)[0]), headers))
+
+        answer = self._program(environ, start_response)
+        try:
+            if not getattr(answer, "streaming", False):
+                return started[-1], {"type": "http.response.body", "body": b"".join(answer)}
+            with suppress(ReaderGone):
+                stream.run(started[-1], answer)
+            return None
+        finally:
+            close = getattr(answer, "close", None)
+            if close is not None:
+                close()
+
+
+def head_of(status: int, headers: Headers) -> Message:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": pairs}

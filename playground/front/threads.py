@@ -1,0 +1,74 @@
+"""Threads that requests run in: made when there is work for them, and ended when there has been none for a while.
+
+Each thread has a database connection of its own, which goes with it; those of `concurrent.futures` stay for ever.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+IDLE_S = 30.0
+
+Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class Threads:
+    """Runs calls, `most` at once; what comes beyond that waits for its turn."""
+
+    def __init__(self, most: int, *, idle_s: float = IDLE_S) -> None:
+        self._most = most
+        self._idle_s = idle_s
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._count = 0
+        self._free = 0
+        """Threads that wait, less the calls that are on their way to them; below 0: calls that wait for a thread."""
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    @property
+    def free(self) -> int:
+        return max(0, self._free)
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            self._jobs.put((future, call))
+            self._free -= 1
+            if self._free < 0 and self._count < self._most:
+                self._count += 1
+                self._free += 1
+                threading.Thread(target=self._work, name="request", daemon=True).start()
+        return future
+
+    def _work(self) -> None:
+        while job := self._next():
+            _run(*job)
+            del job
+            with self._lock:
+                self._free += 1
+
+    def _next(self) -> Job | None:
+        """None when there was nothing to do for so long that this thread may end."""
+        while True:
+            try:
+                return self._jobs.get(timeout=self._idle_s)
+            except queue.Empty:
+                with self._lock:
+                    if self._free > 0:
+                        self._free -= 1
+                        self._count -= 1
+                        return None
+
+
+def _run(future: Future[Any], call: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001  whoever waits for the result gets it
+        future.set_exception(error)

@@ -1,0 +1,49 @@
+"""A pool that grows with the work and shrinks without."""
+
+import threading
+
+import pytest
+
+from playground.front.threads import Threads
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.pure
+
+
+def test_calls_run_side_by_side_up_to_the_most_and_the_rest_in_turn() -> None:
+    threads, inside, go_on = Threads(2), threading.Semaphore(0), threading.Event()
+
+    def call() -> int:
+        inside.release()
+        assert go_on.wait(10)
+        return threading.get_ident()
+
+    calls = [threads.submit(call) for _ in range(5)]
+    assert inside.acquire(timeout=10)
+    assert inside.acquire(timeout=10)
+    assert not inside.acquire(timeout=0.05)
+    go_on.set()
+    assert len({done.result(10) for done in calls}) <= 2
+    assert threads.count == 2
+
+
+def test_a_thread_that_waits_is_used_again() -> None:
+    threads = Threads(8)
+    for _ in range(20):
+        threads.submit(int).result(10)
+        wait_until(lambda: threads.free == threads.count, within=10)
+    assert threads.count == 1
+
+
+def test_threads_without_work_end_and_new_work_makes_new_ones() -> None:
+    threads = Threads(4, idle_s=0.02)
+    assert threads.submit(lambda: 7).result(10) == 7
+    wait_until(lambda: threads.count == 0, within=10)
+    assert threads.submit(lambda: 8).result(10) == 8
+
+
+def test_what_a_call_raises_is_its_result_and_ends_no_thread() -> None:
+    threads = Threads(1)
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 // 0).result(10)
+    assert threads.submit(lambda: 1).result(10) == 1

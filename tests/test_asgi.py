@@ -1,0 +1,81 @@
+"""Which bodies the gate reads before Django is asked, and what is told of those it gives up."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from playground import asgi
+from playground.front.bodies import Gone, Message, TooMany, TooSlow
+from playground.upload_handlers import MAX_BODY_BYTES
+from tests.front.test_bridge import SCOPE
+
+pytestmark = pytest.mark.pure
+
+FORM = "application/x-www-form-urlencoded"
+FILES = "multipart/form-data; boundary=x"
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "length", "read"),
+    [
+        ("POST", FORM, "1", True),
+        ("POST", FORM, str(1024 * 1024), True),
+        ("POST", FORM, str(1024 * 1024 + 1), False),
+        ("POST", FILES, str(MAX_BODY_BYTES), True),
+        ("POST", FILES, str(MAX_BODY_BYTES + 1), False),
+        ("POST", FORM, "0", False),
+        ("POST", FORM, "", False),
+        ("POST", FORM, "-1", False),
+        ("POST", FORM, "0" * 5000 + "5", False),
+        ("POST", FORM, "\u0665", False),
+        ("GET", FORM, "10", False),
+        ("PUT", FILES, "10", False),
+    ],
+)
+def test_a_body_is_read_where_a_view_may_want_it(method: str, kind: str, length: str, read: bool) -> None:
+    assert asgi._wanted({"REQUEST_METHOD": method, "CONTENT_TYPE": kind, "CONTENT_LENGTH": length}) is read
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int = 1) -> list[Message]:
+    sent: list[Message] = []
+
+    async def read(*_: Any, **__: Any) -> None:
+        raise error
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing of the body is wanted any more")
+
+    monkeypatch.setattr(asgi.bodies, "read", read)
+    for _ in range(times):
+        asyncio.run(asgi.application(SCOPE, receive, send))
+    return sent
+
+
+@pytest.mark.parametrize(("error", "status"), [(TooSlow("3 bytes came"), 408), (TooMany("64 are being read"), 503)])
+def test_a_refused_body_is_answered_in_words_and_the_connection_ended(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    head, body = answered(monkeypatch, error)
+    headers = dict(head["headers"])
+    assert head["status"] == status
+    assert headers[b"Connection"] == b"close"
+    assert (b"Retry-After" in headers) is (status == 503)
+    assert b"gain" in body["body"]
+
+
+def test_a_client_that_left_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answered(monkeypatch, Gone()) == []
+
+
+def test_a_flood_of_refused_bodies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_told_at", -asgi.LINE_EVERY_S)
+    monkeypatch.setattr(asgi, "_refused", 0)
+    monkeypatch.setattr(asgi.time, "monotonic", lambda: 100.0)
+    with capture_logs() as lines:
+        answered(monkeypatch, TooMany("64 are being read"), times=30)
+    assert [(line["event"], line["status"], line["since_last_line"]) for line in lines] == [("body_refused", 503, 1)]
