@@ -351,9 +351,8 @@ def test_backup_holds_nothing_that_signs_its_reader_in(member: Membership, tmp_p
     Session.objects.filter(session_key__startswith=ended).delete()
     session["typed"] = "canary-prompt" * 100
     session.save()
-    UserSession.objects.create(
-        user=member.user, ip="127.0.0.1", user_agent="canary-browser", session_key=session.session_key
-    )
+    told = {"ip": "127.0.0.1", "user_agent": "canary-browser"}
+    UserSession.objects.update_or_create(user=member.user, session_key=session.session_key, defaults=told)
     people.signin_link(email=member.user.email, base_url="http://localhost")
     EmailConfirmation.objects.create(
         email_address=EmailAddress.objects.create(user=member.user, email="new@example.test"), key="canary-confirmation"
