@@ -44,6 +44,13 @@ def pictures_are_decoded_apart(app_configs: Any, **kwargs: Any) -> list[CheckMes
     return [Error(why, id="playground.E004")] if (why := rehearsal.problem()) else []
 
 
+@register(deploy=True)
+def pictures_are_decoded_behind_a_filter(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    from playground.media import rehearsal
+
+    return [Warning(why, id="playground.W004")] if (why := rehearsal.doubt()) else []
+
+
 @register(Tags.database)
 def stored_secrets_can_be_opened(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """`manage.py check --database default` says when the keys in the environment are not those that sealed."""

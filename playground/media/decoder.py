@@ -2,7 +2,8 @@
 
 It reads the picture from standard input, writes to the files that it was given open, says in JSON on standard output
 what it found, and ends. It has no environment to speak of. Before it looks at the first byte it gives up what it does
-not need: to open a file or a socket, to start a process, to use more memory and processor time than a picture costs.
+not need: to open a file or a socket, to start a process, to use more memory and processor time than a picture costs,
+and, where the kernel has a filter for it (few_calls.py), every system call but those that read, write and end.
 
 Nothing of the sent file survives but its pixels. It is opened by Pillow with the three formats named, its size is
 checked before a pixel is decoded, and it is then drawn onto a fresh canvas (canvas.py). Whoever waits for the answer
@@ -25,6 +26,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageCms, ImagePalette, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from playground.media.canvas import draw_upright
+from playground.media.few_calls import keep_few_calls
 from playground.media.picture_limits import CPU_S, MAX_PIXELS, MEMORY_BYTES, WRITTEN_BYTES, ImageLimits
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -32,6 +34,8 @@ PRELOADED = (ImageCms, ImagePalette, MpoImagePlugin, TiffImagePlugin, WebPImageP
 
 # What Pillow and its codecs raise on hostile bytes; each was seen with mutated files.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+NOT_ALLOWED = frozenset({errno.EMFILE, errno.EPERM})
+"""How a call ends that `confine` gave up."""
 
 Facts = dict[str, Any]
 
@@ -66,7 +70,7 @@ class Refused(Exception):
 def main() -> None:
     asked = json.loads(sys.argv[1])
     status = _own_status()
-    confine()
+    has_few_calls = confine()
     if not is_armed():
         sys.exit("no limit of pixels")
     try:
@@ -75,7 +79,7 @@ def main() -> None:
         answer = refused.facts
     except MemoryError:
         answer = {"code": "too_much_memory"}
-    os.write(1, json.dumps(answer | _peak(status)).encode())
+    os.write(1, json.dumps(answer | _peak(status) | {"has_few_calls": has_few_calls}).encode())
     os._exit(0)
 
 
@@ -93,8 +97,11 @@ def _peak(status: int | None) -> Facts:
     return {"peak_kib": int(found[1])} if found else {}
 
 
-def confine() -> None:
-    """Give up, for good, what decoding does not need. A new descriptor is a file, a socket or a pipe: there is none."""
+def confine() -> bool:
+    """Give up, for good, what decoding does not need. A new descriptor is a file, a socket or a pipe: there is none.
+
+    False where the kernel cannot be told to refuse the other calls too, such as to delete a file by its name.
+    """
     limits = {
         resource.RLIMIT_AS: _mapped_bytes() + MEMORY_BYTES,
         resource.RLIMIT_CORE: 0,
@@ -105,6 +112,7 @@ def confine() -> None:
     for kind, most in limits.items():
         resource.setrlimit(kind, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
+    return keep_few_calls()
 
 
 def _mapped_bytes() -> int:
@@ -128,8 +136,8 @@ def redraw(source: BinaryIO, asked: Facts) -> Facts:
     except UnidentifiedImageError:
         raise Refused("unreadable") from None
     except BROKEN as error:
-        if getattr(error, "errno", None) == errno.EMFILE:
-            raise  # we were to open something after all: no fault of the picture
+        if getattr(error, "errno", None) in NOT_ALLOWED:
+            raise  # we were to do something else after all: no fault of the picture
         raise Refused("broken", why=type(error).__name__) from None
     return _written(canvas, asked) | {"kind": kind}
 

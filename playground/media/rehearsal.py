@@ -1,12 +1,13 @@
-"""Whether pictures can be decoded here, and bombs are refused: tried, for `manage.py check --deploy`."""
+"""Whether pictures can be decoded here, behind which walls, and bombs are refused: for `manage.py check --deploy`."""
 
 import struct
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playground.media import images
-from playground.media.picture_limits import MAX_SIDE
+from playground.media import decoding, images
+from playground.media.picture_limits import LIMITS, MAX_SIDE
 
 SMALL, BOMB = 32, MAX_SIDE + 1
 
@@ -26,6 +27,25 @@ def problem() -> str:
         except images.ImageRefused as refused:
             return "" if refused.code == "too_many_pixels" else f"A picture that is too large was {refused.code}."
     return "A picture that is too large was decoded."
+
+
+def doubt() -> str:
+    """What a decoder that works here could still do if a picture took it over, or nothing."""
+    asked = {"do": "redraw", "limits": asdict(LIMITS)}
+    with TemporaryDirectory() as name:
+        picture = Path(name) / "picture"
+        picture.write_bytes(_png(SMALL))
+        try:
+            with picture.open("rb") as file:
+                answer = decoding.decode(file, asked, out=Path(name) / "out", thumb=None)
+        except decoding.Failed:
+            return ""  # `problem` says so
+    if answer.get("has_few_calls"):
+        return ""
+    return (
+        "The process that decodes pictures cannot be kept to a few system calls here (no seccomp filter): one that a "
+        "picture takes over could delete, rename and link files of this user, and signal its processes."
+    )
 
 
 def _png(side: int) -> bytes:

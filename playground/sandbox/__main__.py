@@ -38,6 +38,8 @@ def run(host: str, port: int, profile: str) -> int:
         return 2
     from .server import Taken, lock_folder, serve
 
+    settings.OWN_NAMES.add(host.lower())
+
     try:
         lock = lock_folder(settings.SANDBOX_DATA)
     except (OSError, Taken) as error:

@@ -1,7 +1,13 @@
-"""The edge of the sandbox: bearer check, size limit, error envelope, headers, request log. No key is ever logged."""
+"""The edge of the sandbox: host names, bearer check, size limit, error envelope, headers, request log.
+
+No key is ever logged. A browser on this machine shows what is answered here to a website that has its own name lead to
+127.0.0.1 (DNS rebinding). So no name is answered but localhost and the one that the server was started with; plain
+addresses always, since they lead nowhere else.
+"""
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import secrets
 import string
@@ -11,9 +17,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import BadRequest, DisallowedHost, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
+from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
 from . import settings
@@ -120,6 +127,7 @@ class SandboxMiddleware:
         started = time.monotonic()
         is_api = request.path.startswith(API_PREFIXES)
         try:
+            _check_host(request)
             if is_api:
                 request.account = account_of(request)  # type: ignore[attr-defined]
                 _check_size(request)
@@ -152,6 +160,24 @@ class SandboxMiddleware:
         provider, model = getattr(request, "sandbox_route", ("lumenfall", "none"))
         response["X-Lumenfall-Provider"], response["X-Lumenfall-Model"] = provider, model
         response["X-Lumenfall-Request-Id"] = request_id
+
+
+def _check_host(request: HttpRequest) -> None:
+    try:
+        name, _port = split_domain_port(request.get_host())
+        is_own = name in settings.OWN_NAMES or _is_address(name)
+    except DisallowedHost:
+        is_own = False
+    if not is_own:
+        raise ApiError(403, "INVALID_REQUEST", "The sandbox does not answer to this host name")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _too_large() -> ApiError:

@@ -1,6 +1,9 @@
-"""The sandbox's own page: what it is, its models and prices, the fault tokens, the latest jobs."""
+"""The sandbox's own page: what it is, its models and prices, the fault tokens, the latest jobs.
 
-from datetime import datetime
+No key is asked for, so it has nothing of what people wrote: no prompt, no picture, no link to a file.
+"""
+
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +13,7 @@ from playground.domain.money import dollars, unit_dollars
 
 from . import settings
 from .catalogue import MODELS, SandboxModel
-from .faults import FAULTS, KEY_FAULTS, without_token
+from .faults import FAULTS, KEY_FAULTS
 from .http import allow, is_openai
 from .job import Job
 from .state import jobs
@@ -35,19 +38,15 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _job_row(job: Job, *, now: float) -> dict[str, Any]:
-    is_shown = job.outcome == "completed"
+    is_charged = job.outcome == "completed"
     return {
-        "id": job.id,
-        "prompt": without_token(job.prompt),
         "fault": job.fault,
         "model": job.model,
         "size": job.pixels,
         "seconds": job.seconds,
         "status": job.status(now),
-        "created_at": datetime.fromtimestamp(job.created_at).astimezone(),
-        "cost": dollars(job.final_micros if is_shown else job.estimate_micros),
-        "poster": f"/media/{job.media_token}/thumbnail.webp" if is_shown and not job.purged else "",
-        "link": f"/media/{job.media_token}/{job.id}.mp4",
+        "created_at": datetime.fromtimestamp(int(job.created_at), UTC),
+        "cost": dollars(job.final_micros if is_charged else job.estimate_micros),
     }
 
 

@@ -63,7 +63,9 @@ SANDBOX_HOOK_FAULTS = _hook_faults(os.environ.get("SANDBOX_HOOK_FAULTS", ""))
 
 DEBUG = False
 SECRET_KEY = secrets.token_urlsafe(32)  # nothing is signed that must outlive the process
-ALLOWED_HOSTS = ["*"]
+ALLOWED_HOSTS = ["*"]  # http.py looks at them
+OWN_NAMES = {"localhost"}
+"""Names that this server answers to beside plain addresses; `--host` adds its own."""
 ROOT_URLCONF = "playground.sandbox.urls"
 WSGI_APPLICATION = None
 INSTALLED_APPS: list[str] = []
@@ -77,6 +79,7 @@ TEMPLATES = [
     }
 ]
 USE_TZ = True
+TIME_ZONE = "UTC"
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(SANDBOX_MAX_BODY_MB * 1024 * 1024)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

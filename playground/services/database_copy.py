@@ -3,6 +3,9 @@
 SQLite is copied by its own backup call in one step: readers block no writer, and what is committed meanwhile is not in
 it. The file alone would not do, since part of the rows is in the write-ahead log beside it. PostgreSQL is copied by
 pg_dump at a snapshot that is also used to read which files its rows name. What is there is moved aside, never deleted.
+
+A copy has none of the rows that sign somebody in: whoever reads it would be let into the running installation by them,
+and a restore ends them anyway.
 """
 
 import os
@@ -15,15 +18,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from allauth.account.models import EmailConfirmation
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connection, connections, transaction
 
-from playground.models import Heartbeat, Reference, Video
+from playground.models import Heartbeat, Reference, SignInLink, Video
 from playground.services import restored
 
 NamedFile = tuple[str, int | None, str | None]
 """Key, and where the row knows them its bytes and SHA-256."""
 FILE_NAMES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 PG_SCHEMA = "public"
+LEFT_OUT = (
+    *(model._meta.db_table for model in (Session, UserSession, SignInLink, EmailConfirmation)),
+    settings.CACHES["default"]["LOCATION"],
+)
+"""Tables whose rows are in no copy: sessions, with what was typed into forms, one-time links, what is only passing."""
 
 
 class CannotCopy(Exception):
@@ -46,19 +58,30 @@ def copy_to(target: Path, *, at: datetime) -> list[NamedFile]:
 
 
 def _copy_sqlite(target: Path, *, at: datetime) -> list[NamedFile]:
-    target.unlink(missing_ok=True)
+    whole = target.with_suffix(".whole")
+    for file in (target, whole):
+        file.unlink(missing_ok=True)
     with (
         closing(sqlite3.connect(f"file:{place()}?mode=ro", uri=True)) as source,
-        closing(sqlite3.connect(target)) as to,
+        closing(sqlite3.connect(whole)) as to,
     ):
         source.backup(to, pages=-1)
         to.execute("PRAGMA journal_mode=DELETE")
         moment = connection.ops.adapt_datetimefield_value(at)
         table = Heartbeat._meta.db_table
         to.execute(f"INSERT INTO {table} (name, at, detail) VALUES (?, ?, '{{}}')", (restored.MARK, str(moment)))  # noqa: S608 - our own tables  # nosec B608
-        to.commit()
+        _leave_out(to)
+        to.execute("VACUUM INTO ?", (str(target),))  # without the remains of deleted rows
+    whole.unlink()
     os.chmod(target, 0o600)
     return check_sqlite(target)
+
+
+def _leave_out(copy: sqlite3.Connection) -> None:
+    there = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in there.intersection(LEFT_OUT):
+        copy.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables  # nosec B608
+    copy.commit()
 
 
 def check_sqlite(file: Path) -> list[NamedFile]:
@@ -104,7 +127,8 @@ def _dump(target: Path) -> list[NamedFile]:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SELECT pg_export_snapshot()")
         snapshot = cursor.fetchone()[0]
-        _run_pg("pg_dump", ["--format=custom", f"--snapshot={snapshot}", f"--file={target}", "--no-owner"])
+        left_out = [f"--exclude-table-data=*.{table}" for table in LEFT_OUT]
+        _run_pg("pg_dump", ["--format=custom", f"--snapshot={snapshot}", f"--file={target}", "--no-owner", *left_out])
         named = list(_named(lambda sql: (cursor.execute(sql), cursor.fetchall())[1]))
     os.chmod(target, 0o600)
     check_dump(target)

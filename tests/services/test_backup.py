@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.usersessions.models import UserSession
 from django.conf import settings as django_settings
 from django.contrib.sessions.models import Session
+from django.core.cache.backends.db import DatabaseCache
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test import Client
@@ -95,6 +98,15 @@ def put_back(source: Path) -> restore.Restored:
 def bytes_of(key: str) -> bytes:
     with storage.open(key) as file:
         return file.read()
+
+
+def text_of(database: Path) -> bytes:
+    """All that can be read out of a backup's database: SQLite's file as it is, a dump as a restore would write it."""
+    if database.suffix == ".sqlite3":
+        return database.read_bytes()
+    script = database.with_suffix(".sql")
+    database_copy._run_pg("pg_restore", [f"--file={script}", str(database)], connect=False)
+    return script.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["backup", "backup.tar"])
@@ -304,13 +316,18 @@ def test_keys_are_in_it_for_its_owner_alone_and_never_written_over_those_in_use(
         assert archive.KEYS not in file.getnames()
 
 
-def test_sessions_and_one_time_links_of_a_backup_are_not_good_again(member: Membership, tmp_path: Path) -> None:
+def test_sessions_and_one_time_links_of_an_earlier_versions_backup_are_not_good_again(
+    member: Membership, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_copy, "LEFT_OUT", ())
     Client().force_login(member.user)
     people.signin_link(email=member.user.email, base_url="http://localhost")
     Membership.objects.filter(id=member.id).update(role=Role.ADMIN)
     invitations.invite(by=member, role=Role.CREATOR, base_url="http://localhost")
     assert (Session.objects.count(), SignInLink.objects.count()) == (1, 1)
     written(tmp_path / "backup")
+    session = Session.objects.get().session_key.encode()
+    assert session in text_of(tmp_path / "backup" / database_copy.FILE_NAMES[database_copy.engine()])
 
     put_back(tmp_path / "backup")
 
@@ -319,6 +336,47 @@ def test_sessions_and_one_time_links_of_a_backup_are_not_good_again(member: Memb
     assert AuditEntry.objects.latest("id").kind == "restored"
     assert Notice.objects.get(kind="restored").team == member.team
     assert restored.settle(now=timezone.now()) is None
+
+
+def test_backup_holds_nothing_that_signs_its_reader_in(member: Membership, tmp_path: Path) -> None:
+    call_command("createcachetable")
+    browser = Client(HTTP_USER_AGENT="canary-browser")
+    browser.force_login(member.user)
+    session = browser.session
+    if connection.vendor == "sqlite":
+        connection.cursor().execute("PRAGMA secure_delete = OFF")  # deleted rows stay in free pages, as SQLite has it
+    ended = "a" * 31
+    for number in range(200):
+        Session.objects.create(session_key=f"{ended}{number}", session_data="x" * 3000, expire_date=timezone.now())
+    Session.objects.filter(session_key__startswith=ended).delete()
+    session["typed"] = "canary-prompt" * 100
+    session.save()
+    told = {"ip": "127.0.0.1", "user_agent": "canary-browser"}
+    UserSession.objects.update_or_create(user=member.user, session_key=session.session_key, defaults=told)
+    people.signin_link(email=member.user.email, base_url="http://localhost")
+    EmailConfirmation.objects.create(
+        email_address=EmailAddress.objects.create(user=member.user, email="new@example.test"), key="canary-confirmation"
+    )
+    DatabaseCache(django_settings.CACHES["default"]["LOCATION"], {}).set("canary-cache", "canary-cached")
+    counts = [model.objects.count() for model in (Session, UserSession, SignInLink, EmailConfirmation)]
+
+    written(tmp_path / "backup", with_keys=False)
+
+    text = text_of(tmp_path / "backup" / database_copy.FILE_NAMES[database_copy.engine()])
+    assert member.user.email.encode() in text
+    for secret in (
+        session.session_key,
+        Session.objects.get().session_data[:60],
+        SignInLink.objects.get().token_hash,
+        "canary-browser",
+        "canary-confirmation",
+        "canary-cache",
+        ended,
+    ):
+        assert secret.encode() not in text, secret
+    assert [model.objects.count() for model in (Session, UserSession, SignInLink, EmailConfirmation)] == counts
+    put_back(tmp_path / "backup")
+    assert browser.get("/gallery/").status_code == 302
 
 
 def test_share_links_of_a_backup_have_ended_since_somebody_may_have_revoked_them(

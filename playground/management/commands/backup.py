@@ -47,7 +47,7 @@ class Command(BaseCommand):
         say = self.stdout.write
         say(f"Backup: {done.target}")
         counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
-        say(f"Database: {manifest.engine}, {counts}; checked")
+        say(f"Database: {manifest.engine}, {counts}; checked. Sessions and one-time links: left out")
         if manifest.listed:
             say(f"Media: {len(manifest.listed)} files in the bucket, listed and not copied; --with-bucket copies them")
         else:
