@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from playground.models import Membership, User
 
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  nobody listens there
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - nobody listens there  # nosec B104
 """Of a client that comes without one, as through a socket in a folder."""
 
 
