@@ -4,7 +4,7 @@ Four visitors go through Create, gallery, runs and the cards' refresh on kept co
 then beside the hundred. Prints p95 of both; exits 1 when that beside them is over BAR_MS. A viewer that is told to come
 back (503: all streams of a process are taken) does so.
 
-    python -m benchmarks.slow_viewers [--behind nginx]
+    python -m benchmarks.slow_viewers [--behind nginx] [--database postgres]
 
 `--behind nginx` puts nginx in front as docs/operations.md says: it takes in the uploads and sends the bytes.
 """
@@ -170,9 +170,15 @@ def measure(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--behind", choices=["nothing", "nginx"], default="nothing")
-    behind = parser.parse_args().behind
+    parser.add_argument("--database", metavar="sqlite|postgres|URL", default="sqlite")
+    options = parser.parse_args()
+    behind = options.behind
     proxy = {"MEDIA_ACCEL_PREFIX": "/stored/", "TRUST_PROXY": "true", "PUBLIC_URL": f"http://localhost:{free_port()}"}
-    with tempfile.TemporaryDirectory() as name, stage.entered(Path(name), **(proxy if behind == "nginx" else {})):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        stage.database(options.database) as url,
+        stage.entered(Path(name), database=url, **(proxy if behind == "nginx" else {})),
+    ):
         people = [stage.visitor() for _ in range(VISITORS + UPLOADS)]
         film = film_of(people[0][0])
         with front(behind, Path(name)) as port:
@@ -180,7 +186,7 @@ def main() -> int:
     before, p95 = stage.percentile(alone, 0.95), stage.percentile(beside, 0.95)
     pace = crowd.read / BESIDE_S / VIEWERS / 1000
     print(
-        f"p95 {p95:.0f} ms beside {VIEWERS} viewers and {UPLOADS} uploads, {before:.0f} ms alone: {p95 / before:.2f}"
+        f"{options.database}: p95 {p95:.0f} ms beside {VIEWERS} viewers and {UPLOADS} uploads, {before:.0f} ms alone: {p95 / before:.2f}"
         f" (bar {BAR_MS:.0f} ms); worst {max(beside):.0f} ms; {pace:.0f} KB/s a viewer, {crowd.told_to_wait} times told"
         f" to wait; {stage.load()}"
     )
