@@ -18,9 +18,10 @@ from playground.services import factors
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-OPEN = ("account.", "account_", "mfa_", "socialaccount_", "usersessions_", "health.", "metrics.", "hooks.", "share")
-"""Beginnings of the names of addresses that stay open: those of share links (`shares.`, `share_media.`) ask nobody who
-they are."""
+HELD = ("shares.", "share_media.")
+"""Share links, as their holders open them: they ask nobody who they are."""
+OPEN = ("account.", "account_", "mfa_", "socialaccount_", "usersessions_", "health.", "metrics.", "hooks.", *HELD)
+"""Beginnings of the names of addresses that stay open."""
 
 
 def required(get_response: Handler) -> Handler:

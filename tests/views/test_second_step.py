@@ -5,6 +5,7 @@ from allauth.mfa.models import Authenticator
 
 from tests import factories
 from tests.support.sharing import make_link
+from tests.views.test_forgery import ADDRESSES
 
 pytestmark = pytest.mark.pure
 
@@ -81,3 +82,23 @@ def test_share_links_ask_nobody_who_they_are(member, browser_of, required_of):
     _link, token = make_link(by=member, video=video)
     assert browser_of(member).get(f"/s/{token}/").status_code == 200
     assert browser_of(member).get("/s/wrong/").status_code == 404
+
+
+def test_nothing_else_is_open(member, browser_of, required_of):
+    """By name, so that an address whose name begins like an open one is seen here."""
+    required_of("all")
+    client, is_open = browser_of(member), set()
+    for name, path in ADDRESSES.items():
+        answer = client.get(path)
+        if answer.status_code != 302 or answer.url != PAGE:
+            is_open.add(name.partition(".")[0] if "." in name else name.partition("_")[0])
+    assert is_open == {
+        "account",
+        "shares",
+        "share_media",
+        "health",
+        "metrics",
+        "hooks",
+        "mfa",
+        "usersessions",
+    }
