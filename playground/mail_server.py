@@ -1,40 +1,50 @@
 """A mail server that is slow or hangs: the whole conversation about a mail has one end, `EMAIL_TIMEOUT` seconds away.
 
-Python's client waits so long for each answer of the server. One that takes nearly as long for each of ten answers would
-hold the request of a person for minutes, and with a few of these a web process.
+Python's client waits so long for each piece of an answer. A server that sends a line now and then would hold the
+request of a person for as long as it likes, and with a few of these a web process.
 """
 
 import smtplib
+import socket
 import time
+from contextlib import suppress
+from threading import Timer
 from typing import Any
 
 from django.core.mail.backends import smtp
 
 
-class _Bounded:
-    """Mixed into a client of smtplib: every answer has to come before the end."""
+class Client(smtplib.SMTP):
+    """Hangs up at the end, whatever is being waited for then."""
 
-    def __init__(self, *args: Any, timeout: float, **kwargs: Any) -> None:
-        self._ends_at = time.monotonic() + timeout
-        super().__init__(*args, timeout=timeout, **kwargs)  # type: ignore[call-arg]
+    _line: socket.socket | None = None
+    _end: Timer | None = None
 
-    def getreply(self) -> tuple[int, bytes]:
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            self.close()  # type: ignore[attr-defined]
-            raise smtplib.SMTPServerDisconnected("The mail server took too long.")
-        if self.sock is not None:  # type: ignore[attr-defined]
-            self.sock.settimeout(left)  # type: ignore[attr-defined]
-        answer: tuple[int, bytes] = super().getreply()  # type: ignore[misc]
-        return answer
+    def _get_socket(self, host: Any, port: Any, timeout: Any) -> socket.socket:
+        began = time.monotonic()
+        found: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        # A second handle: encryption takes the first one over.
+        self._line = found.dup()
+        self._end = Timer(max(0.0, timeout - (time.monotonic() - began)), self._hang_up)
+        self._end.daemon = True
+        self._end.start()
+        return found
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        if self._line is not None:
+            self._line.close()
+        super().close()
 
 
-class Client(_Bounded, smtplib.SMTP):
-    pass
-
-
-class EncryptedClient(_Bounded, smtplib.SMTP_SSL):
-    pass
+class EncryptedClient(smtplib.SMTP_SSL, Client):
+    """The order matters: the end is set before the first word of the encryption."""
 
 
 class EmailBackend(smtp.EmailBackend):

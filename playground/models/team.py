@@ -9,9 +9,15 @@ from playground.models.user import User
 
 
 class Role(models.TextChoices):
+    """Each may what those before it may, and more."""
+
     VIEWER = "viewer", _("Viewer")
     CREATOR = "creator", _("Creator")
     ADMIN = "admin", _("Admin")
+
+    @property
+    def rank(self) -> int:
+        return list(Role).index(self)
 
 
 class Team(Row):

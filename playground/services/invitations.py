@@ -26,7 +26,6 @@ from playground.services.people import LinkEnded
 log = structlog.get_logger(__name__)
 
 LIFETIME = timedelta(days=7)
-RANK = [Role.VIEWER, Role.CREATOR, Role.ADMIN]
 
 
 class OtherAddress(Exception):
@@ -171,7 +170,7 @@ def is_for(invitation: Invitation, user: User) -> bool:
 
 
 def is_more(role: str, than: str) -> bool:
-    return RANK.index(Role(role)) > RANK.index(Role(than))
+    return Role(role).rank > Role(than).rank
 
 
 def _raise(membership: Membership, invitation: Invitation) -> None:

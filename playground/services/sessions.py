@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
-from playground.models import Membership, User
+from playground.models import Membership, Role, User
 
 UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - nobody listens there  # nosec B104
 """Of a client that comes without one, as through a socket in a folder."""
@@ -42,8 +42,11 @@ def still_sees(
 ) -> bool:
     """Whether the member who asked by this session may still have this one of `among`, which is what they see.
 
-    That is: they are signed in by it, with the password of then, and in the team, in the role of then. One query.
+    That is: they are signed in by it, with the password of then, and in the team, where they may as much as
+    then. One query.
     """
     session = Session.objects.filter(session_key=session_key, expire_date__gt=now or timezone.now())
-    standing = Membership.objects.filter(id=by.id, role=by.role, user__password=by.user.password, user__is_active=True)
+    as_much = [role for role in Role if role.rank >= Role(by.role).rank]
+    member = Membership.objects.filter(id=by.id, role__in=as_much)
+    standing = member.filter(user__password=by.user.password, user__is_active=True)
     return among.filter(models.Exists(session), models.Exists(standing), id=id).exists()

@@ -16,7 +16,6 @@ from playground.htmx import is_htmx, keep_typed
 from playground.models import AuditEntry, Membership, Role, Video
 from playground.models.visibility import Visibility
 from playground.services import budgets, members, teams
-from playground.services.invitations import RANK
 from playground.services.members import LastAdmin
 from playground.services.people import TEAM_IN_SESSION
 from playground.views.access import MemberRequest, for_admins, for_members, is_of_another_team
@@ -33,7 +32,7 @@ def draw(request: MemberRequest, *, wrong: UUID | None = None, error: str = "", 
     """The page of members; `error` stands beside the member `wrong`."""
     by = request.membership
     people = Membership.objects.filter(team_id=by.team_id).select_related("user", "team")
-    rows = sorted(people, key=lambda one: (-RANK.index(Role(one.role)), one.user.display_name.casefold()))
+    rows = sorted(people, key=lambda one: (-Role(one.role).rank, one.user.display_name.casefold()))
     context = {
         "members": [(one, budgets.member_cap(one.team, one)) for one in rows],
         "roles": Role.choices,

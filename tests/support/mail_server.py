@@ -13,6 +13,8 @@ class MailServer:
     """The answer to a command, such as RCPT, in place of a yes."""
     hangs_at: str = ""
     """After this command nothing is answered any more; "connect" for not even a greeting."""
+    chatters: bool = False
+    """Its greeting has no end, and a line of it comes now and then."""
     drip_s: float = 0.0
     """Waited for before each answer."""
     taken: list[str] = field(default_factory=list)
@@ -30,6 +32,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         return self.server.kept
 
     def handle(self) -> None:
+        while self.kept.chatters and not self.kept.over.wait(0.2):
+            self.say(b"220-and another thing")
         if self.kept.hangs_at == "connect" or not self.say(b"220 here"):
             self.kept.over.wait(60)
             return

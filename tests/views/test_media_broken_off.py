@@ -66,7 +66,7 @@ def by_leaving(admin, member, client, browser_of):
     members.leave(by=member)
 
 
-def by_another_role(admin, member, client, browser_of):
+def by_a_lesser_role(admin, member, client, browser_of):
     members.change(by=admin, member=member, role=Role.VIEWER, sees_spend=True)
 
 
@@ -100,7 +100,7 @@ ENDS = [
     by_removal,
     by_removal_with_a_session_left,
     by_leaving,
-    by_another_role,
+    by_a_lesser_role,
     by_signing_out,
     by_signing_out_elsewhere,
     by_ending_all,
@@ -120,6 +120,14 @@ def test_file_that_is_being_sent_stops_at_the_next_block(admin, member, large, s
     end(admin, member, client, browser_of)
     assert next(blocks, None) is None
     assert serve.slots.taken == 0
+
+
+@pytest.mark.usefixtures("looking_always")
+def test_who_may_more_than_before_gets_the_rest(admin, member, large, started, browser_of):
+    blocks = started(browser_of(member), reverse("media.download", args=[large.id]))
+    next(blocks)
+    members.change(by=admin, member=member, role=Role.ADMIN, sees_spend=False)
+    assert next(blocks, None) is not None
 
 
 @pytest.mark.usefixtures("looking_always")
