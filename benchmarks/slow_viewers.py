@@ -186,7 +186,8 @@ def main() -> int:
     before, p95 = stage.percentile(alone, 0.95), stage.percentile(beside, 0.95)
     pace = crowd.read / BESIDE_S / VIEWERS / 1000
     print(
-        f"{options.database}: p95 {p95:.0f} ms beside {VIEWERS} viewers and {UPLOADS} uploads, {before:.0f} ms alone: {p95 / before:.2f}"
+        f"{options.database}: p95 {p95:.0f} ms beside {VIEWERS} viewers and {UPLOADS} uploads, {before:.0f} ms alone:"
+        f" {p95 / before:.2f}"
         f" (bar {BAR_MS:.0f} ms); worst {max(beside):.0f} ms; {pace:.0f} KB/s a viewer, {crowd.told_to_wait} times told"
         f" to wait; {stage.load()}"
     )

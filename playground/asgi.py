@@ -11,6 +11,7 @@ from typing import IO
 
 import structlog
 from django.conf import settings
+from django.db import connections
 from django.utils.translation import gettext as _
 
 from playground.clients import address_in
@@ -31,7 +32,7 @@ _refused = 0
 _told_at = -LINE_EVERY_S
 
 bodies = Bodies(settings.FILE_UPLOAD_TEMP_DIR, stretch_s=settings.BODY_SECONDS)
-bridge = Bridge(program, threads=settings.WEB_THREADS)
+bridge = Bridge(program, threads=settings.WEB_THREADS, at_end=connections.close_all)
 limit_unread_once_listening()
 
 

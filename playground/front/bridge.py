@@ -107,9 +107,10 @@ class Stream:
 class Bridge:
     """Runs `program` for requests, `threads` of them at once."""
 
-    def __init__(self, program: Program, *, threads: int) -> None:
+    def __init__(self, program: Program, *, threads: int, at_end: Callable[[], None] = lambda: None) -> None:
+        """`at_end` is called in each thread before it ends."""
         self._program = program
-        self._threads = Threads(threads)
+        self._threads = Threads(threads, at_end=at_end)
 
     async def answer(self, environ: Environ, body: IO[bytes], receive: Receive, send: Send) -> None:
         """`receive` has to be at the end of the body, or the body unwanted."""

@@ -1,6 +1,6 @@
 """Threads that requests run in: made when there is work for them, and ended when there has been none for a while.
 
-Each thread has a database connection of its own, which goes with it; those of `concurrent.futures` stay for ever.
+Each thread has database connections of its own, which `at_end` closes; those of `concurrent.futures` stay for ever.
 """
 
 import queue
@@ -17,9 +17,11 @@ Job = tuple[Future[Any], Callable[[], Any]]
 class Threads:
     """Runs calls, `most` at once; what comes beyond that waits for its turn."""
 
-    def __init__(self, most: int, *, idle_s: float = IDLE_S) -> None:
+    def __init__(self, most: int, *, idle_s: float = IDLE_S, at_end: Callable[[], None] = lambda: None) -> None:
+        """`at_end` is called in each thread before it ends."""
         self._most = most
         self._idle_s = idle_s
+        self._at_end = at_end
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._count = 0
@@ -46,11 +48,14 @@ class Threads:
         return future
 
     def _work(self) -> None:
-        while job := self._next():
-            _run(*job)
-            del job
-            with self._lock:
-                self._free += 1
+        try:
+            while job := self._next():
+                _run(*job)
+                del job
+                with self._lock:
+                    self._free += 1
+        finally:
+            self._at_end()
 
     def _next(self) -> Job | None:
         """None when there was nothing to do for so long that this thread may end."""

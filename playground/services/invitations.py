@@ -125,6 +125,9 @@ def accept(*, token: str, user: User, now: datetime | None = None) -> Membership
         # Where roles change, this row is held: the role that is compared below is the one that stands.
         team = budgets.lock(invitation.team_id)
         taken = open_ones(now=now).filter(id=invitation.id).update(accepted_at=now, accepted_by=user)
+        if invitation.email:
+            # Of two to one mailbox the second would give back what is taken from its owner later.
+            open_ones(now=now).filter(team=team, email__iexact=invitation.email).update(revoked_at=now)
         if not taken or not User.objects.filter(id=user.id, is_active=True).exists():
             raise LinkEnded
         membership, is_new = Membership.objects.select_related("team", "user").get_or_create(

@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 
-from playground.models import Membership, Role, ShareLink, Team, User
+from playground.models import Invitation, Membership, Role, ShareLink, Team, User
 from playground.services import audit, budgets, invitations, sessions, stops, teams
 
 log = structlog.get_logger(__name__)
@@ -144,9 +145,13 @@ def _end_invitations(row: Membership, *, now: datetime) -> int:
 
 
 def _end_seats_for(row: Membership, *, now: datetime) -> None:
-    """An invitation that an earlier one made needless would give back what is being taken."""
-    theirs = invitations.open_ones(now=now).filter(team_id=row.team_id, email__iexact=row.user.email)
-    theirs.update(revoked_at=now)
+    """An invitation that an earlier one made needless would give back what is being taken: those to the address of
+    today, and to the ones that they were invited by.
+    """
+    theirs = Invitation.objects.filter(team_id=row.team_id, accepted_by_id=row.user_id).exclude(email="")
+    addresses = {row.user.email.lower(), *(email.lower() for email in theirs.values_list("email", flat=True))}
+    open_ones = invitations.open_ones(now=now).filter(team_id=row.team_id).annotate(mailbox=Lower("email"))
+    open_ones.filter(mailbox__in=addresses).update(revoked_at=now)
 
 
 def _put(row: Membership, **values: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from playground.domain.status import Status
 from playground.forms.team import MemberForm
 from playground.models import Generation, Membership, Role, ShareLink, Video
 from playground.models.visibility import Visibility
-from playground.services import members
+from playground.services import invitations, members
 from playground.services.members import Gone, LastAdmin
 from playground.views import team
 from playground.views.access import MemberRequest, for_admins
@@ -81,7 +81,16 @@ def _what_happens(member: Membership) -> dict[str, int]:
         "private_videos": videos.filter(visibility=Visibility.PRIVATE).count(),
         "waiting": orders.filter(status=Status.QUEUED).count(),
         "links": links.count(),
+        "seats": invitations.open_ones()
+        .filter(team_id=member.team_id, email="")
+        .exclude(created_by=member.user)
+        .count(),
     }
+
+
+def _seats_for_anybody(member: Membership) -> int:
+    """Open invitations to no address that stay when this member goes."""
+    return invitations.open_ones().filter(team_id=member.team_id, email="").exclude(created_by=member.user).count()
 
 
 def _member(request: MemberRequest, id: UUID) -> Membership:

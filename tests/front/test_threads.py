@@ -47,3 +47,11 @@ def test_what_a_call_raises_is_its_result_and_ends_no_thread() -> None:
     with pytest.raises(ZeroDivisionError):
         threads.submit(lambda: 1 // 0).result(10)
     assert threads.submit(lambda: 1).result(10) == 1
+
+
+def test_what_a_thread_has_of_its_own_is_given_back_in_it() -> None:
+    """Database connections lie in cycles: left alone they outlive their thread until the garbage collector comes by."""
+    ended: list[int] = []
+    threads = Threads(1, idle_s=0.02, at_end=lambda: ended.append(threading.get_ident()))
+    worked_in = threads.submit(threading.get_ident).result(10)
+    wait_until(lambda: ended == [worked_in], within=10)

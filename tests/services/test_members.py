@@ -113,6 +113,31 @@ def test_seat_that_stayed_open_gives_nothing_back(admin, deed):
     assert invitations.open_ones().get().email == "other@example.com"
 
 
+@pytest.mark.parametrize("gone", ["accepted", "open"])
+def test_seats_to_a_mailbox_of_before_give_nothing_back(admin, gone):
+    """Their address is another now. `accepted` ends the twin; `open` was made while they were in already."""
+    user = factories.make_user("zoe@a.example")
+    tokens = [token_of(invitations.invite(by=admin, role=Role.ADMIN, email="Zoe@a.example", base_url="http://x"))]
+    if gone == "accepted":
+        tokens.append(
+            token_of(invitations.invite(by=admin, role=Role.ADMIN, email="zoe@a.example", base_url="http://x"))
+        )
+    joined = invitations.accept(token=tokens.pop(0), user=user)
+    if gone == "open":
+        tokens.append(
+            token_of(invitations.invite(by=admin, role=Role.ADMIN, email="ZOE@a.example", base_url="http://x"))
+        )
+    User.objects.filter(id=user.id).update(email="zoe@b.example")
+    members.remove(by=admin, member=Membership.objects.get(id=joined.id))
+    assert not invitations.open_ones().exists()
+    with pytest.raises(LinkEnded):
+        invitations.accept(token=tokens[0], user=factories.make_user("zoe@a.example"))
+
+
+def token_of(made) -> str:
+    return made[1].rstrip("/").rpartition("/")[2]
+
+
 def test_removal_ends_sessions_links_and_seats_and_keeps_videos(admin, client):
     other = factories.make_member(team=admin.team, role=Role.ADMIN)
     client.force_login(other.user)

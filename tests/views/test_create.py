@@ -105,7 +105,7 @@ def test_a_press_with_htmx_answers_the_new_card_and_a_fresh_token(client, model)
     assert f"job-{Generation.objects.get().id}" in html
     assert 'hx-swap-oob="afterbegin"' in html
     assert 'value="press-1"' not in html
-    assert "1 running" in html
+    assert '1<span class="pill__word"> running</span>' in html
 
 
 def test_the_same_form_twice_is_one_run(client, model):

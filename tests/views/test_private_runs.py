@@ -131,8 +131,9 @@ def test_family_of_a_team_video_has_no_private_member(member, admin, private, br
 def test_running_private_ones_are_counted_for_their_owner_only(member, admin, model, browser_of):
     run = factories.make_run(by=member, model=model, visibility=Visibility.PRIVATE)
     factories.make_generation(run=run, status=Status.RUNNING)
-    assert "1 running" in text_of(browser_of(member).get("/gallery/"))
-    assert "1 running" not in text_of(browser_of(admin).get("/gallery/"))
+    pill = '1<span class="pill__word"> running</span>'
+    assert pill in text_of(browser_of(member).get("/gallery/"))
+    assert pill not in text_of(browser_of(admin).get("/gallery/"))
 
 
 def test_admin_decides_an_unclear_private_order_by_its_money_without_its_words(member, admin, model, browser_of):
