@@ -41,6 +41,7 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     try:
         body = await _body(environ, receive)
     except Gone:
+        await _end(send, 400, _("The request ended before all of it had come."))
         return
     except Refused as refused:
         _tell(refused)
@@ -63,7 +64,7 @@ def _tell(refused: Refused) -> None:
 async def _body(environ: Environ, receive: Receive) -> IO[bytes]:
     if not _wanted(environ):
         return io.BytesIO()
-    return await bodies.read(receive, client=address_in(environ))
+    return await bodies.read(receive, client=address_in(environ), length=int(environ["CONTENT_LENGTH"]))
 
 
 def _wanted(environ: Environ) -> bool:
@@ -76,11 +77,15 @@ def _wanted(environ: Environ) -> bool:
 
 
 async def _refuse(send: Send, refused: Refused) -> None:
+    if isinstance(refused, TooSlow):
+        await _end(send, refused.status, _("This came too slowly and was given up. Try again."))
+        return
+    words = _("Too much is being sent at once. Try again in a moment.")
+    await _end(send, refused.status, words, ("Retry-After", str(RETRY_AFTER_S)))
+
+
+async def _end(send: Send, status: int, words: str, *more: tuple[str, str]) -> None:
     """The rest of the body stays unread, so the connection ends with the answer."""
-    words = _("This came too slowly and was given up. Try again.")
     headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close"), ("Cache-Control", "no-store")]
-    if not isinstance(refused, TooSlow):
-        words = _("Too much is being sent at once. Try again in a moment.")
-        headers.append(("Retry-After", str(RETRY_AFTER_S)))
-    await send(head_of(refused.status, headers))
+    await send(head_of(status, [*headers, *more]))
     await send({"type": "http.response.body", "body": words.encode()})

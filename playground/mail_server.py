@@ -30,6 +30,13 @@ class Client(smtplib.SMTP):
         self._end.start()
         return found
 
+    def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        try:
+            return super().connect(*args, **kwargs)
+        except Exception:
+            self.close()
+            raise
+
     def _hang_up(self) -> None:
         if self._line is not None:
             with suppress(OSError):

@@ -126,7 +126,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def pytest_collection_finish() -> None:
-    """What is there now stays to the end: the garbage collector need not look through it again and again."""
+    """What is there now stays to the end: the garbage collector need not look through it again and again.
+
+    Not where browsers wait: there is nothing to gain, and sockets that a server of tests left lying come to light late.
+    """
+    if "CHROMIUM" in os.environ:
+        return
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

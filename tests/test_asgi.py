@@ -68,8 +68,12 @@ def test_a_refused_body_is_answered_in_words_and_the_connection_ended(
     assert b"gain" in body["body"]
 
 
-def test_a_client_that_left_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answered(monkeypatch, Gone()) == []
+def test_a_client_that_ends_before_its_body_does_is_told_and_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may still listen: it has only closed its own direction."""
+    with capture_logs() as lines:
+        head, body = answered(monkeypatch, Gone())
+    assert (head["status"], lines) == (400, [])
+    assert b"before all of it had come" in body["body"]
 
 
 def test_a_flood_of_refused_bodies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,9 @@ STRETCH_S = 20.0
 GRACE_S = 3.0
 AT_ONCE = 192
 OF_ONE_CLIENT = 64
+BYTES_AT_ONCE = 2 * 1024**3
+BYTES_OF_ONE_CLIENT = 1024**3
+"""By their announced lengths: what they may fill of the disk."""
 IN_MEMORY_BYTES = 64 * 1024
 
 
@@ -55,6 +58,7 @@ class Place:
     """One body on its way."""
 
     client: str
+    length: int
     began: float
     limit: asyncio.Timeout
     read: int = 0
@@ -74,20 +78,27 @@ class Bodies:
         stretch_s: float = STRETCH_S,
         at_once: int = AT_ONCE,
         of_one_client: int = OF_ONE_CLIENT,
+        bytes_at_once: int = BYTES_AT_ONCE,
+        bytes_of_one_client: int = BYTES_OF_ONE_CLIENT,
     ) -> None:
         self._folder = folder
         self._stretch_s = stretch_s
         self._at_once = at_once
         self._of_one_client = of_one_client
+        self._bytes_at_once = bytes_at_once
+        self._bytes_of_one_client = bytes_of_one_client
         self._places: set[Place] = set()
 
     @property
     def taken(self) -> int:
         return len(self._places)
 
-    async def read(self, receive: Receive, *, client: str) -> IO[bytes]:
-        """The whole body, from its beginning; the caller closes it. Raises Refused or Gone."""
-        with self._place(client) as place, ExitStack() as unless_whole:
+    async def read(self, receive: Receive, *, client: str, length: int) -> IO[bytes]:
+        """The whole body of so many announced bytes, from its beginning; the caller closes it.
+
+        Raises Refused or Gone.
+        """
+        with self._place(client, length) as place, ExitStack() as unless_whole:
             spool = unless_whole.enter_context(SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(self._folder)))
             try:
                 async with place.limit:
@@ -101,19 +112,26 @@ class Bodies:
         return cast(IO[bytes], spool)
 
     @contextmanager
-    def _place(self, client: str) -> Iterator[Place]:
+    def _place(self, client: str, length: int) -> Iterator[Place]:
         now = asyncio.get_running_loop().time()
-        own = [place for place in self._places if place.client == client]
-        if len(own) >= self._of_one_client:
+        while self._are_full(own := [one for one in self._places if one.client == client], length, *self._own_room):
             self._give_up_one(own, now)
-        elif len(self._places) >= self._at_once:
-            self._give_up_one(list(self._places), now)
-        place = Place(client, now, asyncio.timeout(self._stretch_s))
+        while self._are_full(every := list(self._places), length, self._at_once, self._bytes_at_once):
+            self._give_up_one(every, now)
+        place = Place(client, length, now, asyncio.timeout(self._stretch_s))
         self._places.add(place)
         try:
             yield place
         finally:
             self._places.discard(place)
+
+    @property
+    def _own_room(self) -> tuple[int, int]:
+        return self._of_one_client, self._bytes_of_one_client
+
+    @staticmethod
+    def _are_full(places: list[Place], length: int, most: int, most_bytes: int) -> bool:
+        return len(places) >= most or sum(place.length for place in places) + length > most_bytes
 
     def _give_up_one(self, places: list[Place], now: float) -> None:
         late = [place for place in places if self._lags(place, now)]

@@ -59,7 +59,11 @@ def environ_of(scope: Message) -> Environ:
 
 
 def _add_header(environ: Environ, name: str, value: str) -> None:
+    """Of two lines X-Forwarded-Proto the last is the proxy's own."""
     key = name if name in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{name}"
+    if name == "X_FORWARDED_PROTO":
+        environ[key] = value
+        return
     between = "; " if name == "COOKIE" else ","
     environ[key] = f"{environ[key]}{between}{value}" if key in environ else value
 

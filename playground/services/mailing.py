@@ -10,6 +10,7 @@ Either way there is one line at level error, without address or link, and `/read
 """
 
 from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
+from threading import BoundedSemaphore
 
 import structlog
 from django.core.cache import cache
@@ -17,6 +18,10 @@ from django.core.mail import EmailMessage
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = 6
+"""Mails that a process hands over at the same time; each holds a thread for as long as the server is slow."""
+PLACE_S = 1.0
+"""Seconds that one more waits for its turn; a server that works takes a mail in less."""
 FAILING = "mail.failing"
 REMEMBERED_S = 7 * 24 * 3600
 
@@ -29,8 +34,23 @@ class NotMailed(Exception):
         self.is_refusal = is_refusal
 
 
+_places = BoundedSemaphore(AT_ONCE)
+
+
 def send(message: EmailMessage, *, what: str) -> None:
-    """Send it. Raises NotMailed, after a line in the log that says `what` it was."""
+    """Send it. Raises NotMailed, after a line in the log that says `what` it was; at once where as many as may be are
+    being handed over.
+    """
+    if not _places.acquire(timeout=PLACE_S):
+        log.error("not_mailed", what=what, why="many at once", code=None, is_refusal=False)
+        raise NotMailed(is_refusal=False)
+    try:
+        _handed_over(message, what)
+    finally:
+        _places.release()
+
+
+def _handed_over(message: EmailMessage, what: str) -> None:
     try:
         message.send()
     except (SMTPException, OSError, UnicodeError) as error:

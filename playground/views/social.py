@@ -21,9 +21,12 @@ from django.urls import URLPattern, path, reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.generic import RedirectView
 
+from playground.clients import address_of
 from playground.models import User
+from playground.services import rates
 from playground.views import account_page
 from playground.views.account_forms import Unprocessable
+from playground.views.errors import too_often
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +34,8 @@ NONSENSE = (OSError, ValueError, LookupError, TypeError, AttributeError, DataErr
 """What `requests` raises is an OSError, what is no JSON a ValueError, a subject that is too long ImproperlyConfigured;
 the others come of claims that are missing, of another kind than they should be, or too long."""
 OIDC = {"provider_id": "oidc"}
+ON_THE_WAY_S = 3600
+"""How long what is kept for somebody on the way to a provider and back is worth keeping, until they sign in."""
 TO_SIGN_IN = RedirectView.as_view(pattern_name="account_login")
 
 
@@ -59,12 +64,20 @@ def login_error(request: HttpRequest) -> HttpResponse:
 
 
 def answers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A view that asks the provider; one that is away, or answers nonsense, leads back with words about it."""
+    """A view that asks the provider; one that is away, or answers nonsense, leads back with words about it. Who begins
+    leaves a row of sessions, so a stranger begins only so often.
+    """
 
     @wraps(view)
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        is_stranger = not request.user.is_authenticated
+        if request.method == "POST" and is_stranger and (seconds := rates.take("provider", address_of(request))):
+            return too_often(request, seconds)
         try:
-            return view(request, *args, **kwargs)
+            response = view(request, *args, **kwargs)
+            if is_stranger and not request.user.is_authenticated:
+                request.session.set_expiry(ON_THE_WAY_S)
+            return response
         except NONSENSE as error:
             trace = None if isinstance(error, OSError) else error
             log.warning("provider_does_not_answer", view=view.__name__, why=type(error).__name__, exc_info=trace)

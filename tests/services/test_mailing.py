@@ -1,14 +1,17 @@
 """Mails to a real socket: taken, refused, or held up; and what is remembered and logged of it."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.mail import EmailMessage
 from structlog.testing import capture_logs
 
 from playground.services import mailing
 from playground.settings_mail import mail_settings
 from tests.support.mail_server import mail_server
+from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.pure, pytest.mark.django_db]
 
@@ -116,3 +119,23 @@ def test_greeting_of_an_encrypted_connection_that_has_no_end_is_given_up(setting
         with pytest.raises(mailing.NotMailed):
             send()
         assert time.monotonic() - began < 2.5
+
+
+def test_only_so_many_wait_for_a_server_that_hangs(settings, monkeypatch):
+    """Else a few strangers who ask for mails hold every thread there is."""
+    monkeypatch.setattr(mailing, "PLACE_S", 0.05)
+    monkeypatch.setattr(mailing, "cache", LocMemCache("mails", {}))  # threads of a test have no database
+    with mail_server(hangs_at="connect") as server, ThreadPoolExecutor(mailing.AT_ONCE) as pool:
+        use(settings, f"{server.url}/?timeout=3")
+        waiting = [pool.submit(send) for _ in range(mailing.AT_ONCE)]
+        wait_until(lambda: mailing._places._value == 0, within=10, what="all places taken")
+        began = time.monotonic()
+        with pytest.raises(mailing.NotMailed):
+            send()
+        assert time.monotonic() - began < 1
+        server.over.set()
+        for one in waiting:
+            assert isinstance(one.exception(10), mailing.NotMailed)
+    with mail_server() as server:
+        use(settings, server.url)
+        send()

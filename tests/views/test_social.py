@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from playground.models import AuditEntry, Invitation, Membership, Role, User
+from playground.rate_limits import Limit
 from playground.services import invitations, profiles
 from tests import factories
 from tests.support.oidc import running_provider
@@ -344,3 +345,13 @@ def test_address_that_only_small_letters_make_anothers_is_not_theirs(provider, o
     come_back(client)
     assert not is_signed_in(client)
     assert not SocialAccount.objects.exists()
+
+
+def test_way_to_the_provider_is_begun_only_so_often_and_leaves_a_short_session(provider, settings):
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "provider": Limit(2, 60)}
+    begun = Client()
+    assert [begun.post(START).status_code, Client().post(START).status_code] == [200, 200]
+    assert begun.session.get_expiry_age() == 3600
+    refused = Client().post(START)
+    assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
+    assert "session" not in refused.cookies

@@ -1,5 +1,6 @@
 """Bodies that stop, crawl or lie about their length, sent to the real server over sockets."""
 
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -44,8 +45,14 @@ def answer(connection: socket.socket) -> int:
     return int(got.split()[1]) if got else 0
 
 
-def temporary(up) -> list[Path]:
-    return list(Path(up.environment["PLAYGROUND_DATA"], "tmp").iterdir())
+def temporary(up) -> list[str]:
+    """Files below tmp: those that have a name, and those without one that some process holds open."""
+    folder = Path(up.environment["PLAYGROUND_DATA"], "tmp").resolve()
+    held = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            held.append(os.readlink(link))
+    return [path.name for path in folder.iterdir()] + [name for name in held if name.startswith(f"{folder}/")]
 
 
 def log(up) -> str:
