@@ -53,6 +53,8 @@ NAMES = {
     "to_team": "team",
 }
 """Names by which ids are read beside the path, and what each names. `team` itself: test_matrix.py."""
+SHORT = 8
+"""A number of a few digits may stand anywhere for something else."""
 PLAIN = {
     *("answer", "image", "example", "kind", "last", "month", "order", "page", "seen", "selecting", "show", "t"),
     *("cheaper", "confirmed_unpriced", "count", "insists", "join", "links", "look", "model_shown", "next", "note"),
@@ -104,7 +106,7 @@ def seen(answer: Any, ids: dict[str, str]) -> tuple[int, str, str]:
     """An answer without what is another in each, and without the ids that it was asked for."""
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
     content, location = TOKEN.sub(b"", PROOF.sub(b"", content)), answer.headers.get("Location", "")
-    for id in sorted(set(ids.values()) - {""}, key=len, reverse=True):
+    for id in sorted((id for id in set(ids.values()) if len(id) > SHORT), key=len, reverse=True):
         content, location = content.replace(id.encode(), b"ID"), location.replace(id, "ID")
     return answer.status_code, DRAWN.sub("~", location), DRAWN.sub("~", content.decode(errors="replace"))
 
