@@ -63,6 +63,16 @@ def no_thread_for_prices_ahead() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def rights_of_django_are_not_made_again() -> None:
+    """After each test that commits Django would write permissions and content types anew, which nothing here reads."""
+    from django.contrib.contenttypes.management import create_contenttypes
+    from django.db.models.signals import post_migrate
+
+    assert post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    assert post_migrate.disconnect(create_contenttypes)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def short_pauses() -> Iterator[None]:
     """A call that fails is tried again at once: nobody waits for a gateway that a test has broken on purpose."""
     from playground.gateway import calls

@@ -25,7 +25,7 @@ from tests.walls.presses import Picture, Press, fresh
 from tests.walls.test_mass_assignment import far  # noqa: F401  a fixture
 from tests.walls.test_matrix import MOUNTED
 
-pytestmark = [pytest.mark.django_db, pytest.mark.pure]
+pytestmark = [pytest.mark.django_db, pytest.mark.pure, pytest.mark.thorough]
 
 COUNT = int(os.environ.get("FUZZ_FORMS", "3"))
 SEED = int(os.environ.get("FUZZ_FORMS_SEED", "20261122"))

@@ -13,7 +13,7 @@ from tests.walls import presses, rows
 from tests.walls import world as worlds
 from tests.walls.test_matrix import MOUNTED
 
-pytestmark = [pytest.mark.django_db, pytest.mark.pure, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.pure, pytest.mark.thorough]
 
 NOW = datetime.now(UTC)
 MARK = "zz-mark"

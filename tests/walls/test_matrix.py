@@ -77,7 +77,7 @@ def ask(browser: Client, method: str, where: str, data: dict) -> object:
     return getattr(browser, method)(where, data)
 
 
-HOW = [pytest.param(False, id="page"), pytest.param(True, id="htmx", marks=pytest.mark.pure)]
+HOW = [pytest.param(False, id="page"), pytest.param(True, id="htmx", marks=[pytest.mark.pure, pytest.mark.thorough])]
 """The one asks the database what the other asks."""
 
 

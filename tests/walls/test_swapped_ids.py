@@ -26,7 +26,7 @@ from tests.walls.test_mass_assignment import far  # noqa: F401  a fixture
 from tests.walls.test_matrix import MOUNTED, PROOF
 from tests.walls.world import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.pure, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.pure, pytest.mark.thorough]
 
 NOW = datetime.now(UTC)
 TOKEN = re.compile(rb'name="token" value="[^"]+"')
