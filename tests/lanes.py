@@ -42,7 +42,7 @@ PLACES = {
 }
 """Where the tests of a marker lie: its lane reads no others; tests/conftest.py fails for one that lies elsewhere."""
 MOSTLY_WAITING = ["-n", "5", "--dist", "loadscope"]
-"""Several at once: each leaves two cores idle for more than half of its time."""
+"""Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
 NOT_INHERITED = ("PLAYGROUND_TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE")
 Environment = dict[str, str]
 
@@ -111,8 +111,8 @@ class Lane:
     arguments: list[str]
     needs: Callable[[TextIO], AbstractContextManager[Environment]] = nothing_more
     places: tuple[str, ...] = ()
-    waits: bool = False
-    """Its tests wait for processes, jobs and pages for most of their time."""
+    beside: str = ""
+    """A lane that this one runs beside where both are asked for: each alone leaves the processors idle."""
 
     def paths(self, extra: list[str]) -> list[str]:
         """The files to read: all of its places, or what `extra` names."""
@@ -126,10 +126,10 @@ LANES = {
     for lane in (
         Lane("sqlite", ["-m", APART, "-n", "3"]),
         Lane("postgres", ["-m", f"{APART} and not pure", "-n", "3"], with_postgres),
-        Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"], waits=True),
-        Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"], waits=True),
-        Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "4"], with_postgres, PLACES["faults"], waits=True),
-        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_browsers, PLACES["browser"], waits=True),
+        Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
+        Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
+        Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "3"], with_postgres, PLACES["faults"], "journeys"),
+        Lane("browser", ["-m", "browser", *MOSTLY_WAITING, "-n", "4"], with_browsers, places=PLACES["browser"]),
     )
 }
 
@@ -158,22 +158,18 @@ def parse(arguments: list[str]) -> tuple[list[Lane], list[str]]:
 
 
 def run_together(lanes: list[Lane], extra: list[str]) -> Iterator[Result]:
-    """One after the other those that compute, and beside these one after the other those that wait: each row alone
-    leaves two processors idle for a third of its time. What the second row says comes at the end.
-    """
-    computing, waiting = ([lane for lane in lanes if lane.waits is kind] for kind in (False, True))
-    if not computing:
-        computing, waiting = waiting, []
-    with ThreadPoolExecutor(1) as pool:
-        aside = [pool.submit(run_aside, lane, extra) for lane in waiting]
-        if aside:
-            names = ", ".join(lane.name for lane in waiting)
-            sys.stdout.write(f"Beside these lanes run {names}; what they say comes at the end.\n")
-        for lane in computing:
+    """One after the other, but for those that run beside another: what they say comes when both have ended."""
+    names = {lane.name for lane in lanes}
+    for lane in lanes:
+        if lane.beside in names:
+            continue
+        others = [other for other in lanes if other.beside == lane.name]
+        with ThreadPoolExecutor(len(others) or 1) as pool:
+            running = [pool.submit(run_aside, other, extra) for other in others]
             yield run(lane, extra, sys.stdout)
-        for words, result in (future.result() for future in aside):
-            sys.stdout.write(words)
-            yield result
+            for words, result in (future.result() for future in running):
+                sys.stdout.write(words)
+                yield result
 
 
 def run_aside(lane: Lane, extra: list[str]) -> tuple[str, Result]:

@@ -257,22 +257,20 @@ def test_a_lane_that_broke_off_has_failed_whatever_was_counted(tmp_path: Path) -
     assert (result.passed, result.good) == (3, False)
 
 
-def test_lanes_that_wait_run_beside_those_that_compute(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """Each of the first two waits for the other to have begun."""
+def test_a_lane_runs_beside_another_where_both_are_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Each waits for the other to have begun; alone it waits for nobody."""
     both = Barrier(2)
 
     def run(lane: Lane, extra: list[str], out: TextIO) -> lanes.Result:
-        if lane.name != "last":
+        if lane.name != "alone":
             both.wait(10)
         out.write(f"{lane.name} said\n")
         return lanes.Result(lane.name, passed=1)
 
     monkeypatch.setattr(lanes, "run", run)
-    main, aside, last = Lane("main", []), Lane("aside", [], waits=True), Lane("last", [], waits=True)
-    assert [result.lane for result in lanes.run_together([aside, main, last], [])] == ["main", "aside", "last"]
-    assert capsys.readouterr().out.splitlines()[1:] == ["main said", "aside said", "last said"]
-    assert [result.lane for result in lanes.run_together([last], [])] == ["last"]
-    assert capsys.readouterr().out == "last said\n"
+    main, aside, alone = Lane("main", []), Lane("aside", [], beside="main"), Lane("alone", [], beside="nobody")
+    assert [result.lane for result in lanes.run_together([alone, main, aside], [])] == ["alone", "main", "aside"]
+    assert capsys.readouterr().out == "alone said\nmain said\naside said\n"
 
 
 def test_a_lane_that_lacks_its_browser_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
