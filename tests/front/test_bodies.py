@@ -22,8 +22,9 @@ class Quick(asyncio.SelectorEventLoop):
         return self.now
 
     def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self.now = max(self.now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        live = [timer.when() for timer in self._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+        if not self._ready and live:  # type: ignore[attr-defined]
+            self.now = max(self.now, min(live))
         super()._run_once()  # type: ignore[misc]
 
 

@@ -135,8 +135,7 @@ def passed(generation: Generation, *, minutes: float) -> None:
     Generation.objects.filter(id=generation.id).update(
         completed_at=F("completed_at") - ago, output_expires_at=F("output_expires_at") - ago
     )
-    for event in generation.events.all():
-        generation.events.filter(id=event.id).update(at=event.at - ago)
+    generation.events.update(at=F("at") - ago)
 
 
 def nothing_is_left() -> bool:

@@ -44,6 +44,8 @@ ADDRESSES = {
     for route, pattern in patterns()
 }
 GUARDED = sorted(set(ADDRESSES) - EXEMPT)
+SOME = ("create.index", "members.change", "account_login", "shares.unlock", "team_gateways.key")
+"""What an address may differ in is whether it is guarded; what counts as a right token is one middleware's."""
 
 
 @pytest.fixture
@@ -70,27 +72,37 @@ def test_every_address_is_looked_at():
     assert not [path for path in ADDRESSES.values() if "<" in path or "(" in path]
 
 
-def let_in(client: Client, fields: dict[str, str], **given) -> list[str]:
+def let_in(client: Client, fields: dict[str, str], *, names=GUARDED, **given) -> list[str]:
     """The names of the addresses that took the form."""
-    return [name for name in GUARDED if client.post(ADDRESSES[name], fields, **given).status_code != 403]
+    return [name for name in names if client.post(ADDRESSES[name], fields, **given).status_code != 403]
 
 
-@pytest.mark.parametrize("token", ["none", "wrong", "empty", "of another browser"])
-def test_form_without_its_own_token_is_refused_everywhere(token, browser, admin):
+def test_form_without_a_token_is_refused_everywhere(browser, admin):
+    assert let_in(browser, {"team": admin.team.slug}) == []
+
+
+@pytest.mark.parametrize("token", ["wrong", "empty", "of another browser"])
+def test_form_with_another_token_is_refused(token, browser, admin):
     stale = Client(enforce_csrf_checks=True)
     stale.force_login(admin.user)
     stale.get("/create/")
-    value = {"none": None, "wrong": LONG, "empty": "", "of another browser": stale.cookies["csrf"].value}[token]
-    fields = {"team": admin.team.slug} | ({} if value is None else {"csrfmiddlewaretoken": value})
-    assert let_in(browser, fields) == []
+    value = {"wrong": LONG, "empty": "", "of another browser": stale.cookies["csrf"].value}[token]
+    fields = {"team": admin.team.slug, "csrfmiddlewaretoken": value}
+    assert let_in(browser, fields, names=SOME) == []
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://testserver.evil.example", "http://testserver:1"]
+    ("origin", "names"),
+    [
+        ("https://evil.example", GUARDED),
+        ("null", SOME),
+        ("http://testserver.evil.example", SOME),
+        ("http://testserver:1", SOME),
+    ],
 )
-def test_form_of_another_site_is_refused_everywhere_also_with_a_right_token(origin, browser, admin):
+def test_form_of_another_site_is_refused_also_with_a_right_token(origin, names, browser, admin):
     fields = {"team": admin.team.slug, "csrfmiddlewaretoken": browser.cookies["csrf"].value}
-    assert let_in(browser, fields, headers={"Origin": origin}) == []
+    assert let_in(browser, fields, names=names, headers={"Origin": origin}) == []
 
 
 def test_visitors_without_a_session_are_guarded_alike(db):

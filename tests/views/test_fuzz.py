@@ -62,7 +62,7 @@ NAMES += [
 ]
 
 
-TURNS = 4
+TURNS = 2
 
 
 def addresses(patterns, before: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ from django.test import Client
 from playground.models import Role
 from playground.rate_limits import Limit
 from tests import factories
-from tests.support.installation import ROOT
+from tests.support.installation import ROOT, prepared_data
 from tests.views.test_forgery import ADDRESSES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
@@ -134,9 +135,6 @@ ASK = """
 import json, os, sys
 import django
 django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-call_command("createcachetable", verbosity=0)
 from django.conf import settings
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 from django.test import Client
@@ -166,8 +164,8 @@ def told_with(public_url: str, folder) -> dict:
         "DATABASE_URL": f"sqlite:///{folder}/x.sqlite3",
         "LOG_LEVEL": "ERROR",
     }
+    shutil.copyfile(prepared_data() / "playground.sqlite3", folder / "x.sqlite3")
     command = [sys.executable, "-c", ASK]
-
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "playground.settings", "SECRET_KEY": "x" * 40} | given
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=True)
     return json.loads(run.stdout.splitlines()[-1])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http.cookies import SimpleCookie
 from typing import Any
 from uuid import uuid4
 
@@ -55,14 +56,21 @@ class World:
     own: dict[str, Any] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
     removed: Any = None
+    cookies: dict[Actor, SimpleCookie] = field(default_factory=dict)
 
     def browser(self, actor: Actor, *, htmx: bool = False) -> Client:
+        """Signed in before, where `actor` can be: each press begins with the session as it was made."""
         client = Client(headers=HTMX if htmx else {})
-        if actor in self.members:
-            client.force_login(self.members[actor].user)
-        elif actor is Actor.REMOVED:
-            client.force_login(self.removed)
+        if actor in self.cookies:
+            client.cookies = SimpleCookie({name: morsel.value for name, morsel in self.cookies[actor].items()})
         return client
+
+    def sign_in(self) -> "World":
+        for actor, user in {Actor.REMOVED: self.removed, **{who: by.user for who, by in self.members.items()}}.items():
+            client = Client()
+            client.force_login(user)
+            self.cookies[actor] = client.cookies
+        return self
 
     def made_by(self, actor: Actor) -> dict[str, Any]:
         """What this member of the team made; of a viewer that is no more than remarks."""
@@ -104,7 +112,7 @@ def make() -> World:
         own=own | {"asked": remarks(members[Actor.VIEWER], own["video"])["asked"]},
         others=things(colleague),
         removed=removed,
-    )
+    ).sign_in()
 
 
 def remarks(by: Membership, video: Video) -> dict[str, Any]:
