@@ -124,8 +124,8 @@ class Lane:
 LANES = {
     lane.name: lane
     for lane in (
-        Lane("sqlite", ["-m", APART, "-n", "3"]),
-        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "3"], with_postgres),
+        Lane("sqlite", ["-m", APART, "-n", "4"]),
+        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "4"], with_postgres),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
         Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "3"], with_postgres, PLACES["faults"], "journeys"),
