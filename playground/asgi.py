@@ -7,6 +7,7 @@ is left unread, and Django refuses it by its announced length.
 import io
 import re
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import IO
 
 import structlog
@@ -39,32 +40,35 @@ limit_unread_once_listening()
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     environ = environ_of(scope)
     try:
-        body = await _body(environ, receive)
+        async with _body(environ, receive) as body:
+            await bridge.answer(environ, body, receive, send)
     except Gone:
         await _end(send, 400, _("The request ended before all of it had come."))
-        return
     except Refused as refused:
         _tell(refused)
         await _refuse(send, refused)
-        return
-    with body:
-        await bridge.answer(environ, body, receive, send)
 
 
 def _tell(refused: Refused) -> None:
-    """One line in LINE_EVERY_S at most: a flood of bodies is no flood of lines."""
+    """One line in LINE_EVERY_S at most: a flood of requests is no flood of lines."""
     global _refused, _told_at
     _refused += 1
     now = time.monotonic()
     if now - _told_at >= LINE_EVERY_S:
-        log.warning("body_refused", status=refused.status, reason=str(refused), since_last_line=_refused)
+        log.warning(
+            "request_refused",
+            kind=type(refused).__name__,
+            status=refused.status,
+            reason=str(refused),
+            since_last_line=_refused,
+        )
         _refused, _told_at = 0, now
 
 
-async def _body(environ: Environ, receive: Receive) -> IO[bytes]:
+def _body(environ: Environ, receive: Receive) -> AbstractAsyncContextManager[IO[bytes]]:
     if not _wanted(environ):
-        return io.BytesIO()
-    return await bodies.read(receive, client=address_in(environ), length=int(environ["CONTENT_LENGTH"]))
+        return nullcontext(io.BytesIO())
+    return bodies.read(receive, client=address_in(environ), length=int(environ["CONTENT_LENGTH"]))
 
 
 def _wanted(environ: Environ) -> bool:
@@ -80,7 +84,7 @@ async def _refuse(send: Send, refused: Refused) -> None:
     if isinstance(refused, TooSlow):
         await _end(send, refused.status, _("This came too slowly and was given up. Try again."))
         return
-    words = _("Too much is being sent at once. Try again in a moment.")
+    words = _("Too much is asked for at once. Try again in a moment.")
     await _end(send, refused.status, words, ("Retry-After", str(RETRY_AFTER_S)))
 
 

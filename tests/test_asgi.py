@@ -1,6 +1,8 @@
 """Which bodies the gate reads before Django is asked, and what is told of those it gives up."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -41,8 +43,10 @@ def test_a_body_is_read_where_a_view_may_want_it(method: str, kind: str, length:
 def answered(monkeypatch: pytest.MonkeyPatch, error: Exception, times: int = 1) -> list[Message]:
     sent: list[Message] = []
 
-    async def read(*_: Any, **__: Any) -> None:
+    @asynccontextmanager
+    async def read(*_: Any, **__: Any) -> AsyncIterator[None]:
         raise error
+        yield
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -82,4 +86,5 @@ def test_a_flood_of_refused_bodies_is_one_line(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(asgi.time, "monotonic", lambda: 100.0)
     with capture_logs() as lines:
         answered(monkeypatch, TooMany("64 are being read"), times=30)
-    assert [(line["event"], line["status"], line["since_last_line"]) for line in lines] == [("body_refused", 503, 1)]
+    told = [(line["event"], line["kind"], line["status"], line["since_last_line"]) for line in lines]
+    assert told == [("request_refused", "TooMany", 503, 1)]

@@ -8,8 +8,8 @@ All of this runs in one event loop, so nothing is locked.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -25,12 +25,12 @@ AT_ONCE = 192
 OF_ONE_CLIENT = 64
 BYTES_AT_ONCE = 2 * 1024**3
 BYTES_OF_ONE_CLIENT = 1024**3
-"""By their announced lengths: what they may fill of the disk."""
+"""By their announced lengths, until their requests are answered: what they may fill of the disk."""
 IN_MEMORY_BYTES = 64 * 1024
 
 
 class Refused(Exception):
-    """No body for this request. `status` is the answer's."""
+    """This request is not looked at. `status` is the answer's."""
 
     status = 503
 
@@ -50,18 +50,19 @@ class NoRoom(Refused):
 
 
 class Gone(Exception):
-    """The client has left. There is nobody to answer."""
+    """The client has left, or at least sends no more."""
 
 
 @dataclass(eq=False)
 class Place:
-    """One body on its way."""
+    """One body, on its way or whole."""
 
     client: str
     length: int
     began: float
     limit: asyncio.Timeout
     read: int = 0
+    is_whole: bool = False
 
     def pace(self, now: float) -> float:
         """Bytes a second since it began."""
@@ -69,7 +70,7 @@ class Place:
 
 
 class Bodies:
-    """The bodies that are being read in this process."""
+    """The bodies in this process that are being read, or are there for a request that is not answered yet."""
 
     def __init__(
         self,
@@ -90,26 +91,38 @@ class Bodies:
         self._places: set[Place] = set()
 
     @property
-    def taken(self) -> int:
-        return len(self._places)
+    def on_their_way(self) -> int:
+        return len(_unfinished(self._places))
 
-    async def read(self, receive: Receive, *, client: str, length: int) -> IO[bytes]:
-        """The whole body of so many announced bytes, from its beginning; the caller closes it.
+    @property
+    def announced_bytes(self) -> int:
+        return _announced(self._places)
+
+    @asynccontextmanager
+    async def read(self, receive: Receive, *, client: str, length: int) -> AsyncIterator[IO[bytes]]:
+        """The whole body of so many announced bytes, from its beginning, for as long as the block lasts.
 
         Raises Refused or Gone.
         """
-        with self._place(client, length) as place, ExitStack() as unless_whole:
-            spool = unless_whole.enter_context(SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(self._folder)))
+        with self._place(client, length) as place:
+            spool = SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(self._folder))  # noqa: SIM115
             try:
-                async with place.limit:
-                    await self._fill(spool, receive, place)
-            except TimeoutError as error:
-                raise TooSlow(f"{place.read} bytes came") from error
-            except OSError as error:
-                raise NoRoom(str(error)) from error
-            unless_whole.pop_all()
-        spool.seek(0)
-        return cast(IO[bytes], spool)
+                await self._whole(spool, receive, place)
+                yield cast(IO[bytes], spool)
+            finally:
+                with suppress(OSError):  # what a full disk did not take is tried once more, for nobody
+                    spool.close()
+
+    async def _whole(self, spool: "SpooledTemporaryFile[bytes]", receive: Receive, place: Place) -> None:
+        try:
+            async with place.limit:
+                await self._fill(spool, receive, place)
+            spool.seek(0)
+        except TimeoutError as error:
+            raise TooSlow(f"{place.read} bytes came") from error
+        except OSError as error:
+            raise NoRoom(str(error)) from error
+        place.is_whole = True
 
     @contextmanager
     def _place(self, client: str, length: int) -> Iterator[Place]:
@@ -131,14 +144,16 @@ class Bodies:
 
     @staticmethod
     def _are_full(places: list[Place], length: int, most: int, most_bytes: int) -> bool:
-        return len(places) >= most or sum(place.length for place in places) + length > most_bytes
+        return len(_unfinished(places)) >= most or _announced(places) + length > most_bytes
 
     def _give_up_one(self, places: list[Place], now: float) -> None:
-        late = [place for place in places if self._lags(place, now)]
+        coming = _unfinished(places)
+        late = [place for place in coming if self._lags(place, now)]
         if not late:
-            raise TooMany(f"{len(places)} are being read")
+            raise TooMany(f"{len(coming)} of {len(places)} are being read")
         slowest = min(late, key=lambda place: place.pace(now))
-        slowest.limit.reschedule(now)
+        if not slowest.limit.expired():
+            slowest.limit.reschedule(now)
         self._places.discard(slowest)
 
     def _lags(self, place: Place, now: float) -> bool:
@@ -158,3 +173,11 @@ class Bodies:
             if place.read >= next_stretch and place in self._places:
                 next_stretch = place.read + STRETCH_BYTES
                 place.limit.reschedule(asyncio.get_running_loop().time() + self._stretch_s)
+
+
+def _unfinished(places: Iterable[Place]) -> list[Place]:
+    return [place for place in places if not place.is_whole]
+
+
+def _announced(places: Iterable[Place]) -> int:
+    return sum(place.length for place in places)

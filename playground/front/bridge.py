@@ -1,8 +1,8 @@
 """A WSGI program under an ASGI server: the environment of a request, and the way of an answer.
 
-The program runs in a thread of its own pool. A page is handed over whole and its thread is free at once, however slowly
-it is fetched. An answer that streams keeps its thread, since its rows and files belong to it, and waits there until
-the server has taken each block.
+The program runs in a thread of its own pool. A page, and a stream that says it is short, is handed over whole and its
+thread is free at once, however slowly it is fetched. Another stream keeps its thread, since its rows and files belong
+to it, and waits there until the server has taken each block; only so many run at once.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from functools import partial
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from playground.front.bodies import Message, Receive
+from playground.front.bodies import Message, Receive, Refused
 from playground.front.threads import Threads
 
 Environ = dict[str, Any]
@@ -23,8 +23,18 @@ Headers = list[tuple[str, str]]
 Program = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Send = Callable[[Message], Awaitable[None]]
 
+Page = tuple[Message, Message]
+
 STALLED_S = 120.0
 """How long a reader of a stream may take no block at all."""
+WHOLE_BYTES = 256 * 1024
+"""Up to this announced length a stream is handed over whole: a script or a picture of the page costs no thread."""
+STREAMING_SHARE = 0.75
+"""Of the threads: the others are kept for pages."""
+
+
+class TooManyStreams(Refused):
+    """As many threads stream as may."""
 
 
 class ReaderGone(Exception):
@@ -115,9 +125,13 @@ class Bridge:
         """`at_end` is called in each thread before it ends."""
         self._program = program
         self._threads = Threads(threads, at_end=at_end)
+        self._streams = threading.BoundedSemaphore(max(1, int(threads * STREAMING_SHARE)))
 
     async def answer(self, environ: Environ, body: IO[bytes], receive: Receive, send: Send) -> None:
-        """`receive` has to be at the end of the body, or the body unwanted."""
+        """`receive` has to be at the end of the body, or the body unwanted.
+
+        Raises Refused before anything was sent.
+        """
         stream = Stream(asyncio.get_running_loop(), receive, send)
         called = partial(self._called, environ | {"wsgi.input": body}, stream)
         page = await asyncio.wrap_future(self._threads.submit(called))
@@ -125,24 +139,39 @@ class Bridge:
             for message in page:
                 await send(message)
 
-    def _called(self, environ: Environ, stream: Stream) -> tuple[Message, Message] | None:
+    def _called(self, environ: Environ, stream: Stream) -> Page | None:
         """A page as two messages, or None for what was streamed."""
-        started: list[Message] = []
+        started: list[tuple[str, Headers]] = []
 
         def start_response(status: str, headers: Headers, exc_info: object = None) -> None:
-            started.append(head_of(int(status.split(" ", 1)[0]), headers))
+            started.append((status, headers))
 
         answer = self._program(environ, start_response)
         try:
-            if not getattr(answer, "streaming", False):
-                return started[-1], {"type": "http.response.body", "body": b"".join(answer)}
-            with suppress(ReaderGone):
-                stream.run(started[-1], answer)
+            status, headers = started[-1]
+            head = head_of(int(status.split(" ", 1)[0]), headers)
+            if not getattr(answer, "streaming", False) or _is_short(headers):
+                return head, {"type": "http.response.body", "body": b"".join(answer)}
+            self._stream(stream, head, answer)
             return None
         finally:
             close = getattr(answer, "close", None)
             if close is not None:
                 close()
+
+    def _stream(self, stream: Stream, head: Message, answer: Iterable[bytes]) -> None:
+        if not self._streams.acquire(blocking=False):
+            raise TooManyStreams("answers that stream")
+        try:
+            with suppress(ReaderGone):
+                stream.run(head, answer)
+        finally:
+            self._streams.release()
+
+
+def _is_short(headers: Headers) -> bool:
+    lengths = [value for name, value in headers if name.lower() == "content-length"]
+    return bool(lengths) and int(lengths[-1]) <= WHOLE_BYTES
 
 
 def head_of(status: int, headers: Headers) -> Message:

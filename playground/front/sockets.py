@@ -2,13 +2,15 @@
 
 The server has none, and makes its listening socket itself after the program was loaded, so that one is looked for among
 the open files of the process. Connections take the option over from it. Linux only.
+
+No descriptor is opened, copied or closed for it: closing any of a file drops the locks that SQLite holds on that file.
 """
 
 import os
 import socket
-import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 UNREAD_S = 120
 LOOK_EVERY_S = 0.05
@@ -30,29 +32,31 @@ def _look() -> None:
 
 
 def limit_unread(seconds: int = UNREAD_S) -> int:
-    """Connections accepted from now on break off when nothing is taken for so long. How many sockets listen here."""
+    """Connections accepted from now on break off when nothing is taken for so long. How many sockets listen here.
+
+    One in a folder counts, but needs no limit: what is behind it is on this machine.
+    """
     if not hasattr(socket, "TCP_USER_TIMEOUT"):
         return 0
     done = 0
-    for listener in _listeners():
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
+    for found in _sockets():
+        if not _listens(found):
+            continue
+        if found.family in (socket.AF_INET, socket.AF_INET6):
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
         done += 1
     return done
 
 
-def _listeners() -> Iterator[socket.socket]:
-    """Each is closed when the next one is asked for; the process keeps its own."""
+def _sockets() -> Iterator[socket.socket]:
+    """Those of the process itself, each until the next one is asked for."""
     for name in os.listdir("/dev/fd"):
-        try:
-            copy = os.dup(int(name))
-        except OSError:
-            continue  # closed meanwhile, as that of the listing itself
-        if not stat.S_ISSOCK(os.fstat(copy).st_mode):
-            os.close(copy)
-            continue
-        with socket.socket(fileno=copy) as found:
-            if found.family in (socket.AF_INET, socket.AF_INET6) and _listens(found):
+        with suppress(OSError):  # no socket, or closed meanwhile
+            found = socket.socket(fileno=int(name))
+            try:
                 yield found
+            finally:
+                found.detach()
 
 
 def _listens(found: socket.socket) -> bool:

@@ -9,9 +9,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from playground.front.bodies import Refused
+
 IDLE_S = 30.0
 
 Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class NoThread(Refused):
+    """This process may start no thread, and has none."""
 
 
 class Threads:
@@ -37,15 +43,25 @@ class Threads:
         return max(0, self._free)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        """Raises NoThread."""
         future: Future[Any] = Future()
         with self._lock:
+            if self._free <= 0 and self._count < self._most:
+                self._start_one()
             self._jobs.put((future, call))
             self._free -= 1
-            if self._free < 0 and self._count < self._most:
-                self._count += 1
-                self._free += 1
-                threading.Thread(target=self._work, name="request", daemon=True).start()
         return future
+
+    def _start_one(self) -> None:
+        """Where the system gives no further thread, those that are there have to do."""
+        try:
+            threading.Thread(target=self._work, name="request", daemon=True).start()
+        except RuntimeError as error:
+            if not self._count:
+                raise NoThread(str(error)) from error
+            return
+        self._count += 1
+        self._free += 1
 
     def _work(self) -> None:
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from playground.front import bodies as module
 from playground.front.bodies import STRETCH_BYTES, STRETCH_S, Bodies, Gone, Message, NoRoom, TooMany, TooSlow
+from tests.support.small_disk import BLOCK, Disk, small_disk
 
 pytestmark = pytest.mark.pure
 
@@ -48,6 +49,11 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
         runner.run(coroutine)
 
 
+async def read(bodies: Bodies, client: Client, *, whose: str = "a", length: int = 1) -> bytes:
+    async with bodies.read(client.receive, client=whose, length=length) as body:
+        return body.read()
+
+
 async def settled() -> None:
     """Lets what can go on go on."""
     for _ in range(10):
@@ -59,15 +65,15 @@ def test_bodies_at_once_fill_only_so_much_of_the_disk(tmp_path: Path) -> None:
 
     async def story() -> None:
         bodies = Bodies(tmp_path, bytes_at_once=100, bytes_of_one_client=60)
-        first = asyncio.create_task(bodies.read(Client(b"x").receive, client="a", length=50))
+        first = asyncio.create_task(read(bodies, Client(b"x"), length=50))
         await settled()
         with pytest.raises(TooMany):
-            await bodies.read(Client(b"x", ends=True).receive, client="a", length=20)
-        (await bodies.read(Client(b"x", ends=True).receive, client="b", length=50)).close()
+            await read(bodies, Client(b"x", ends=True), length=20)
+        await read(bodies, Client(b"x", ends=True), whose="b", length=50)
         with pytest.raises(TooMany):
-            await bodies.read(Client(b"x", ends=True).receive, client="b", length=51)
+            await read(bodies, Client(b"x", ends=True), whose="b", length=51)
         await asyncio.sleep(module.GRACE_S + 1)
-        (await bodies.read(Client(b"x", ends=True).receive, client="a", length=20)).close()
+        await read(bodies, Client(b"x", ends=True), length=20)
         with pytest.raises(TooSlow):
             await first
 
@@ -78,10 +84,8 @@ def test_a_body_arrives_whole_in_memory_or_on_disk(tmp_path: Path) -> None:
     async def story() -> None:
         bodies = Bodies(tmp_path)
         for size in (10, module.IN_MEMORY_BYTES * 3):
-            with await bodies.read(Client(b"x" * size, b"end", ends=True).receive, client="a", length=1) as body:
-                assert body.read() == b"x" * size + b"end"
-        assert bodies.taken == 0
-        assert list(tmp_path.iterdir()) == []
+            assert await read(bodies, Client(b"x" * size, b"end", ends=True)) == b"x" * size + b"end"
+        assert (bodies.on_their_way, bodies.announced_bytes) == (0, 0)
 
     run(story())
 
@@ -91,8 +95,8 @@ def test_a_body_that_stalls_or_drips_is_given_up(tmp_path: Path) -> None:
         bodies = Bodies(tmp_path)
         for client in (Client(), Client(b"x"), Client(b"x" * (STRETCH_BYTES - 1))):
             with pytest.raises(TooSlow):
-                await bodies.read(client.receive, client="a", length=1)
-        assert bodies.taken == 0
+                await read(bodies, client)
+        assert bodies.on_their_way == 0
         assert asyncio.get_running_loop().time() == pytest.approx(3 * STRETCH_S, abs=0.1)
 
     run(story())
@@ -108,20 +112,20 @@ def test_a_body_that_keeps_coming_has_all_the_time_it_needs(tmp_path: Path) -> N
                 client.send(b"x" * STRETCH_BYTES, more=number < stretches - 1)
 
         coming = asyncio.create_task(comes())
-        with await Bodies(tmp_path).read(client.receive, client="a", length=1) as body:
+        async with Bodies(tmp_path).read(client.receive, client="a", length=1) as body:
             assert len(body.read()) == STRETCH_BYTES * stretches
         await coming
 
     run(story())
 
 
-def test_a_client_that_leaves_is_not_answered_and_gives_its_place_back(tmp_path: Path) -> None:
+def test_a_client_that_sends_no_more_gives_its_place_back(tmp_path: Path) -> None:
     async def story() -> None:
         bodies, client = Bodies(tmp_path), Client(b"x")
         client.messages.put_nowait({"type": "http.disconnect"})
         with pytest.raises(Gone):
-            await bodies.read(client.receive, client="a", length=1)
-        assert bodies.taken == 0
+            await read(bodies, client)
+        assert bodies.on_their_way == 0
 
     run(story())
 
@@ -133,12 +137,12 @@ def test_where_all_places_are_taken_by_bodies_that_keep_coming_a_newcomer_is_ref
     async def story() -> None:
         bodies = Bodies(tmp_path, at_once=3, of_one_client=2)
         clients = ["a"] * own + [f"other {number}" for number in range(others)]
-        waiting = [asyncio.create_task(bodies.read(Client(b"x").receive, client=name, length=1)) for name in clients]
+        waiting = [asyncio.create_task(read(bodies, Client(b"x"), whose=name)) for name in clients]
         await settled()
         with pytest.raises(TooMany):
-            await bodies.read(Client(b"x", ends=True).receive, client="a", length=1)
+            await read(bodies, Client(b"x", ends=True))
         if others == 0:
-            (await bodies.read(Client(b"x", ends=True).receive, client="b", length=1)).close()
+            await read(bodies, Client(b"x", ends=True), whose="b")
         for task in waiting:
             task.cancel()
 
@@ -150,28 +154,80 @@ def test_the_slowest_of_the_late_gives_its_place_to_a_newcomer(tmp_path: Path) -
         bodies = Bodies(tmp_path, at_once=3)
         sizes = {"fast": 10_000_000, "slow": 10, "dead": 0}
         tasks = {
-            name: asyncio.create_task(bodies.read(Client(b"x" * size).receive, client=name, length=1))
-            for name, size in sizes.items()
+            name: asyncio.create_task(read(bodies, Client(b"x" * size), whose=name)) for name, size in sizes.items()
         }
         await asyncio.sleep(module.GRACE_S + 0.1)
         for ended in ("dead", "slow"):
-            (await bodies.read(Client(b"y", ends=True).receive, client="new", length=1)).close()
+            await read(bodies, Client(b"y", ends=True), whose="new")
             with pytest.raises(TooSlow):
                 await tasks[ended]
-            tasks[ended] = asyncio.create_task(bodies.read(Client(b"x" * 10_000_000).receive, client=ended, length=1))
+            tasks[ended] = asyncio.create_task(read(bodies, Client(b"x" * 10_000_000), whose=ended))
             await settled()
         with pytest.raises(TooMany):
-            await bodies.read(Client(b"y", ends=True).receive, client="new", length=1)
+            await read(bodies, Client(b"y", ends=True), whose="new")
         for task in tasks.values():
             task.cancel()
 
     run(story())
 
 
-def test_a_full_disk_refuses_the_body(tmp_path: Path) -> None:
+def test_a_whole_body_counts_on_the_disk_until_its_request_is_answered_but_takes_no_place(tmp_path: Path) -> None:
+    async def story() -> None:
+        bodies = Bodies(tmp_path, at_once=1, bytes_at_once=100)
+        client = Client(b"x", ends=True)
+        async with bodies.read(client.receive, client="a", length=60):
+            assert (bodies.on_their_way, bodies.announced_bytes) == (0, 60)
+            with pytest.raises(TooMany):
+                await read(bodies, Client(b"x", ends=True), whose="b", length=41)
+            assert await read(bodies, Client(b"y", ends=True), whose="b", length=40) == b"y"
+        assert await read(bodies, Client(b"z", ends=True), whose="b", length=100) == b"z"
+
+    run(story())
+
+
+def test_a_newcomer_in_the_moment_in_which_another_runs_out_of_time_has_its_place(tmp_path: Path) -> None:
+    async def story() -> None:
+        bodies, loop = Bodies(tmp_path, at_once=1), asyncio.get_running_loop()
+        late = asyncio.create_task(read(bodies, Client()))
+        await settled()
+        newcomers: list[asyncio.Task[bytes]] = []
+
+        def comes() -> None:
+            newcomers.append(asyncio.create_task(read(bodies, Client(b"y", ends=True), whose="new")))
+
+        # The loop is held for a moment: both come in one turn, and the newcomer begins before the late one is told.
+        loop.call_at(STRETCH_S - 0.002, lambda: setattr(loop, "now", STRETCH_S + 0.1))
+        loop.call_at(STRETCH_S - 0.001, comes)
+        await asyncio.sleep(STRETCH_S + 1)
+        assert await newcomers[0] == b"y"
+        with pytest.raises(TooSlow):
+            await late
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [[1000] * 200, [65_537, 30_000, 5_000], [100_001], [65_537, 15_000, 5_000]],
+    ids=["small", "between", "one", "last"],
+)
+def test_a_disk_that_is_full_refuses_the_body(tmp_path: Path, blocks: list[int]) -> None:
+    async def story(disk: Disk) -> None:
+        bodies = Bodies(disk.folder)
+        with pytest.raises(NoRoom):
+            await read(bodies, Client(*(b"x" * size for size in blocks), ends=True))
+        disk.free()
+        assert await read(bodies, Client(b"x" * 100_001, ends=True)) == b"x" * 100_001
+
+    with small_disk(tmp_path / "disk", mib=1) as disk:
+        disk.fill(leave=20 * BLOCK)
+        run(story(disk))
+
+
+def test_a_folder_that_is_not_there_refuses_the_body(tmp_path: Path) -> None:
     async def story() -> None:
         gone = Bodies(tmp_path / "missing")
         with pytest.raises(NoRoom):
-            await gone.read(Client(b"x" * (module.IN_MEMORY_BYTES + 1), ends=True).receive, client="a", length=1)
+            await read(gone, Client(b"x" * (module.IN_MEMORY_BYTES + 1), ends=True))
 
     run(story())

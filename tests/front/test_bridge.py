@@ -10,7 +10,7 @@ import pytest
 
 from playground.front import bridge as module
 from playground.front.bodies import Message
-from playground.front.bridge import Bridge, environ_of
+from playground.front.bridge import Bridge, TooManyStreams, environ_of
 
 pytestmark = pytest.mark.pure
 
@@ -94,16 +94,16 @@ class Server:
         return b"".join(message.get("body", b"") for message in self.sent)
 
 
-def program_of(answer: Any) -> module.Program:
+def program_of(answer: Any, *headers: tuple[str, str]) -> module.Program:
     def program(environ: module.Environ, start_response: Any) -> Any:
-        start_response("201 Created", [("X-Sent", environ["wsgi.input"].read().decode())])
+        start_response("201 Created", [("X-Sent", environ["wsgi.input"].read().decode()), *headers])
         return answer
 
     return program
 
 
-async def served(server: Server, answer: Any) -> None:
-    bridge = Bridge(program_of(answer), threads=1)
+async def served(server: Server, answer: Any, *headers: tuple[str, str]) -> None:
+    bridge = Bridge(program_of(answer, *headers), threads=1)
     await asyncio.wait_for(bridge.answer({}, io.BytesIO(b"hello"), server.receive, server.send), 10)
 
 
@@ -169,5 +169,74 @@ def test_a_stream_that_breaks_tells_so_and_is_closed() -> None:
             await served(server, blocks)
         assert (server.body, blocks.closed) == (b"x", 1)
         assert server.sent[-1]["more_body"], "no end is sent: the reader has to see that it is not whole"
+
+    asyncio.run(story())
+
+
+def test_a_stream_that_is_short_goes_out_in_one_piece_and_holds_no_thread() -> None:
+    async def story() -> None:
+        server, blocks = Server(takes=0), Blocks(iter([b"one", b"two"]))
+        bridge = Bridge(program_of(blocks, ("Content-Length", "6")), threads=1)
+        unread = asyncio.create_task(bridge.answer({}, io.BytesIO(b""), server.receive, server.send))
+        again = Server()
+        await asyncio.wait_for(bridge.answer({}, io.BytesIO(b""), again.receive, again.send), 10)
+        assert (blocks.closed, [message.get("more_body", False) for message in again.sent]) == (2, [False, False])
+        unread.cancel()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("length", [str(module.WHOLE_BYTES + 1), None])
+def test_a_long_stream_goes_out_block_by_block(length: str | None) -> None:
+    async def story() -> None:
+        server, blocks = Server(), Blocks(iter([b"one"]))
+        await served(server, blocks, *([("Content-Length", length)] if length else []))
+        assert [message.get("more_body", False) for message in server.sent] == [False, True, False]
+
+    asyncio.run(story())
+
+
+def test_streams_leave_threads_for_pages() -> None:
+    async def story() -> None:
+        go_on, running = threading.Event(), threading.Semaphore(0)
+
+        def waits() -> Iterator[bytes]:
+            running.release()
+            go_on.wait(10)
+            yield b"x"
+
+        answers: list[Any] = [Blocks(waits()) for _ in range(4)]
+
+        def program(environ: module.Environ, start_response: Any) -> Any:
+            start_response("200 OK", [])
+            return environ["answer"]
+
+        bridge, server = Bridge(program, threads=4), Server()
+
+        async def asked(answer: Any) -> None:
+            await bridge.answer({"answer": answer}, io.BytesIO(), server.receive, server.send)
+
+        streams = [asyncio.create_task(asked(answer)) for answer in answers[:3]]
+        for _ in streams:
+            assert await asyncio.to_thread(running.acquire, timeout=10)
+        with pytest.raises(TooManyStreams):
+            await asked(answers[3])
+        await asyncio.wait_for(asked([b"page"]), 10)
+        go_on.set()
+        await asyncio.gather(*streams)
+        assert [answer.closed for answer in answers] == [1, 1, 1, 1]
+        await asked(Blocks(iter([b"later"])))
+        assert b"page" in server.body
+        assert server.body.endswith(b"later")
+
+    asyncio.run(story())
+
+
+def test_an_answer_whose_headers_cannot_be_sent_is_closed() -> None:
+    async def story() -> None:
+        server, blocks = Server(), Blocks(iter([b"one"]))
+        with pytest.raises(UnicodeEncodeError):
+            await served(server, blocks, ("X-Name", "\u2603"))
+        assert (blocks.closed, server.sent) == (1, [])
 
     asyncio.run(story())

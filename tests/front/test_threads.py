@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from playground.front.threads import Threads
+from playground.front.threads import NoThread, Threads
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.pure
@@ -55,3 +55,32 @@ def test_what_a_thread_has_of_its_own_is_given_back_in_it() -> None:
     threads = Threads(1, idle_s=0.02, at_end=lambda: ended.append(threading.get_ident()))
     worked_in = threads.submit(threading.get_ident).result(10)
     wait_until(lambda: ended == [worked_in], within=10)
+
+
+def no_more(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_where_no_thread_can_be_started_the_call_is_refused_and_later_ones_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, called = Threads(1), []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        for _ in range(3):
+            with pytest.raises(NoThread):
+                threads.submit(lambda: called.append("refused"))
+    assert threads.submit(lambda: 7).result(10) == 7
+    assert (called, threads.count) == ([], 1)
+
+
+def test_where_no_further_thread_can_be_started_those_that_are_there_do_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, go_on = Threads(2), threading.Event()
+    first = threads.submit(lambda: go_on.wait(10))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        second = threads.submit(lambda: 7)
+    go_on.set()
+    assert (first.result(10), second.result(10), threads.count) == (True, 7, 1)

@@ -1,4 +1,4 @@
-"""Two hundred connections announce a body and send none: pages and an honest upload on a slow line go on."""
+"""Two hundred connections announce a body and send none, or ask for a file and take none of it: pages go on."""
 
 import http.client
 import io
@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 STALLED = 200
 BODY_SECONDS = 4
+FILE = "/static/django_htmx/htmax-4.js"
 BLOCK_BYTES, BLOCK_S = 4_000, 0.2
 """20 KB/s, a phone on a slow line."""
 
@@ -71,6 +72,26 @@ def test_bodies_that_never_come_stop_nobody_and_end(up: Running, ana: Visitor, a
     assert upload.status == 200, "the honest upload got in and through"
     assert set(ends) <= {408, 503}
     assert slowest < BODY_SECONDS - 1, "no page waited for them"
+
+
+def test_files_of_the_page_that_nobody_takes_stop_nobody(up: Running, ana: Visitor) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(STALLED):
+            open_ones.enter_context(not_reading(up.port, FILE))
+        for path in ("/healthz", "/gallery/", FILE) * 3:
+            asked = time.monotonic()
+            assert ana.ask(path).status == 200
+            assert time.monotonic() - asked < BODY_SECONDS - 1, "no page waited for them"
+
+
+def not_reading(port: int, path: str) -> socket.socket:
+    """Asks for 200 KB and has room for two."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    one.connect(("127.0.0.1", port))
+    one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+    return one
 
 
 def stalling(port: int, address: str) -> socket.socket:
