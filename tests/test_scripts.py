@@ -284,9 +284,10 @@ def test_a_lane_that_gives_way_runs_with_that_niceness(monkeypatch: pytest.Monke
     def start(command: list[str], **_: Any) -> None:
         raise Started(*command)
 
-    with monkeypatch.context() as patch, pytest.raises(Started) as started:
+    with monkeypatch.context() as patch:
         patch.setattr(lanes.subprocess, "run", start)
-        lanes.run(Lane("polite", []), [], sys.stdout, niceness=7)
+        with pytest.raises(Started) as started:
+            lanes.run(Lane("polite", []), [], sys.stdout, niceness=7)
     python = started.value.args[: started.value.args.index("-m")]
     told = subprocess.check_output([*python, "-c", "import os; print(os.nice(0))"], text=True)
     assert int(told) == min(19, os.nice(0) + 7)
