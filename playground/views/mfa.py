@@ -7,6 +7,7 @@ changes a factor asks first who is there. After it one is back on the page of th
 import json
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.base import views as base
@@ -25,6 +26,7 @@ from django.views.generic import RedirectView
 
 from playground.services import factors
 from playground.views.account_forms import Unprocessable
+from playground.views.limited import beginning, kept_on_the_way
 
 ACCOUNT = reverse_lazy("account.index")
 
@@ -75,6 +77,14 @@ class ReauthenticateByPasskey(WithPasskey, webauthn.ReauthenticateWebAuthnView):
 
 class LoginByPasskey(WithPasskey, webauthn.LoginWebAuthnView):  # type: ignore[misc]
     template_name = "mfa/webauthn/login.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A script gets the question for the browser, which the session keeps; others are led to the sign-in page."""
+        if get_adapter().is_ajax(request) and (refused := beginning(request)):
+            return refused
+        answer: HttpResponse = super().get(request, *args, **kwargs)
+        kept_on_the_way(request)
+        return answer
 
     def form_invalid(self, form: Any) -> HttpResponse:
         answer: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=422)
