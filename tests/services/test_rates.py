@@ -211,7 +211,22 @@ def test_limits_are_changed_by_words():
 
 
 @pytest.mark.parametrize(
-    "words", ["submit", "submit=5", "nothing=5/m", "submit=0/m", "submit=5/0m", "submit=5/2d", "submit=-1/m"]
+    ("words", "limit"),
+    [
+        ("submit=1/s", Limit(1, 1)),
+        ("submit=2/h", Limit(2, 3600)),
+        ("submit=10000/1d", Limit(10_000, 24 * 3600)),
+        ("submit=3/1440m", Limit(3, 24 * 3600)),
+    ],
+)
+def test_least_and_most_that_words_may_say(words, limit):
+    assert limits_of(words)["submit"] == limit
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["submit", "submit=5", "nothing=5/m", "submit=0/m", "submit=5/0m", "submit=5/2d", "submit=-1/m"]
+    + ["submit=10001/m", "submit=5/1441m", "submit=5/25h", "a submit=5/m", "submit=5/m b"],
 )
 def test_wrong_words_are_refused_by_name(words):
     with pytest.raises(ValueError, match="RATE_LIMITS"):
