@@ -53,6 +53,7 @@ def test_less_than_a_cent_is_tiny_and_nothing_is_not() -> None:
     assert is_tiny(9_999)
     assert not is_tiny(0)
     assert not is_tiny(10_000)
+    assert is_tiny(1)
 
 
 @pytest.mark.parametrize(

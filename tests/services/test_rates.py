@@ -170,6 +170,11 @@ def test_names_of_buckets_tell_nothing(db):
     assert "192" not in key
 
 
+def test_buckets_keep_their_names_and_with_them_their_counts(settings):
+    settings.SECRET_KEY = "as it was before"
+    assert rates._name("login", "a") == "login:3f602806c87243caca5fb8bd6817c0ba"
+
+
 def test_full_buckets_are_dropped_by_the_hour(db, monkeypatch):
     rates.take("submit", "old", now=NOON)
     rates.take("submit", "young", now=after(3000))
