@@ -110,6 +110,16 @@ def test_caps_hold_to_the_micro_for_the_team_and_for_each_member(model, member):
 
 
 @pytest.mark.django_db
+def test_press_for_which_not_one_video_fits_tells_the_admins_that_the_limit_is_reached(model, member):
+    cap(member.team, 2 * ASIDE - 1)
+    ordered(member, model, at=timezone.now())
+    assert not Notice.objects.filter(data__percent=100).exists()
+    with pytest.raises(runs.OverBudget):
+        press(member, priced(model))
+    notice = Notice.objects.get(data__percent=100)
+    assert (notice.kind, notice.user) == ("budget_level", None)
+
+
 def test_own_limit_of_a_member_goes_before_that_for_members(model, member):
     cap(member.team, None, per_member=5 * ASIDE)
     Membership.objects.filter(id=member.id).update(monthly_cap_micros=ASIDE)
@@ -130,6 +140,7 @@ def test_four_videos_with_money_for_three_are_none(model, member):
     assert refused.value.quote.one_fits
     assert not Run.objects.exists()
     assert not LedgerEntry.objects.exists()
+    assert not Notice.objects.exists()
     cap(member.team, 4 * ASIDE)
     assert press(member, four).generations.count() == 4
     assert counters(member.team, ledger.month_of(member.team, timezone.now()))[None] == (4 * ASIDE, 0)
@@ -328,6 +339,14 @@ def test_run_without_a_price_is_asked_about_once_more_whatever_the_threshold(mod
     with nullcontext() if made else pytest.raises(runs.NeedsConfirmation):
         press(bold, wanted, **UNPRICED, confirmed_unpriced=confirmed, confirmed_micros=10**9)
     assert Generation.objects.count() == made
+
+
+def test_run_without_a_price_is_ordered_by_whoever_says_so_alone(model, bold):
+    with pytest.raises(runs.OfPrice):
+        press(bold, unpriced(model), quoted_micros=None, confirmed_unpriced=1)
+    assert not Run.objects.exists()
+    press(bold, unpriced(model), **UNPRICED, confirmed_unpriced=1)
+    assert Run.objects.count() == 1
 
 
 def test_play_money_without_a_price_is_not_asked_about_nor_counted(model, bold, monkeypatch):

@@ -229,3 +229,18 @@ def test_days_are_kept_for_a_week_and_no_longer(member: Membership) -> None:
         UploadDay.objects.create(user=member.user, day=(NOON - timedelta(days=days)).date(), sent_bytes=1)
     assert upload_quotas.prune(now=NOON) == 2
     assert {row.day for row in UploadDay.objects.all()} == {(NOON - timedelta(days=days)).date() for days in (6, 7)}
+
+
+def test_what_is_counted_and_given_back_is_this_team_s_and_this_day_s_alone(member: Membership) -> None:
+    """Every counter that another upload could touch is there: of another day, person and team."""
+    colleague, stranger = factories.make_member(team=member.team), factories.make_member()
+    yesterday = NOON - timedelta(days=1)
+    for by, now in ((member, yesterday), (colleague, NOON), (stranger, NOON)):
+        upload_quotas.take(by=by, sent_bytes=1, stored_bytes=2, now=now)
+    upload_quotas.take(by=member, sent_bytes=SENT, stored_bytes=STORED, now=NOON)
+    sent = {(row.user_id, row.day): row.sent_bytes for row in UploadDay.objects.all()}
+    assert sent.pop((member.user_id, NOON.date())) == SENT
+    assert list(sent.values()) == [1, 1, 1]
+    assert (stored(member), stored(stranger)) == (STORED + 4, 2)
+    upload_quotas.give_back(team_id=member.team_id, stored_bytes=3)
+    assert (stored(member), stored(stranger)) == (STORED + 1, 2)

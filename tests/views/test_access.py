@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import Heartbeat
+from playground.models import Collection, Heartbeat
 from tests import factories
 
 pytestmark = pytest.mark.pure
@@ -169,3 +169,17 @@ def test_pages_say_that_the_worker_is_silent(member, browser_of, age_s, shown):
     if age_s is not None:
         Heartbeat.objects.create(name="worker", at=timezone.now() - timedelta(seconds=age_s))
     assert ("Videos wait until it runs" in browser_of(member).get(reverse("runs.index")).content.decode()) is shown
+
+
+def test_form_is_taken_in_the_team_it_was_made_in_whichever_is_at_hand(member, browser_of):
+    """By somebody who is in both; from another's it is 404, as if there were no such team."""
+    other, stranger = factories.make_member(user=member.user), factories.make_member()
+    browser = browser_of(member)
+    assert browser.get(reverse("collections.index"), {"team": member.team.slug}).status_code == 200
+    for by in (other, member):
+        form = {"name": f"Boats of {by.team.slug}", "visibility": "team", "team": by.team.slug}
+        assert browser.post(reverse("collections.create"), form).status_code == 302
+        assert Collection.objects.get(name=form["name"]).team == by.team
+    form = {"name": "Boats", "visibility": "team", "team": stranger.team.slug}
+    assert browser.post(reverse("collections.create"), form).status_code == 404
+    assert Collection.objects.count() == 2

@@ -10,6 +10,7 @@ from django.shortcuts import resolve_url
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from playground.views import access
 from playground.walls import WALLS, Actor, Gets
 from tests.walls import world as worlds
 from tests.walls.world import World
@@ -168,3 +169,14 @@ def test_no_other_method_is_taken(world, name):
     for method in OTHER_METHODS:
         answer = getattr(Client(), method)(where)
         assert answer.status_code == 405, f"{method} {name}: {answer.status_code}"
+
+
+MEMBERS_OWN = sorted(name for name in MOUNTED if "id" in MOUNTED[name] and not name.startswith(("shares.", "share_m")))
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("name", MEMBERS_OWN)
+def test_address_of_a_thing_is_read_in_the_team_of_that_kind_of_thing(world, name):
+    """Whoever is in two teams opens what is in either, whichever is at hand."""
+    found = next((model for start, model in access.OBJECTS.items() if name.startswith(start)), None)
+    assert found is type(world.own[worlds.thing_of(name)])
