@@ -59,6 +59,8 @@ DEFAULTS = {
     "signup_mail": Limit(3, MINUTE),
     # beginnings of a sign-in at an identity provider: of a client
     "provider": Limit(30, MINUTE),
+    # questions for a passkey that signs in: of a client
+    "passkey": Limit(30, MINUTE),
     # wrong passwords of a shared link: of the link from one client, of the link from everywhere
     "share_password": Limit(5, 5 * MINUTE),
     "share_password_link": Limit(100, HOUR),

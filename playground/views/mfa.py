@@ -7,6 +7,7 @@ changes a factor asks first who is there. After it one is back on the page of th
 import json
 from typing import Any
 
+from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.base import views as base
@@ -17,14 +18,20 @@ from allauth.mfa.webauthn.internal import flows as webauthn_flows
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
-from playground.services import factors
+from playground.clients import address_of
+from playground.forms import questions
+from playground.forms.questions import For
+from playground.services import factors, rates
+from playground.signed_out import KEPT_S
 from playground.views.account_forms import Unprocessable
+from playground.views.errors import too_often
 
 ACCOUNT = reverse_lazy("account.index")
 
@@ -44,16 +51,28 @@ class WithPasskey(Unprocessable):
     """A page whose button asks the browser for a passkey, with the question for the browser in its form."""
 
     labels = {}
+    what: For
+
+    def of(self) -> Any:
+        """Whose passkey the page asks for."""
+        return self.request.user
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         asked = found.get("js_data", {})
         question = asked.get("request_options") or asked.get("creation_options")
+        if question:
+            questions.note(self.what, of=self.of())
         found["question"] = json.dumps(question, cls=DjangoJSONEncoder) if question else ""
         return {**found, "passkeys": passkey_page(self.request)}
 
 
 class Authenticate(WithPasskey, base.AuthenticateView):  # type: ignore[misc]
+    what = For.SECOND_STEP
+
+    def of(self) -> Any:
+        return self.stage.login.user
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         has_passkey = factors.has_passkey(self.stage.login.user)
         return {**super().get_context_data(**kwargs), "has_passkey": has_passkey and settings.PASSKEYS_OFFERED}
@@ -64,6 +83,8 @@ class Reauthenticate(WithPasskey, base.ReauthenticateView):  # type: ignore[misc
 
 
 class ReauthenticateByPasskey(WithPasskey, webauthn.ReauthenticateWebAuthnView):  # type: ignore[misc]
+    what = For.PROOF
+
     def form_invalid(self, form: Any) -> HttpResponse:
         """allauth leads to the sign-in page, which sends somebody who is signed in away."""
         answer: HttpResponse = self.render_to_response(self.get_context_data(refused=True), status=422)
@@ -75,6 +96,19 @@ class ReauthenticateByPasskey(WithPasskey, webauthn.ReauthenticateWebAuthnView):
 
 class LoginByPasskey(WithPasskey, webauthn.LoginWebAuthnView):  # type: ignore[misc]
     template_name = "mfa/webauthn/login.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The question that the button fetches. It leaves a row of sessions, which is asked for only so often and
+        lives for an hour.
+        """
+        if not get_account_adapter().is_ajax(request):
+            return redirect("account_login")
+        if seconds := rates.take("passkey", address_of(request)):
+            return too_often(request, seconds)
+        answer: HttpResponse = super().get(request, *args, **kwargs)
+        questions.note(For.SIGN_IN)
+        request.session.set_expiry(KEPT_S)
+        return answer
 
     def form_invalid(self, form: Any) -> HttpResponse:
         answer: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=422)
@@ -114,6 +148,8 @@ class NewRecoveryCodes(Unprocessable, recovery.GenerateRecoveryCodesView):  # ty
 
 
 class AddPasskey(WithPasskey, webauthn.AddWebAuthnView):  # type: ignore[misc]
+    what = For.NEW_PASSKEY
+
     def get_success_url(self) -> str:
         return super().get_success_url() if self.did_generate_recovery_codes else str(ACCOUNT)
 
