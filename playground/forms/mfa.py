@@ -106,14 +106,15 @@ class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
     passwordless = None
 
     def clean(self) -> dict[str, Any]:
-        self.cleaned_data["passwordless"] = True
-        if "credential" not in self.cleaned_data:
-            return self.cleaned_data
-        if not self.cleaned_data["credential"]:  # allauth would pass over 0 and false
+        cleaned: dict[str, Any] = self.cleaned_data
+        cleaned["passwordless"] = True
+        if "credential" not in cleaned:
+            return cleaned
+        if not cleaned["credential"]:  # allauth would pass over 0 and false
             raise get_adapter().validation_error("incorrect_code")
         try:
             with questions.answered(For.NEW_PASSKEY, of=self.user):
-                cleaned: dict[str, Any] = super().clean()
+                cleaned = super().clean()
         except MALFORMED as error:
             raise get_adapter().validation_error("incorrect_code") from error
         return cleaned

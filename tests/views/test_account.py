@@ -314,6 +314,7 @@ def test_new_address_that_somebody_took_meanwhile_is_refused(with_mail, member, 
     assert member.user.email != "new@example.org"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_mail_server_that_is_away_takes_no_change_back(with_mail, member, settings, monkeypatch):
     def fails(self, *args, **kwargs):
         raise ConnectionRefusedError
@@ -326,6 +327,7 @@ def test_mail_server_that_is_away_takes_no_change_back(with_mail, member, settin
     assert client.post("/account/password/change/", fields).status_code == 302
 
 
+@pytest.mark.django_db(transaction=True)
 def test_change_is_told_by_mail(with_mail, member, settings, mailoutbox):
     cache.clear()
     settings.ACCOUNT_EMAIL_NOTIFICATIONS = True
