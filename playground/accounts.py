@@ -87,6 +87,8 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
                 words = _("Many people sign in at once. Try again in a moment.")
                 raise refusal(request, hashing.AGAIN_S, words)
             user: User | None = super().authenticate(request, **credentials)
+        if user is not None and user.email.lower() != credentials.get("email", "").strip().lower():
+            return None  # an address of theirs that waits to be proven
         if user is not None:
             rates.give_back(*tries_of(request, credentials.get("email", "")))
         return user

@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from allauth.account.models import EmailAddress
-from allauth.account.utils import filter_users_by_email
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
@@ -26,7 +25,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from playground.models import Invitation, Membership, User
-from playground.services import invitations, signups
+from playground.services import invitations, profiles, signups
 from playground.services.people import TEAM_IN_SESSION, LinkEnded
 
 log = structlog.get_logger(__name__)
@@ -178,12 +177,12 @@ def objection(sociallogin: SocialLogin, invitation: Invitation | None, email: st
     if not invitation and not email:
         unproven = signups.is_allowed(said) and said not in verified(sociallogin)
         return "unverified" if unproven else _known(sociallogin)
-    return "taken" if filter_users_by_email(email) else ""
+    return "taken" if profiles.owner_of(email) else ""
 
 
 def _known(sociallogin: SocialLogin) -> str:
     """Only the owner of an address is told that it has an account here."""
-    return "taken" if any(filter_users_by_email(one) for one in verified(sociallogin)) else "closed"
+    return "taken" if any(profiles.owner_of(one) for one in verified(sociallogin)) else "closed"
 
 
 def refused(request: HttpRequest, sociallogin: SocialLogin, why: str) -> ImmediateHttpResponse:

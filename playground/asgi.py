@@ -76,7 +76,7 @@ def _wanted(environ: Environ) -> bool:
     length = environ.get("CONTENT_LENGTH", "")
     if environ["REQUEST_METHOD"] != "POST" or not LENGTH.fullmatch(length) or int(length) == 0:
         return False
-    is_form_with_files = environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+    is_form_with_files = environ.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data")
     return int(length) <= (MAX_BODY_BYTES if is_form_with_files else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 

@@ -1,7 +1,7 @@
 """Structured logs: one event a line, with the request id of django-structlog bound to it.
 
 Prompts, keys, tokens and signed addresses are never logged. `scrub` is the last wall: it drops the values of keys that
-would hold one, wherever they come from.
+would hold one, wherever they come from, and cuts what a client would fill the log with.
 """
 
 import logging
@@ -34,8 +34,15 @@ _TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/(?!\[not logged\])[^\s?\"']+", re.
 """Addresses whose rest is a secret."""
 _LONG = re.compile(r"[\w-]{40,}", re.ASCII)
 """As long as our tokens. A mail program may have put a space where `_TOKEN_IN_PATH` looks for the token."""
+_RESET_KEY = re.compile(r"(?:[0-9a-z]+-)?[0-9a-z]{5,8}-[0-9a-f]{32}(?![0-9a-f])", re.IGNORECASE)
+"""allauth's key for a new password, wherever it stands: whose it is, the time and a hash."""
 _QUERY = re.compile(r"(?<=[\w/.\]-])\?(?!\[not logged\])[^\s\"'<>]+")
 """A prompt may stand in an address, `/create/?prompt=...`, and a signature in that of a file."""
+
+
+LONGEST = {"user_agent": 200, "request_id": 64, "correlation_id": 64, "exception": 20_000}
+"""In characters. Who asks chooses them: the log holds a few megabytes, and some hundred requests may not fill it."""
+LONGEST_OF_OTHERS = 2_000
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -43,14 +50,25 @@ def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mut
     for name in event:
         if any(word in name.lower() for word in SECRET_WORDS):
             event[name] = "[not logged]"
-        elif isinstance(event[name], str) and "/" in event[name]:
-            event[name] = masked_path(event[name])
+        elif isinstance(event[name], str):
+            event[name] = _cut(masked_path(event[name]), LONGEST.get(name, LONGEST_OF_OTHERS))
     return event
+
+
+def _cut(text: str, longest: int) -> str:
+    """Without its middle, where it is too long: the end of a traceback says what was wrong."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 3) // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def masked_path(text: str) -> str:
     """`text` without the secret part of one-time addresses in it, and without what follows their question marks."""
+    if "/" not in text:
+        return text
     masked = _LONG.sub(_unless_a_name, _TOKEN_IN_PATH.sub(r"/\1/[not logged]", text))
+    masked = _RESET_KEY.sub("[not logged]", masked)
     return _QUERY.sub("?[not logged]", masked)
 
 

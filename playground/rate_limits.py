@@ -57,10 +57,8 @@ DEFAULTS = {
     # tries to make an account: of a client; mails to make one: to an e-mail address
     "signup": Limit(20, MINUTE),
     "signup_mail": Limit(3, MINUTE),
-    # beginnings of a sign-in at an identity provider: of a client
+    # beginnings of a sign-in at an identity provider or by a passkey: of a client
     "provider": Limit(30, MINUTE),
-    # questions for a passkey that signs in: of a client
-    "passkey": Limit(30, MINUTE),
     # wrong passwords of a shared link: of the link from one client, of the link from everywhere
     "share_password": Limit(5, 5 * MINUTE),
     "share_password_link": Limit(100, HOUR),

@@ -43,6 +43,7 @@ PLACES = {
 """Where the tests of a marker lie: its lane reads no others; tests/conftest.py fails for one that lies elsewhere."""
 MOSTLY_WAITING = ["-n", "5", "--dist", "loadscope"]
 """Tests that wait for processes, jobs and pages leave two cores idle for more than half of their time."""
+GIVING_WAY = 15
 NOT_INHERITED = ("PLAYGROUND_TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE")
 Environment = dict[str, str]
 
@@ -113,6 +114,8 @@ class Lane:
     places: tuple[str, ...] = ()
     beside: str = ""
     """A lane that this one runs beside where both are asked for: each alone leaves the processors idle."""
+    gives_way: bool = False
+    """It computes, and the lane it runs beside has times to keep: it takes the processors when that one leaves them."""
 
     def paths(self, extra: list[str]) -> list[str]:
         """The files to read: all of its places, or what `extra` names."""
@@ -125,7 +128,7 @@ LANES = {
     lane.name: lane
     for lane in (
         Lane("sqlite", ["-m", APART, "-n", "4"]),
-        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "4"], with_postgres),
+        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "4"], with_postgres, (), "journeys", gives_way=True),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
         Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "3"], with_postgres, PLACES["faults"], "journeys"),
@@ -174,28 +177,31 @@ def run_together(lanes: list[Lane], extra: list[str]) -> Iterator[Result]:
 
 def run_aside(lane: Lane, extra: list[str]) -> tuple[str, Result]:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        result = run(lane, extra, out)
+        result = run(lane, extra, out, niceness=GIVING_WAY if lane.gives_way else 0)
         out.seek(0)
         return out.read(), result
 
 
-def run(lane: Lane, extra: list[str], out: TextIO) -> Result:
+def run(lane: Lane, extra: list[str], out: TextIO, *, niceness: int = 0) -> Result:
     out.write(f"\n=== {lane.name} ===\n")
     begin = time.monotonic()
     try:
         with lane.needs(out) as more:
             out.flush()
-            return run_pytest(lane, extra, more, begin, out)
+            return run_pytest(lane, extra, more, begin, out, niceness=niceness)
     except (postgres.NoPostgres, NoChromium, NoInstallation) as error:
         return Result(lane.name, seconds=time.monotonic() - begin, problem=str(error))
 
 
-def run_pytest(lane: Lane, extra: list[str], more: Environment, begin: float, out: TextIO) -> Result:
+def run_pytest(
+    lane: Lane, extra: list[str], more: Environment, begin: float, out: TextIO, *, niceness: int = 0
+) -> Result:
     folder = Path(tempfile.mkdtemp(prefix=f"playground-{lane.name}-"))
     report = folder / "report.xml"
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     environment = inherited | {"PLAYGROUND_TEST_DATA": str(folder)} | more
-    command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *lane.arguments, *lane.paths(extra), *extra]
+    pytest = ["nice", "-n", str(niceness), sys.executable, "-m", "pytest"]
+    command = [*pytest, f"--junit-xml={report}", *lane.arguments, *lane.paths(extra), *extra]
     try:
         code = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode
         return count(lane.name, code, report, time.monotonic() - begin)

@@ -1,17 +1,21 @@
 """Which bodies the gate reads before Django is asked, and what is told of those it gives up."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from structlog.testing import capture_logs
 
 from playground import asgi
 from playground.front.bodies import Gone, Message, TooMany, TooSlow
 from playground.upload_handlers import MAX_BODY_BYTES
 from tests.front.test_bridge import SCOPE
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.pure
 
@@ -27,6 +31,7 @@ FILES = "multipart/form-data; boundary=x"
         ("POST", FORM, str(1024 * 1024 + 1), False),
         ("POST", FILES, str(MAX_BODY_BYTES), True),
         ("POST", FILES, str(MAX_BODY_BYTES + 1), False),
+        ("POST", FILES.replace("multipart/form-data", "Multipart/Form-DATA"), str(MAX_BODY_BYTES), True),
         ("POST", FORM, "0", False),
         ("POST", FORM, "", False),
         ("POST", FORM, "-1", False),
@@ -78,6 +83,21 @@ def test_a_client_that_ends_before_its_body_does_is_told_and_nothing_is_logged(m
         head, body = answered(monkeypatch, Gone())
     assert (head["status"], lines) == (400, [])
     assert b"before all of it had come" in body["body"]
+
+
+def test_a_thread_without_work_gives_its_database_connection_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL counts them for all programs, and no request would come to close what an ended thread left open."""
+    closed: list[int] = []
+    monkeypatch.setattr(BaseDatabaseWrapper, "close", lambda _wrapper: closed.append(threading.get_ident()))
+    threads = asgi.bridge._threads
+    monkeypatch.setattr(threads, "_idle_s", 0.02)
+
+    def use() -> int:
+        assert connections["default"]
+        return threading.get_ident()
+
+    worked_in = threads.submit(use).result(10)
+    wait_until(lambda: closed == [worked_in], within=10)
 
 
 def test_a_flood_of_refused_bodies_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,24 @@ def test_what_follows_the_question_mark_is_not_logged() -> None:
     assert event["request"] == "GET /create/?[not logged]"
 
 
+@pytest.mark.parametrize(
+    ("name", "longest"), [("user_agent", 200), ("request_id", 64), ("correlation_id", 64), ("request", 2000)]
+)
+def test_what_a_client_chooses_does_not_fill_the_log(name: str, longest: int) -> None:
+    event = scrub(None, "info", {name: "a" + "x" * 60_000 + "z"})
+    said = event[name]
+    assert longest - 2 < len(said) <= longest
+    assert (said[0], said[-1]) == ("a", "z")
+    assert scrub(None, "info", event) == {name: said}
+    assert scrub(None, "info", {name: "x" * longest}) == {name: "x" * longest}
+
+
+def test_a_traceback_keeps_its_beginning_and_its_end() -> None:
+    said = scrub(None, "error", {"exception": "Traceback" + "x" * 60_000 + "ValueError: odd"})["exception"]
+    assert said.startswith("Traceback")
+    assert said.endswith("ValueError: odd")
+
+
 def record(name: str, msg: Any, **extra: Any) -> logging.LogRecord:
     return logging.makeLogRecord({"name": name, "msg": msg, "levelno": logging.ERROR, "levelname": "ERROR"} | extra)
 
@@ -53,6 +71,7 @@ def test_other_server_errors_stay_errors(code: int, asked: str) -> None:
 TOKEN = "Zq7-" + "aB3_xY9k" * 4 + "-Zm4_Tx"
 NBSP = "\N{NO-BREAK SPACE}"
 UUID = "01a20345-ff7d-7004-ad18-88f58352f614"
+RESET_KEY = UUID.replace("-", "") + "-digblh-" + "c23cd2f0" * 4
 SHA256 = "0f1e2d3c" * 8
 LONG_NAME = "file_that_is_being_sent_stops_at_the_next_block"
 
@@ -75,6 +94,12 @@ LONG_NAME = "file_that_is_being_sent_stops_at_the_next_block"
         (f"Not Found: /s\\{TOKEN}/", "Not Found: /s\\[not logged]/"),
         (f"Not Found: /s;{TOKEN}/media/", "Not Found: /s;[not logged]/media/"),
         (f"GET /share/{TOKEN}?x=1", "GET /share/[not logged]?[not logged]"),
+        (
+            f"Not Found: /account/password/reset//key/{RESET_KEY}/",
+            "Not Found: /account/password/reset//key/[not logged]/",
+        ),
+        (f"Not Found: /account/password/key/{RESET_KEY}/", "Not Found: /account/password/key/[not logged]/"),
+        (f"Not Found: /account/{RESET_KEY.partition('-')[2]}", "Not Found: /account/[not logged]"),
         (f"GET /videos/{UUID}/", f"GET /videos/{UUID}/"),
         (f"references/2026/11/{UUID}-original.jpg", f"references/2026/11/{UUID}-original.jpg"),
         (f"/stored/{SHA256}.mp4", f"/stored/{SHA256}.mp4"),

@@ -258,10 +258,11 @@ def test_a_lane_that_broke_off_has_failed_whatever_was_counted(tmp_path: Path) -
 
 
 def test_a_lane_runs_beside_another_where_both_are_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """Each waits for the other to have begun; alone it waits for nobody."""
-    both = Barrier(2)
+    """Each waits for the others to have begun; alone it waits for nobody."""
+    both, niceness_of = Barrier(3), {}
 
-    def run(lane: Lane, extra: list[str], out: TextIO) -> lanes.Result:
+    def run(lane: Lane, extra: list[str], out: TextIO, *, niceness: int = 0) -> lanes.Result:
+        niceness_of[lane.name] = niceness
         if lane.name != "alone":
             both.wait(10)
         out.write(f"{lane.name} said\n")
@@ -269,8 +270,27 @@ def test_a_lane_runs_beside_another_where_both_are_asked_for(monkeypatch: pytest
 
     monkeypatch.setattr(lanes, "run", run)
     main, aside, alone = Lane("main", []), Lane("aside", [], beside="main"), Lane("alone", [], beside="nobody")
-    assert [result.lane for result in lanes.run_together([alone, main, aside], [])] == ["alone", "main", "aside"]
-    assert capsys.readouterr().out == "alone said\nmain said\naside said\n"
+    polite = Lane("polite", [], beside="main", gives_way=True)
+    ended = [result.lane for result in lanes.run_together([alone, main, aside, polite], [])]
+    assert ended == ["alone", "main", "aside", "polite"]
+    assert capsys.readouterr().out == "alone said\nmain said\naside said\npolite said\n"
+    assert niceness_of == {"alone": 0, "main": 0, "aside": 0, "polite": lanes.GIVING_WAY}
+
+
+def test_a_lane_that_gives_way_runs_with_that_niceness(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Started(Exception):
+        pass
+
+    def start(command: list[str], **_: Any) -> None:
+        raise Started(*command)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes.subprocess, "run", start)
+        with pytest.raises(Started) as started:
+            lanes.run(Lane("polite", []), [], sys.stdout, niceness=7)
+    python = started.value.args[: started.value.args.index("-m")]
+    told = subprocess.check_output([*python, "-c", "import os; print(os.nice(0))"], text=True)
+    assert int(told) == min(19, os.nice(0) + 7)
 
 
 def test_a_lane_that_lacks_its_browser_fails_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 A body has to keep coming: each STRETCH_BYTES of it, or what is left, within a stretch of seconds. Only so many are read
 at once in a process, and only so many of one client. Where no place is free, the slowest of those that have lagged
-behind that pace for GRACE_S is ended for the newcomer; where all keep it, the newcomer is refused.
+behind that pace for GRACE_S is ended for the newcomer; where all keep it, the newcomer is refused. Short bodies and
+long ones have places of their own: uploads keep nobody from signing in.
 
 All of this runs in one event loop, so nothing is locked.
 """
@@ -21,12 +22,14 @@ Receive = Callable[[], Awaitable[Message]]
 STRETCH_BYTES = 40_000
 STRETCH_S = 20.0
 GRACE_S = 3.0
-AT_ONCE = 192
+AT_ONCE = 160
 OF_ONE_CLIENT = 64
+"""Of the short ones and of the long ones each."""
 BYTES_AT_ONCE = 2 * 1024**3
 BYTES_OF_ONE_CLIENT = 1024**3
 """By their announced lengths, until their requests are answered: what they may fill of the disk."""
 IN_MEMORY_BYTES = 64 * 1024
+"""No longer than this is short."""
 
 
 class Refused(Exception):
@@ -64,6 +67,10 @@ class Place:
     read: int = 0
     is_whole: bool = False
 
+    @property
+    def on_disk(self) -> int:
+        return 0 if is_short(self.length) else self.length
+
     def pace(self, now: float) -> float:
         """Bytes a second since it began."""
         return self.read / max(now - self.began, 0.001)
@@ -95,8 +102,8 @@ class Bodies:
         return len(_unfinished(self._places))
 
     @property
-    def announced_bytes(self) -> int:
-        return _announced(self._places)
+    def bytes_on_disk(self) -> int:
+        return _on_disk(self._places)
 
     @asynccontextmanager
     async def read(self, receive: Receive, *, client: str, length: int) -> AsyncIterator[IO[bytes]]:
@@ -127,9 +134,9 @@ class Bodies:
     @contextmanager
     def _place(self, client: str, length: int) -> Iterator[Place]:
         now = asyncio.get_running_loop().time()
-        while self._are_full(own := [one for one in self._places if one.client == client], length, *self._own_room):
+        while self._are_full(own := self._alike(length, client), length, *self._own_room):
             self._give_up_one(own, now)
-        while self._are_full(every := list(self._places), length, self._at_once, self._bytes_at_once):
+        while self._are_full(every := self._alike(length), length, self._at_once, self._bytes_at_once):
             self._give_up_one(every, now)
         place = Place(client, length, now, asyncio.timeout(self._stretch_s))
         self._places.add(place)
@@ -138,13 +145,20 @@ class Bodies:
         finally:
             self._places.discard(place)
 
+    def _alike(self, length: int, client: str | None = None) -> list[Place]:
+        """Those that compete with one of that length for a place."""
+        alike = [place for place in self._places if is_short(place.length) == is_short(length)]
+        return [place for place in alike if client in (None, place.client)]
+
     @property
     def _own_room(self) -> tuple[int, int]:
         return self._of_one_client, self._bytes_of_one_client
 
     @staticmethod
     def _are_full(places: list[Place], length: int, most: int, most_bytes: int) -> bool:
-        return len(_unfinished(places)) >= most or _announced(places) + length > most_bytes
+        if len(_unfinished(places)) >= most:
+            return True
+        return not is_short(length) and _on_disk(places) + length > most_bytes
 
     def _give_up_one(self, places: list[Place], now: float) -> None:
         coming = _unfinished(places)
@@ -179,5 +193,9 @@ def _unfinished(places: Iterable[Place]) -> list[Place]:
     return [place for place in places if not place.is_whole]
 
 
-def _announced(places: Iterable[Place]) -> int:
-    return sum(place.length for place in places)
+def _on_disk(places: Iterable[Place]) -> int:
+    return sum(place.on_disk for place in places)
+
+
+def is_short(length: int) -> bool:
+    return length <= IN_MEMORY_BYTES

@@ -116,6 +116,7 @@ def accept(*, token: str, user: User, now: datetime | None = None) -> Membership
     """Take the seat. Raises LinkEnded, also for the second of two presses, OtherAddress, and NothingGained.
 
     Who is in the team already gets a higher role by it, and what comes with that; else nothing, sight of spend neither.
+    Others to the same address end where they give no more.
     """
     now = now or timezone.now()
     with transaction.atomic():
@@ -125,9 +126,6 @@ def accept(*, token: str, user: User, now: datetime | None = None) -> Membership
         # Where roles change, this row is held: the role that is compared below is the one that stands.
         team = budgets.lock(invitation.team_id)
         taken = open_ones(now=now).filter(id=invitation.id).update(accepted_at=now, accepted_by=user)
-        if invitation.email:
-            # Of two to one mailbox the second would give back what is taken from its owner later.
-            open_ones(now=now).filter(team=team, email__iexact=invitation.email).update(revoked_at=now)
         if not taken or not User.objects.filter(id=user.id, is_active=True).exists():
             raise LinkEnded
         membership, is_new = Membership.objects.select_related("team", "user").get_or_create(
@@ -137,6 +135,8 @@ def accept(*, token: str, user: User, now: datetime | None = None) -> Membership
             _raise(membership, invitation)
         data = _facts(invitation) | {"member": str(membership.id)}
         data |= {"role": membership.role, "sees_spend": membership.sees_spend}
+        if ended := _end_needless(membership, invitation, now=now):
+            data["invitations"] = ended
         audit.record("invitation_accepted", by=user, team=team, data=data, now=now)
     log.info("invitation_accepted", invitation=str(invitation.id), team=team.slug, role=membership.role)
     return membership
@@ -182,6 +182,17 @@ def _raise(membership: Membership, invitation: Invitation) -> None:
     membership.role = invitation.role
     membership.sees_spend = membership.sees_spend or invitation.sees_spend
     membership.save(update_fields=["role", "sees_spend"])
+
+
+def _end_needless(membership: Membership, taken: Invitation, *, now: datetime) -> int:
+    """Others to the same mailbox that would give its owner nothing any more, but a second seat to an account that has
+    the address later. One with a higher role stays good.
+    """
+    if not taken.email:
+        return 0
+    needless = [role for role in Role if not is_more(role, than=membership.role)]
+    same = open_ones(now=now).filter(team_id=membership.team_id, email__iexact=taken.email, role__in=needless)
+    return same.update(revoked_at=now)
 
 
 def _facts(invitation: Invitation) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Gone:
     entry: int
     links: int
     invitations: int
+    """Those that they made, and those to them."""
     stopped: int
     """Orders that waited and were stopped for free."""
 
@@ -66,11 +67,11 @@ def _change(row: Membership, team: Team, *, role: Role, sees_spend: bool, by: Us
     if not changed:
         return False
     row.save(update_fields=["role", "sees_spend"])
-    if is_demoted:
-        _end_invitations(row, now=now)
+    ended = _end_invitations(row, now=now) if is_demoted else 0
     if "role" in changed:
-        _end_seats_for(row, now=now)
-    audit.record("member_changed", by=by, team=team, data=_facts(row) | changed, now=now)
+        ended += _end_seats_for(row, now=now)
+    data = _facts(row) | changed | ({"invitations": ended} if ended else {})
+    audit.record("member_changed", by=by, team=team, data=data, now=now)
     log.info("member_changed", team=team.slug, member=str(row.id), role=row.role)
     return True
 
@@ -122,8 +123,7 @@ def _take_out(row: Membership, team: Team, *, kind: str, by: User, now: datetime
     links = ShareLink.objects.filter(team=team, created_by=row.user)
     ended = links.filter(revoked_at=None).update(revoked_at=now, revoked_by=by)
     links.filter(ended_with_collection=True).update(ended_with_collection=False)
-    seats = _end_invitations(row, now=now)
-    _end_seats_for(row, now=now)
+    seats = _end_invitations(row, now=now) + _end_seats_for(row, now=now)
     had = {"user": str(row.user_id), "role": row.role, "sees_spend": row.sees_spend}
     data = _facts(row) | had | {"links": ended, "invitations": seats}
     entry = audit.record(kind, by=by, team=team, data=data, now=now)
@@ -144,14 +144,14 @@ def _end_invitations(row: Membership, *, now: datetime) -> int:
     return mine.update(revoked_at=now)
 
 
-def _end_seats_for(row: Membership, *, now: datetime) -> None:
+def _end_seats_for(row: Membership, *, now: datetime) -> int:
     """An invitation that an earlier one made needless would give back what is being taken: those to the address of
     today, and to the ones that they were invited by.
     """
     theirs = Invitation.objects.filter(team_id=row.team_id, accepted_by_id=row.user_id).exclude(email="")
     addresses = {row.user.email.lower(), *(email.lower() for email in theirs.values_list("email", flat=True))}
     open_ones = invitations.open_ones(now=now).filter(team_id=row.team_id).annotate(mailbox=Lower("email"))
-    open_ones.filter(mailbox__in=addresses).update(revoked_at=now)
+    return open_ones.filter(mailbox__in=addresses).update(revoked_at=now)
 
 
 def _put(row: Membership, **values: Any) -> dict[str, Any]:

@@ -15,6 +15,16 @@ class AddressTaken(Exception):
     """Another account has this e-mail address."""
 
 
+def owner_of(email: str) -> User | None:
+    """Whose own address it is, switched off or not. One that waits for its link to be opened is nobody's yet.
+
+    Compared by Python: a database may take other letters, such as a dotless i, for the same.
+    """
+    email = email.strip().lower()
+    found = User.objects.filter(email__iexact=email).first()
+    return found if found and found.email.lower() == email else None
+
+
 def rename(*, user: User, name: str) -> None:
     user.name = name.strip()
     user.save(update_fields=["name"])

@@ -12,6 +12,9 @@ from playground.htmx import is_htmx
 from playground.services import rates
 from playground.views.errors import too_often
 
+ON_THE_WAY_S = 3600
+"""How long what is kept for somebody who is about to sign in is worth keeping."""
+
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
@@ -35,6 +38,18 @@ def limited(
         return cast(View, guarded)
 
     return decorate
+
+
+def beginning(request: HttpRequest) -> HttpResponse | None:
+    """Count one beginning of a sign-in that leaves a row of sessions; the answer where there were too many."""
+    seconds = rates.take("provider", address_of(request))
+    return too_often(request, seconds) if seconds else None
+
+
+def kept_on_the_way(request: HttpRequest) -> None:
+    """What was put into the session of somebody who is signed out goes soon; an empty one is not stored at all."""
+    if request.session.modified and not request.user.is_authenticated:
+        request.session.set_expiry(ON_THE_WAY_S)
 
 
 def form_again(request: HttpRequest, seconds: int, draw: Callable[[], HttpResponse]) -> HttpResponse:

@@ -81,10 +81,7 @@ def _what_happens(member: Membership) -> dict[str, int]:
         "private_videos": videos.filter(visibility=Visibility.PRIVATE).count(),
         "waiting": orders.filter(status=Status.QUEUED).count(),
         "links": links.count(),
-        "seats": invitations.open_ones()
-        .filter(team_id=member.team_id, email="")
-        .exclude(created_by=member.user)
-        .count(),
+        "seats": _seats_for_anybody(member),
     }
 
 

@@ -7,7 +7,7 @@ changes a factor asks first who is there. After it one is back on the page of th
 import json
 from typing import Any
 
-from allauth.account.adapter import get_adapter as get_account_adapter
+from allauth.account.adapter import get_adapter
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.base import views as base
@@ -18,20 +18,17 @@ from allauth.mfa.webauthn.internal import flows as webauthn_flows
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
-from playground.clients import address_of
 from playground.forms import questions
 from playground.forms.questions import For
-from playground.services import factors, rates
-from playground.signed_out import KEPT_S
+from playground.services import factors
 from playground.views.account_forms import Unprocessable
-from playground.views.errors import too_often
+from playground.views.limited import beginning, kept_on_the_way
 
 ACCOUNT = reverse_lazy("account.index")
 
@@ -98,16 +95,14 @@ class LoginByPasskey(WithPasskey, webauthn.LoginWebAuthnView):  # type: ignore[m
     template_name = "mfa/webauthn/login.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The question that the button fetches. It leaves a row of sessions, which is asked for only so often and
-        lives for an hour.
-        """
-        if not get_account_adapter().is_ajax(request):
-            return redirect("account_login")
-        if seconds := rates.take("passkey", address_of(request)):
-            return too_often(request, seconds)
+        """A script gets the question for the browser, which the session keeps; others are led to the sign-in page."""
+        is_asked = get_adapter().is_ajax(request)
+        if is_asked and (refused := beginning(request)):
+            return refused
         answer: HttpResponse = super().get(request, *args, **kwargs)
-        questions.note(For.SIGN_IN)
-        request.session.set_expiry(KEPT_S)
+        if is_asked:
+            questions.note(For.SIGN_IN)
+        kept_on_the_way(request)
         return answer
 
     def form_invalid(self, form: Any) -> HttpResponse:

@@ -21,12 +21,10 @@ from django.urls import URLPattern, path, reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.generic import RedirectView
 
-from playground.clients import address_of
 from playground.models import User
-from playground.services import rates
 from playground.views import account_page
 from playground.views.account_forms import Unprocessable
-from playground.views.errors import too_often
+from playground.views.limited import beginning, kept_on_the_way
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +32,6 @@ NONSENSE = (OSError, ValueError, LookupError, TypeError, AttributeError, DataErr
 """What `requests` raises is an OSError, what is no JSON a ValueError, a subject that is too long ImproperlyConfigured;
 the others come of claims that are missing, of another kind than they should be, or too long."""
 OIDC = {"provider_id": "oidc"}
-ON_THE_WAY_S = 3600
-"""How long what is kept for somebody on the way to a provider and back is worth keeping, until they sign in."""
 TO_SIGN_IN = RedirectView.as_view(pattern_name="account_login")
 
 
@@ -70,13 +66,14 @@ def answers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
     @wraps(view)
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        is_stranger = not request.user.is_authenticated
-        if request.method == "POST" and is_stranger and (seconds := rates.take("provider", address_of(request))):
-            return too_often(request, seconds)
+        if request.method == "HEAD":
+            request.method = "GET"  # For allauth whatever is not GET begins the way.
+        begins = request.method == "POST" and not request.user.is_authenticated
+        if begins and (refused := beginning(request)):
+            return refused
         try:
             response = view(request, *args, **kwargs)
-            if is_stranger and not request.user.is_authenticated:
-                request.session.set_expiry(ON_THE_WAY_S)
+            kept_on_the_way(request)
             return response
         except NONSENSE as error:
             trace = None if isinstance(error, OSError) else error

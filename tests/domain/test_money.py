@@ -21,6 +21,10 @@ def test_dollars_become_micros(value: object, micros: int) -> None:
     assert micros_from_dollars(value) == micros
 
 
+def test_half_a_micro_is_rounded_up_and_not_to_the_even_one() -> None:
+    assert [micros_from_dollars(value) for value in ("0.0000005", "0.0000025", "0.00000249")] == [1, 3, 2]
+
+
 @pytest.mark.parametrize(
     "value", [None, True, -0.01, "", "free", "NaN", float("inf"), 1e12, [], {}, "1_0", "\u0663", " 1", "+1"]
 )
@@ -49,6 +53,7 @@ def test_less_than_a_cent_is_tiny_and_nothing_is_not() -> None:
     assert is_tiny(9_999)
     assert not is_tiny(0)
     assert not is_tiny(10_000)
+    assert is_tiny(1)
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,13 @@ def test_late_answer_and_late_success_are_the_only_ways_out_of_an_end() -> None:
 
 def test_illegal_move_is_refused() -> None:
     check(Status.QUEUED, Status.SUBMITTING)
-    with pytest.raises(IllegalMove):
+    with pytest.raises(IllegalMove, match="done -> queued"):
         check(Status.DONE, Status.QUEUED)
 
 
 def test_people_see_three_steps_for_active_statuses_only() -> None:
     assert set(STEPS) == ACTIVE
-    assert step_of(Status.UNKNOWN) is Step.ENDED
+    assert {step_of(status) for status in (Status.QUEUED, Status.SUBMITTING)} == {Step.SENDING}
+    assert {step_of(status) for status in (Status.SUBMITTED, Status.RUNNING)} == {Step.GENERATING}
+    assert {step_of(status) for status in (Status.COMPLETED, Status.STORING)} == {Step.SAVING}
+    assert {step_of(status) for status in ENDED | PARKED} == {Step.ENDED}

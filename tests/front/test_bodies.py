@@ -13,6 +13,8 @@ from tests.support.small_disk import BLOCK, Disk, small_disk
 
 pytestmark = pytest.mark.pure
 
+LONG = module.IN_MEMORY_BYTES + 1
+
 
 class Quick(asyncio.SelectorEventLoop):
     """A loop that waits for nothing: where only a time is waited for, it is that time."""
@@ -64,16 +66,16 @@ def test_bodies_at_once_fill_only_so_much_of_the_disk(tmp_path: Path) -> None:
     """By what they announce; those of others are not held up by one client's."""
 
     async def story() -> None:
-        bodies = Bodies(tmp_path, bytes_at_once=100, bytes_of_one_client=60)
-        first = asyncio.create_task(read(bodies, Client(b"x"), length=50))
+        bodies = Bodies(tmp_path, bytes_at_once=100 * LONG, bytes_of_one_client=60 * LONG)
+        first = asyncio.create_task(read(bodies, Client(b"x"), length=50 * LONG))
         await settled()
         with pytest.raises(TooMany):
-            await read(bodies, Client(b"x", ends=True), length=20)
-        await read(bodies, Client(b"x", ends=True), whose="b", length=50)
+            await read(bodies, Client(b"x", ends=True), length=20 * LONG)
+        await read(bodies, Client(b"x", ends=True), whose="b", length=50 * LONG)
         with pytest.raises(TooMany):
-            await read(bodies, Client(b"x", ends=True), whose="b", length=51)
+            await read(bodies, Client(b"x", ends=True), whose="b", length=51 * LONG)
         await asyncio.sleep(module.GRACE_S + 1)
-        await read(bodies, Client(b"x", ends=True), length=20)
+        await read(bodies, Client(b"x", ends=True), length=20 * LONG)
         with pytest.raises(TooSlow):
             await first
 
@@ -85,7 +87,7 @@ def test_a_body_arrives_whole_in_memory_or_on_disk(tmp_path: Path) -> None:
         bodies = Bodies(tmp_path)
         for size in (10, module.IN_MEMORY_BYTES * 3):
             assert await read(bodies, Client(b"x" * size, b"end", ends=True)) == b"x" * size + b"end"
-        assert (bodies.on_their_way, bodies.announced_bytes) == (0, 0)
+        assert (bodies.on_their_way, bodies.bytes_on_disk) == (0, 0)
 
     run(story())
 
@@ -173,14 +175,32 @@ def test_the_slowest_of_the_late_gives_its_place_to_a_newcomer(tmp_path: Path) -
 
 def test_a_whole_body_counts_on_the_disk_until_its_request_is_answered_but_takes_no_place(tmp_path: Path) -> None:
     async def story() -> None:
-        bodies = Bodies(tmp_path, at_once=1, bytes_at_once=100)
+        bodies = Bodies(tmp_path, at_once=1, bytes_at_once=100 * LONG)
         client = Client(b"x", ends=True)
-        async with bodies.read(client.receive, client="a", length=60):
-            assert (bodies.on_their_way, bodies.announced_bytes) == (0, 60)
+        async with bodies.read(client.receive, client="a", length=60 * LONG):
+            assert (bodies.on_their_way, bodies.bytes_on_disk) == (0, 60 * LONG)
             with pytest.raises(TooMany):
-                await read(bodies, Client(b"x", ends=True), whose="b", length=41)
-            assert await read(bodies, Client(b"y", ends=True), whose="b", length=40) == b"y"
-        assert await read(bodies, Client(b"z", ends=True), whose="b", length=100) == b"z"
+                await read(bodies, Client(b"x", ends=True), whose="b", length=41 * LONG)
+            assert await read(bodies, Client(b"y", ends=True), whose="b", length=40 * LONG) == b"y"
+        assert await read(bodies, Client(b"z", ends=True), whose="b", length=100 * LONG) == b"z"
+
+    run(story())
+
+
+def test_short_bodies_and_long_ones_keep_each_other_from_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        bodies = Bodies(tmp_path, at_once=1, of_one_client=1, bytes_at_once=LONG, bytes_of_one_client=LONG)
+        long = asyncio.create_task(read(bodies, Client(b"x"), length=LONG))
+        await settled()
+        assert await read(bodies, Client(b"y", ends=True), length=LONG - 1) == b"y"
+        short = asyncio.create_task(read(bodies, Client(b"x"), length=LONG - 1))
+        await settled()
+        for length in (LONG - 1, LONG):
+            with pytest.raises(TooMany):
+                await read(bodies, Client(b"y", ends=True), length=length)
+        assert bodies.bytes_on_disk == LONG
+        long.cancel()
+        short.cancel()
 
     run(story())
 

@@ -128,6 +128,22 @@ def test_invitation_to_an_address_is_for_that_account_alone(admin):
     assert invitations.sign_up(token=token, **PERSON | {"email": "INVITED@example.com"}).team == admin.team
 
 
+def test_of_several_to_one_address_those_end_that_give_no_more_and_the_record_says_so(admin):
+    tokens = {role: invited(admin, email="a@example.com", role=role)[1] for role in (Role.VIEWER, Role.ADMIN)}
+    again = invited(admin, email="A@example.com", role=Role.CREATOR)[1]
+    taken = invited(admin, email="a@example.com", role=Role.CREATOR)[1]
+    invited(admin, email="other@example.com", role=Role.VIEWER)
+    invited(admin, role=Role.VIEWER)
+    membership = invitations.sign_up(token=taken, **PERSON)
+    for token in (tokens[Role.VIEWER], again):
+        with pytest.raises(LinkEnded):
+            invitations.open_invitation(token=token)
+    assert AuditEntry.objects.get(kind="invitation_accepted").data["invitations"] == 2
+    assert invitations.accept(token=tokens[Role.ADMIN], user=membership.user).role == Role.ADMIN
+    assert "invitations" not in AuditEntry.objects.filter(kind="invitation_accepted").last().data
+    assert invitations.open_ones().count() == 2
+
+
 def test_refused_sign_up_makes_nothing(admin):
     _, token = invited(admin)
     factories.make_user("taken@example.com")

@@ -134,6 +134,26 @@ def test_seats_to_a_mailbox_of_before_give_nothing_back(admin, gone):
         invitations.accept(token=tokens[0], user=factories.make_user("zoe@a.example"))
 
 
+@pytest.mark.parametrize("deed", ["remove", "demote"])
+def test_higher_seat_than_the_one_taken_is_no_way_back_by_a_new_account_at_the_mailbox(admin, deed):
+    """The one taken was to a mailbox of before; a demotion and a removal say how many seats ended."""
+    roles = (Role.CREATOR, Role.ADMIN)
+    taken, higher = (
+        token_of(invitations.invite(by=admin, role=role, email="zoe@a.example", base_url="http://x")) for role in roles
+    )
+    user = factories.make_user("zoe@a.example")
+    joined = invitations.accept(token=taken, user=user)
+    User.objects.filter(id=user.id).update(email="zoe@b.example")
+    assert invitations.open_invitation(token=higher)
+    if deed == "remove":
+        members.remove(by=admin, member=joined)
+    else:
+        change(admin, joined, Role.VIEWER)
+    with pytest.raises(LinkEnded):
+        invitations.accept(token=higher, user=factories.make_user("zoe@a.example"))
+    assert AuditEntry.objects.latest("id").data["invitations"] == 1
+
+
 def token_of(made) -> str:
     return made[1].rstrip("/").rpartition("/")[2]
 

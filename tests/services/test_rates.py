@@ -170,6 +170,11 @@ def test_names_of_buckets_tell_nothing(db):
     assert "192" not in key
 
 
+def test_buckets_keep_their_names_and_with_them_their_counts(settings):
+    settings.SECRET_KEY = "as it was before"
+    assert rates._name("login", "a") == "login:3f602806c87243caca5fb8bd6817c0ba"
+
+
 def test_full_buckets_are_dropped_by_the_hour(db, monkeypatch):
     rates.take("submit", "old", now=NOON)
     rates.take("submit", "young", now=after(3000))
@@ -211,7 +216,22 @@ def test_limits_are_changed_by_words():
 
 
 @pytest.mark.parametrize(
-    "words", ["submit", "submit=5", "nothing=5/m", "submit=0/m", "submit=5/0m", "submit=5/2d", "submit=-1/m"]
+    ("words", "limit"),
+    [
+        ("submit=1/s", Limit(1, 1)),
+        ("submit=2/h", Limit(2, 3600)),
+        ("submit=10000/1d", Limit(10_000, 24 * 3600)),
+        ("submit=3/1440m", Limit(3, 24 * 3600)),
+    ],
+)
+def test_least_and_most_that_words_may_say(words, limit):
+    assert limits_of(words)["submit"] == limit
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["submit", "submit=5", "nothing=5/m", "submit=0/m", "submit=5/0m", "submit=5/2d", "submit=-1/m"]
+    + ["submit=10001/m", "submit=5/1441m", "submit=5/25h", "a submit=5/m", "submit=5/m b"],
 )
 def test_wrong_words_are_refused_by_name(words):
     with pytest.raises(ValueError, match="RATE_LIMITS"):

@@ -80,6 +80,10 @@ def test_link_needs_the_name_of_its_recipient(creator, video, name):
         make_link(by=creator, video=video, name=name)
 
 
+def test_name_of_eighty_characters_is_taken_without_its_margins(creator, video):
+    assert make_link(by=creator, video=video, name=f"  {'x' * 80} ")[0].name == "x" * 80
+
+
 def test_new_links_take_the_teams_defaults_but_never_the_cost(creator):
     creator.team.link_days = 30
     creator.team.link_shows_prompt = True
@@ -129,8 +133,10 @@ def test_id_of_somebody_elses_link_is_not_told_from_one_that_never_was(creator, 
     theirs, _token = make_link(by=other, video=factories.make_video(by=other, files=False))
     of_the_admin, _token = make_link(by=admin, video=video)
     for taken in (theirs, of_the_admin):
-        link, token = sharing.make(by=creator, terms=Terms("Client B", 7), video=video, id=taken.id)
+        now = timezone.now() - timedelta(days=1)
+        link, token = sharing.make(by=creator, terms=Terms("Client B", 7), video=video, id=taken.id, now=now)
         assert link.id != taken.id
+        assert link.created_at == now
         assert is_open(token)
     assert ShareLink.objects.count() == 4
 
@@ -282,6 +288,7 @@ def test_all_is_on_record_and_no_record_holds_a_secret(creator, admin, video):
         ("link_changed", creator.user),
         ("link_revoked", admin.user),
     ]
+    assert {entry.team for entry in entries} == {creator.team}
     assert [entry.data["name"] for entry in entries] == ["Client A", "Client B", "Client B", "Client B"]
     assert entries[1].data["fields"] == ["name", "password", "shows_prompt"]
     assert entries[2].data["fields"] == ["address"]
@@ -313,3 +320,4 @@ def test_open_and_ended_are_all_there_are(creator, video):
     sharing.revoke(by=creator, link=revoked)
     assert set(ShareLink.objects.open(now)) == {lasting, endless}
     assert set(ShareLink.objects.ended(now)) == {over, revoked}
+    assert set(ShareLink.objects.ended(now + timedelta(days=8))) == {lasting, over, revoked}

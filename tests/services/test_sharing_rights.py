@@ -34,6 +34,11 @@ def shown_by(token: str) -> list:
         return []
 
 
+def test_link_to_a_video_shows_that_one_alone(creator, video):
+    factories.make_video(by=creator, files=False)
+    assert shown_by(make_link(by=creator, video=video)[1]) == [video]
+
+
 def test_new_address_given_by_an_admin_shows_no_private_video_of_its_maker(creator, admin, video):
     private = factories.make_video(by=creator, files=False, visibility=Visibility.PRIVATE)
     collection = make_collection(private, video, by=creator)
@@ -111,6 +116,24 @@ def test_cost_is_shown_while_the_maker_of_the_link_sees_spend(creator, video):
     assert lets_cost()
     ShareLink.objects.update(shows_cost=False)
     assert not lets_cost()
+
+
+def test_cost_is_shown_by_what_its_maker_sees_and_nobody_else(creator, admin):
+    """Of a team in which others see spend, some of them members for longer."""
+    keeper = factories.make_member(team=creator.team)
+    link, _token = make_link(by=keeper, video=factories.make_video(by=keeper, files=False), shows_cost=True)
+    Membership.objects.filter(id=keeper.id).update(sees_spend=False)
+    assert not ShareLink.objects.get(id=link.id).lets_cost
+    keeper.delete()
+    assert not ShareLink.objects.get(id=link.id).lets_cost
+
+
+def test_whoever_is_in_no_team_sees_no_links_and_only_admins_those_of_others(creator, admin, video):
+    link, _token = make_link(by=creator, video=video)
+    stranger = factories.make_member(role=Role.ADMIN)
+    colleague = factories.make_member(team=creator.team)
+    seen = {by: list(ShareLink.objects.visible_to(by)) for by in (None, stranger, colleague, creator, admin)}
+    assert seen == {None: [], stranger: [], colleague: [], creator: [link], admin: [link]}
 
 
 def test_what_was_deleted_for_good_meanwhile_is_not_shared(creator, video):

@@ -288,6 +288,61 @@ def test_new_address_is_confirmed_by_the_account_that_asked_alone(with_mail, mem
     assert "Use this address?" in client.get(path).content.decode()
 
 
+def waits_for(member, email) -> Client:
+    """A browser of this member, who has typed `email` and not proven it."""
+    cache.clear()
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    assert client.post("/account/email/", {"email": email, "action_add": "1"}).status_code == 302
+    return client
+
+
+@pytest.mark.parametrize("path", ["/account/login/code/", "/account/password/reset/"])
+def test_address_that_waits_to_be_proven_is_nobodys(with_mail, member, mailoutbox, path):
+    """Else whoever types a colleague's address gets the colleague into their own account."""
+    waits_for(member, "colleague@example.org")
+    mailoutbox.clear()
+    assert Client().post(path, {"email": "colleague@example.org"}).status_code == 302
+    assert [mail.subject for mail in mailoutbox] == ["Video Playground: No account with this address"]
+    mailoutbox.clear()
+    assert Client().post(path, {"email": member.user.email.upper()}).status_code == 302
+    assert [mail.to for mail in mailoutbox] == [[member.user.email]]
+
+
+def test_nobody_signs_in_by_an_address_that_waits_to_be_proven(with_mail, member):
+    waits_for(member, "colleague@example.org")
+    wrong = {"login": "colleague@example.org", "password": factories.PASSWORD}
+    answer = Client().post("/account/login/", wrong)
+    assert answer.status_code == 422
+    assert "E-mail address or password is wrong." in answer.text
+
+
+def test_address_that_waits_for_one_is_taken_by_whoever_proves_it_first(with_mail, member, admin, mailoutbox):
+    waiting = waits_for(member, "shared@example.org")
+    first = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    client = waits_for(admin, "shared@example.org")
+    path = re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1]
+    assert client.post(path).status_code == 302
+    admin.user.refresh_from_db()
+    assert admin.user.email == "shared@example.org"
+    assert "Another account has this address." in waiting.post(first, follow=True).text
+    member.user.refresh_from_db()
+    assert member.user.email != "shared@example.org"
+
+
+@pytest.mark.parametrize("path", ["/account/login/code/", "/account/password/reset/"])
+def test_mail_goes_to_an_address_as_it_is_kept_and_not_to_one_that_a_database_takes_for_it(
+    with_mail, member, mailoutbox, path
+):
+    member.user.email = "kim@example.org"
+    member.user.save()
+    for typed in ("k\N{LATIN SMALL LETTER DOTLESS I}m@example.org", "\N{KELVIN SIGN}im@example.org"):
+        Client().post(path, {"email": typed})
+    unknown, known = mailoutbox
+    assert unknown.subject == "Video Playground: No account with this address"
+    assert known.to == ["kim@example.org"]
+
+
 def test_links_in_mails_lead_to_the_public_address_whatever_host_was_asked(with_mail, member, mailoutbox, settings):
     cache.clear()
     settings.PUBLIC_URL = "https://videos.example.com"

@@ -70,6 +70,19 @@ def test_invitation_says_whether_who_takes_it_sees_spend(admin, browser_of):
     assert shown == {"invited0@example.com": ["Sees spend: yes"], "invited1@example.com": ["Sees spend: no"]}
 
 
+def test_invitations_that_ended_with_another_deed_are_told(member, admin, browser_of):
+    def invite(email: str, role: Role = Role.VIEWER) -> str:
+        return invitations.invite(by=admin, role=role, email=email, base_url="")[1].rstrip("/").rpartition("/")[2]
+
+    taken, _needless = invite("new@example.com", Role.CREATOR), invite("new@example.com")
+    invite(member.user.email)
+    invitations.accept(token=taken, user=factories.make_user("new@example.com"))
+    members.change(by=admin, member=member, role=Role.VIEWER, sees_spend=True)
+    shown = {line.entry.kind: line.details for line in browser_of(admin).get("/team/audit/").context["lines"]}
+    assert "Invitations ended: 1" in shown["invitation_accepted"]
+    assert "Invitations ended: 1" in shown["member_changed"]
+
+
 def test_filters_are_in_the_address_and_in_the_file(member, admin, browser_of):
     other = factories.make_member(team=admin.team, role=Role.ADMIN)
     members.change(by=admin, member=member, role=Role.VIEWER, sees_spend=True)

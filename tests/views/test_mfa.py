@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
+from playground.rate_limits import Limit
 from playground.services import factors, people, rates, sealing
 from tests import factories
 
@@ -302,6 +303,13 @@ def test_passkey_that_nobody_has_signs_nobody_in(db, client):
     assert answer.status_code == 422
     assert "This passkey is not known here." in answer.content.decode()
     assert client.post("/account/passkeys/login/", {"credential": "none"}).status_code == 422
+
+
+def test_questions_for_passkeys_are_asked_only_so_often_and_leave_a_short_session(db, settings):
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "provider": Limit(1, 60)}
+    asked, refused = (Client().get("/account/passkeys/login/", headers={"Accept": "application/json"}) for _ in "12")
+    assert (asked.status_code, asked.client.session.get_expiry_age()) == (200, 3600)
+    assert (refused.status_code, "session" in refused.cookies) == (429, False)
 
 
 def test_passkey_page_opened_under_another_name_says_where_passkeys_work(member):

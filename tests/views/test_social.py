@@ -9,6 +9,7 @@ import pytest
 import requests
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 
@@ -355,3 +356,12 @@ def test_way_to_the_provider_is_begun_only_so_often_and_leaves_a_short_session(p
     refused = Client().post(START)
     assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
     assert "session" not in refused.cookies
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options", "put"])
+@pytest.mark.parametrize("path", [START, f"{START}callback/", f"{START}callback/?code=x&state=y"])
+def test_only_a_press_of_the_button_leaves_a_session(provider, path, method):
+    answer = getattr(Client(), method)(path)
+    assert "session" not in answer.cookies
+    assert not Session.objects.exists()
+    assert (answer.status_code == 405) is (method in {"options", "put"})

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.media import storage
-from playground.models import AuditEntry, Gateway, Generation, Team
+from playground.models import AuditEntry, Event, Gateway, Generation, Team
 from playground.services import engine, ledger, lookups, pauses, restored
+from playground.services import unclear as services
 from playground.views import unclear as unclear_view
 from tests import factories
 from tests.bench import money
@@ -94,6 +95,17 @@ def test_api_key_is_on_no_page_of_an_unclear_order(admin, browser_of, settings):
     answer = press(browser_of(admin), "adopt", generation, upstream_id="video_1")
     assert answer.status_code == 409
     assert settings.GATEWAY_API_KEY not in answer.content.decode() + browser_of(admin).get(INDEX).content.decode()
+
+
+def test_try_of_which_little_is_known_says_nothing_of_the_rest(admin):
+    generation = unclear(admin)
+    Event.objects.filter(generation=generation, kind__in=["answer_unclear", "answer_lost"]).delete()
+    engine.note(generation.id, "sender_lost", now=timezone.now())
+    engine.note(generation.id, "answer_lost", now=timezone.now())
+    evidence = services.evidence_of([generation])[generation.id]
+    tried = evidence.tries[0]
+    assert (len(evidence.tries), evidence.log, evidence.log_error) == (1, None, "")
+    assert (tried.code, tried.message, tried.http_status, tried.request_id) == ("sender_lost", "", None, "")
 
 
 def test_page_is_for_admins_of_the_team_alone(member, viewer, admin, stranger, browser_of):
@@ -235,6 +247,7 @@ def test_id_that_the_gateway_knows_takes_the_order_up(admin, browser_of, setting
         ("x" * 256, (200, {}), "Paste the id"),
         ("req_9", (200, {"id": "taken", "status": "queued"}), "belongs to another order"),
         ("video_1", (404, {}), "knows no video with this id"),
+        ("x" * 255, (404, {}), "knows no video with this id"),
         ("taken", (200, {"id": "taken", "status": "queued"}), "belongs to another order"),
         ("video_1", (200, {"id": "video_1", "status": "queued", "created_at": 1_700_000_000}), "before this order"),
     ],
