@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import clear_url_caches, reverse
 
-from playground.services import mailing
+from playground.services import invitations, mailing
 from playground.settings_mail import mail_settings
 from tests import factories
 from tests.support.mail_server import mail_server
@@ -269,6 +269,18 @@ def test_new_address_counts_once_its_link_is_opened_and_the_old_one_until_then(w
     member.user.refresh_from_db()
     assert member.user.email == "new@example.org"
     assert "This link has ended." in client.get(path).content.decode()
+
+
+def test_new_address_leaves_no_seat_of_ones_team_to_the_old_one(with_mail, member, admin, mailoutbox):
+    """Whether the old one was proven or not: who was removed would come back by it."""
+    cache.clear()
+    invitations.invite(by=admin, role="admin", email=member.user.email, base_url="http://x")
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"})
+    assert invitations.open_ones().exists()
+    client.post(re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1])
+    assert not invitations.open_ones().exists()
 
 
 def test_new_address_is_confirmed_by_the_account_that_asked_alone(with_mail, member, admin, mailoutbox):
