@@ -18,6 +18,7 @@ from allauth.core import context as allauth_context
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -60,9 +61,17 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
                 raise
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """What it tells of is done: a mail server that is away takes nothing back, and the log has it."""
-        with contextlib.suppress(mailing.NotMailed):
-            super().send_notification_mail(*args, **kwargs)
+        """What it tells of is done: a mail server that is away takes nothing back, and the log has it.
+
+        So it goes out once that is stored: a server that is slow holds no rows, and nobody else's writes.
+        """
+        tell = super().send_notification_mail
+
+        def told() -> None:
+            with contextlib.suppress(mailing.NotMailed):
+                tell(*args, **kwargs)
+
+        transaction.on_commit(told)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
         """Count this try before the password is looked at. Raises ValidationError when there were too many.

@@ -11,6 +11,7 @@ class PlaygroundConfig(AppConfig):
 
     def ready(self) -> None:
         from playground import checks, sessions  # noqa: F401  the system checks; what is done at signing in
+        from playground.services import invitations  # noqa: F401  what ends with somebody's address
 
         os.umask(os.umask(0o027) | 0o027)  # prompts, addresses, videos: what is written is for this user and group only
         make_data_folders()

@@ -33,6 +33,7 @@ __all__ = [
     "MFA_SUPPORTED_TYPES",
     "MFA_TOTP_ISSUER",
     "MFA_TOTP_TOLERANCE",
+    "MFA_WEBAUTHN_USER_VERIFICATION",
     "PASSKEYS_OFFERED",
     "PASSKEY_HOST",
     "REQUIRE_MFA",
@@ -155,6 +156,7 @@ REQUIRE_MFA = env.str("REQUIRE_MFA", "none", validate=validate.OneOf(["none", "a
 MFA_ADAPTER = "playground.accounts_mfa.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if PASSKEYS_OFFERED else [])]
 MFA_PASSKEY_LOGIN_ENABLED = PASSKEYS_OFFERED
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # playground/forms/mfa.py refuses what nobody's finger, face or PIN is in
 MFA_TOTP_ISSUER = "Video Playground"
 MFA_TOTP_TOLERANCE = 1  # half a minute either way; playground/forms/mfa.py takes each code once all the same
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address that somebody typed counts for nothing until it is proven

@@ -19,13 +19,16 @@ from allauth.mfa.webauthn.forms import (
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
+from allauth.mfa.webauthn.internal import auth
 from django import forms
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from playground.forms import questions
 from playground.forms.codes import CountedCode
+from playground.forms.questions import For
 from playground.models import User
 
 CODE_FITS_S = 120
@@ -103,16 +106,29 @@ class NewPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
     passwordless = None
 
     def clean(self) -> dict[str, Any]:
-        self.cleaned_data["passwordless"] = True
+        cleaned: dict[str, Any] = self.cleaned_data
+        cleaned["passwordless"] = True
+        if "credential" not in cleaned:
+            return cleaned
+        if not cleaned["credential"]:  # allauth would pass over 0 and false
+            raise get_adapter().validation_error("incorrect_code")
         try:
-            cleaned: dict[str, Any] = super().clean()
+            with questions.answered(For.NEW_PASSKEY, of=self.user):
+                cleaned = super().clean()
         except MALFORMED as error:
             raise get_adapter().validation_error("incorrect_code") from error
         return cleaned
 
 
 class Careful:
-    """Mixed into the forms that take a passkey's answer: one that no browser made is a wrong one, not a fault."""
+    """Mixed into the forms that take a passkey's answer: one that no browser made is a wrong one, not a fault.
+
+    Taken is the answer to the question that was asked for this alone, of a device that saw a finger, a face or a PIN,
+    whatever the question said of that.
+    """
+
+    what: For
+    user: User | None
 
     def full_clean(self) -> None:
         try:
@@ -123,21 +139,28 @@ class Careful:
 
     def clean_credential(self) -> Authenticator:
         try:
-            return super().clean_credential()  # type: ignore[misc]
+            with questions.answered(self.what, of=self.user):
+                return self._looked_at()
         except MALFORMED as error:
             raise get_adapter().validation_error("incorrect_code") from error
 
+    def _looked_at(self) -> Authenticator:
+        answer = auth.parse_authentication_response(self.cleaned_data["credential"])
+        if not answer.response.authenticator_data.is_user_verified():
+            raise get_adapter().validation_error("incorrect_code")
+        return super().clean_credential()  # type: ignore[misc]
+
 
 class PasskeyForm(Careful, AuthenticateWebAuthnForm):  # type: ignore[misc]
-    pass
+    what = For.SECOND_STEP
 
 
 class PasskeyAgainForm(Careful, ReauthenticateWebAuthnForm):  # type: ignore[misc]
-    pass
+    what = For.PROOF
 
 
 class PasskeyLoginForm(Careful, LoginWebAuthnForm):  # type: ignore[misc]
-    pass
+    what = For.SIGN_IN
 
 
 class PasskeyNameForm(EditWebAuthnForm):  # type: ignore[misc]

@@ -6,6 +6,7 @@ uses it up, once, also for two presses at once.
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -102,6 +105,26 @@ def revoke(*, by: Membership, invitation: Invitation, now: datetime | None = Non
             return False
         audit.record("invitation_revoked", by=by.user, team=team, data=_facts(invitation), now=now)
     return True
+
+
+@receiver(pre_save, sender=User)
+def move_on(instance: User, update_fields: Iterable[str] | None = None, **_kwargs: Any) -> None:
+    """Whatever gives somebody another address: what their teams hold open for the old one ends. Whoever has it again,
+    or makes an account with it, would take the seat after they were removed.
+    """
+    if instance._state.adding or (update_fields is not None and "email" not in update_fields):
+        return
+    was = User.objects.filter(id=instance.id).values_list("email", flat=True).first()
+    if was and was.lower() != instance.email.lower():
+        _leave_behind(instance, was, now=timezone.now())
+
+
+def _leave_behind(user: User, address: str, *, now: datetime) -> None:
+    with transaction.atomic():
+        seats = open_ones(now=now).filter(team__memberships__user=user, email__iexact=address)
+        for seat in seats.select_related("team"):
+            if open_ones(now=now).filter(id=seat.id).update(revoked_at=now):
+                audit.record("invitation_left_behind", by=None, team=seat.team, data=_facts(seat), now=now)
 
 
 def open_invitation(*, token: str, now: datetime | None = None) -> Invitation:

@@ -6,6 +6,9 @@ addresses alike, so the answer tells nothing of an account. When the server refu
 text), the answer hangs on the address, and on which of two texts was written to it. A page for strangers then shows its
 usual words; a page of somebody who is signed in, and wrote the address for that, says it.
 
+Nobody hands a mail over inside a transaction, which would hold rows, on SQLite all writes, for as long as the server
+is slow (tests/views/test_mails_and_transactions.py walks all that mails).
+
 Either way there is one line at level error, without address or link, and `/readyz` says so until a mail is taken again.
 """
 

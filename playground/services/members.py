@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -145,13 +146,24 @@ def _end_invitations(row: Membership, *, now: datetime) -> int:
 
 
 def _end_seats_for(row: Membership, *, now: datetime) -> int:
-    """An invitation that an earlier one made needless would give back what is being taken: those to the address of
-    today, and to the ones that they were invited by.
-    """
+    """An invitation that an earlier one made needless would give back what is being taken."""
+    return _seats_for(row, now=now).update(revoked_at=now)
+
+
+def _seats_for(row: Membership, *, now: datetime) -> QuerySet[Invitation]:
+    """Those to the address of today, and to the ones that they were invited by."""
     theirs = Invitation.objects.filter(team_id=row.team_id, accepted_by_id=row.user_id).exclude(email="")
     addresses = {row.user.email.lower(), *(email.lower() for email in theirs.values_list("email", flat=True))}
     open_ones = invitations.open_ones(now=now).filter(team_id=row.team_id).annotate(mailbox=Lower("email"))
-    return open_ones.filter(mailbox__in=addresses).update(revoked_at=now)
+    return open_ones.filter(mailbox__in=addresses)
+
+
+def seats_that_stay(row: Membership, *, now: datetime | None = None) -> QuerySet[Invitation]:
+    """What is still open in the team once this member is removed: they could have the link, or the mailbox."""
+    now = now or timezone.now()
+    still_open = invitations.open_ones(now=now).filter(team_id=row.team_id)
+    ending = _seats_for(row, now=now).values("id")
+    return still_open.exclude(created_by_id=row.user_id).exclude(id__in=ending).order_by("email", "id")
 
 
 def _put(row: Membership, **values: Any) -> dict[str, Any]:

@@ -16,6 +16,9 @@ Words = str | Promise
 KINDS: dict[str, Words] = {
     "member_invited": gettext_lazy("Made an invitation as %(role)s (%(to)s)"),
     "invitation_revoked": gettext_lazy("Revoked an invitation as %(role)s (%(to)s)"),
+    "invitation_left_behind": gettext_lazy(
+        "An invitation as %(role)s (%(to)s) ended: the member of the team whose address that was has another now"
+    ),
     "invitation_accepted": gettext_lazy("Took an invitation, and is %(role)s"),
     "member_changed": gettext_lazy("Changed what %(name)s may do"),
     "member_added": gettext_lazy("%(name)s was added on the server, as %(role)s"),

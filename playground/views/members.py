@@ -1,5 +1,6 @@
 """What an admin does to a member: another role, the switch for spend, out of the team."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from playground.domain.status import Status
 from playground.forms.team import MemberForm
 from playground.models import Generation, Membership, Role, ShareLink, Video
 from playground.models.visibility import Visibility
-from playground.services import invitations, members
+from playground.services import members
 from playground.services.members import Gone, LastAdmin
 from playground.views import team
 from playground.views.access import MemberRequest, for_admins
@@ -72,22 +73,19 @@ def _is_out(request: MemberRequest, gone: Gone | None) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('team.index')}?{urlencode({'removed': gone.entry})}", status=303)
 
 
-def _what_happens(member: Membership) -> dict[str, int]:
+def _what_happens(member: Membership) -> dict[str, Any]:
     videos = Video.objects.filter(team_id=member.team_id, owner_id=member.user_id)
     orders = Generation.objects.filter(team_id=member.team_id, run__created_by_id=member.user_id)
     links = ShareLink.objects.open().filter(team_id=member.team_id, created_by_id=member.user_id)
+    seats = members.seats_that_stay(member)
     return {
         "videos": videos.count(),
         "private_videos": videos.filter(visibility=Visibility.PRIVATE).count(),
         "waiting": orders.filter(status=Status.QUEUED).count(),
         "links": links.count(),
-        "seats": _seats_for_anybody(member),
+        "seats": seats.filter(email="").count(),
+        "named_seats": seats.exclude(email=""),
     }
-
-
-def _seats_for_anybody(member: Membership) -> int:
-    """Open invitations to no address that stay when this member goes."""
-    return invitations.open_ones().filter(team_id=member.team_id, email="").exclude(created_by=member.user).count()
 
 
 def _member(request: MemberRequest, id: UUID) -> Membership:

@@ -24,6 +24,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
+from playground.forms import questions
+from playground.forms.questions import For
 from playground.services import factors
 from playground.views.account_forms import Unprocessable
 from playground.views.limited import beginning, kept_on_the_way
@@ -46,16 +48,28 @@ class WithPasskey(Unprocessable):
     """A page whose button asks the browser for a passkey, with the question for the browser in its form."""
 
     labels = {}
+    what: For
+
+    def of(self) -> Any:
+        """Whose passkey the page asks for."""
+        return self.request.user
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         asked = found.get("js_data", {})
         question = asked.get("request_options") or asked.get("creation_options")
+        if question:
+            questions.note(self.what, of=self.of())
         found["question"] = json.dumps(question, cls=DjangoJSONEncoder) if question else ""
         return {**found, "passkeys": passkey_page(self.request)}
 
 
 class Authenticate(WithPasskey, base.AuthenticateView):  # type: ignore[misc]
+    what = For.SECOND_STEP
+
+    def of(self) -> Any:
+        return self.stage.login.user
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         has_passkey = factors.has_passkey(self.stage.login.user)
         return {**super().get_context_data(**kwargs), "has_passkey": has_passkey and settings.PASSKEYS_OFFERED}
@@ -66,6 +80,8 @@ class Reauthenticate(WithPasskey, base.ReauthenticateView):  # type: ignore[misc
 
 
 class ReauthenticateByPasskey(WithPasskey, webauthn.ReauthenticateWebAuthnView):  # type: ignore[misc]
+    what = For.PROOF
+
     def form_invalid(self, form: Any) -> HttpResponse:
         """allauth leads to the sign-in page, which sends somebody who is signed in away."""
         answer: HttpResponse = self.render_to_response(self.get_context_data(refused=True), status=422)
@@ -80,9 +96,12 @@ class LoginByPasskey(WithPasskey, webauthn.LoginWebAuthnView):  # type: ignore[m
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A script gets the question for the browser, which the session keeps; others are led to the sign-in page."""
-        if get_adapter().is_ajax(request) and (refused := beginning(request)):
+        is_asked = get_adapter().is_ajax(request)
+        if is_asked and (refused := beginning(request)):
             return refused
         answer: HttpResponse = super().get(request, *args, **kwargs)
+        if is_asked:
+            questions.note(For.SIGN_IN)
         kept_on_the_way(request)
         return answer
 
@@ -124,6 +143,8 @@ class NewRecoveryCodes(Unprocessable, recovery.GenerateRecoveryCodesView):  # ty
 
 
 class AddPasskey(WithPasskey, webauthn.AddWebAuthnView):  # type: ignore[misc]
+    what = For.NEW_PASSKEY
+
     def get_success_url(self) -> str:
         return super().get_success_url() if self.did_generate_recovery_codes else str(ACCOUNT)
 

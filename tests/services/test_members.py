@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from playground.domain.status import Status
 from playground.models import AuditEntry, Generation, Invitation, LedgerEntry, Membership, Role, ShareLink, User
-from playground.services import invitations, line, members, teams
+from playground.services import invitations, line, members, profiles, teams
+from playground.services.invitations import NothingGained
 from playground.services.members import LastAdmin
 from playground.services.people import LinkEnded
 from playground.services.run_errors import NotAllowed
@@ -152,6 +153,53 @@ def test_higher_seat_than_the_one_taken_is_no_way_back_by_a_new_account_at_the_m
     with pytest.raises(LinkEnded):
         invitations.accept(token=higher, user=factories.make_user("zoe@a.example"))
     assert AuditEntry.objects.latest("id").data["invitations"] == 1
+
+
+def joined_by_link(admin: Membership, email: str) -> Membership:
+    token = token_of(invitations.invite(by=admin, role=Role.ADMIN, base_url="http://x"))
+    return invitations.sign_up(token=token, name="Zoe", email=email, password="a long enough password")
+
+
+def test_seat_that_was_not_taken_gives_nothing_back_to_a_mailbox_of_before(admin):
+    """The mail seemed lost, so a link without an address brought them in."""
+    lost = token_of(invitations.invite(by=admin, role=Role.ADMIN, email="Zoe@a.example", base_url="http://x"))
+    joined = joined_by_link(admin, "zoe@a.example")
+    with pytest.raises(NothingGained):
+        invitations.accept(token=lost, user=joined.user)
+    profiles.change_email(user=joined.user, email="zoe@b.example")
+    entry = AuditEntry.objects.get(kind="invitation_left_behind")
+    assert (entry.team, entry.by, entry.data["email"], entry.data["role"]) == (
+        admin.team,
+        None,
+        "zoe@a.example",
+        "admin",
+    )
+    members.remove(by=admin, member=joined)
+    with pytest.raises(LinkEnded):
+        invitations.accept(token=lost, user=factories.make_user("zoe@a.example"))
+
+
+def test_new_address_ends_no_seat_but_those_of_ones_teams_to_the_old_one(admin):
+    joined, elsewhere = joined_by_link(admin, "zoe@a.example"), factories.make_member(role=Role.ADMIN)
+    for by, email in ((admin, "zoe@b.example"), (admin, ""), (elsewhere, "zoe@a.example")):
+        invitations.invite(by=by, role=Role.ADMIN, email=email, base_url="http://x")
+    joined.user.name = "Zoe Z."
+    joined.user.save()
+    joined.user.email = "Zoe@a.example"
+    joined.user.save()
+    profiles.change_email(user=joined.user, email="zoe@c.example")
+    assert invitations.open_ones().count() == 3
+    assert not AuditEntry.objects.filter(kind="invitation_left_behind").exists()
+
+
+def test_seats_that_stay_are_those_that_a_removal_does_not_end(admin):
+    joined = joined_by_link(admin, "zoe@a.example")
+    invitations.invite(by=joined, role=Role.VIEWER, email="x@x.example", base_url="http://x")
+    for email in ("", "zoe@a.example", "other@x.example"):
+        invitations.invite(by=admin, role=Role.VIEWER, email=email, base_url="http://x")
+    stay = set(members.seats_that_stay(joined).values_list("email", flat=True))
+    members.remove(by=admin, member=joined)
+    assert stay == set(invitations.open_ones().values_list("email", flat=True)) == {"", "other@x.example"}
 
 
 def token_of(made) -> str:

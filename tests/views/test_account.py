@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import clear_url_caches, reverse
 
-from playground.services import mailing
+from playground.services import invitations, mailing
 from playground.settings_mail import mail_settings
 from tests import factories
 from tests.support.mail_server import mail_server
@@ -271,6 +271,18 @@ def test_new_address_counts_once_its_link_is_opened_and_the_old_one_until_then(w
     assert "This link has ended." in client.get(path).content.decode()
 
 
+def test_new_address_leaves_no_seat_of_ones_team_to_the_old_one(with_mail, member, admin, mailoutbox):
+    """Whether the old one was proven or not: who was removed would come back by it."""
+    cache.clear()
+    invitations.invite(by=admin, role="admin", email=member.user.email, base_url="http://x")
+    client = signed_in(member)
+    client.post("/account/reauthenticate/", {"password": factories.PASSWORD})
+    client.post("/account/email/", {"email": "new@example.org", "action_add": "1"})
+    assert invitations.open_ones().exists()
+    client.post(re.search(r"http://[^/]+(/account/confirm-email/\S+)", mailoutbox[-1].body)[1])
+    assert not invitations.open_ones().exists()
+
+
 def test_new_address_is_confirmed_by_the_account_that_asked_alone(with_mail, member, admin, mailoutbox):
     """Else its reader would give their own address, and their single sign-on with it, to somebody else's account."""
     cache.clear()
@@ -369,6 +381,7 @@ def test_new_address_that_somebody_took_meanwhile_is_refused(with_mail, member, 
     assert member.user.email != "new@example.org"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_mail_server_that_is_away_takes_no_change_back(with_mail, member, settings, monkeypatch):
     def fails(self, *args, **kwargs):
         raise ConnectionRefusedError
@@ -381,6 +394,7 @@ def test_mail_server_that_is_away_takes_no_change_back(with_mail, member, settin
     assert client.post("/account/password/change/", fields).status_code == 302
 
 
+@pytest.mark.django_db(transaction=True)
 def test_change_is_told_by_mail(with_mail, member, settings, mailoutbox):
     cache.clear()
     settings.ACCOUNT_EMAIL_NOTIFICATIONS = True

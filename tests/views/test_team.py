@@ -7,8 +7,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from playground.models import AuditEntry, Membership, Run, Team, User
-from playground.services import members
+from playground.models import AuditEntry, Membership, Role, Run, Team, User
+from playground.services import invitations, members
 from tests import factories
 
 pytestmark = pytest.mark.pure
@@ -123,6 +123,17 @@ def test_removal_says_what_happens_first(member, admin, browser_of):
     page = browser_of(admin).get(reverse("members.remove", args=[member.id])).content.decode()
     assert "1 video of theirs stays, with their name." in page
     assert Membership.objects.filter(id=member.id).exists()
+
+
+def test_removal_names_every_mailbox_that_is_still_invited(member, admin, browser_of):
+    """One of them may be another of theirs, of which nobody here knows."""
+    elsewhere = factories.make_member(role=Role.ADMIN)
+    for by, email in ((admin, "zoe@a.example"), (admin, member.user.email), (elsewhere, "elsewhere@a.example")):
+        invitations.invite(by=by, role=Role.ADMIN, email=email, base_url="http://x")
+    page = browser_of(admin).get(reverse("members.remove", args=[member.id])).content.decode()
+    assert "zoe@a.example (Admin)" in page
+    assert f"{member.user.email} (Admin)" not in page
+    assert "elsewhere@a.example" not in page
 
 
 def test_removed_member_is_out_at_the_next_request(member, admin, browser_of):
