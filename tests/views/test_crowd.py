@@ -141,9 +141,7 @@ def test_press_that_found_no_place_is_not_counted(member, browser_of, path, mode
     assert [browser_of(member).post(path, values(model)).headers["Retry-After"] for _ in range(3)] == ["2"] * 3
 
 
-def test_few_presses_of_one_person_wait_at_a_time_and_another_finds_room(
-    member, browser_of, path, model, monkeypatch
-):
+def test_few_presses_of_one_person_wait_at_a_time_and_another_finds_room(member, browser_of, path, model, monkeypatch):
     other = make_member(team=member.team, role=Role.CREATOR)
     with few_of_one.turn(member.user_id, "press", crowd.OF_ONE), few_of_one.turn(member.user_id, "press", crowd.OF_ONE):
         with monkeypatch.context() as patch:
