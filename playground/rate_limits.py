@@ -44,7 +44,7 @@ DEFAULTS = {
     "visibility": Limit(60, MINUTE),
     "invite": Limit(60, HOUR),
     "video_request": Limit(30, HOUR),
-    "export": Limit(30, MINUTE),
+    "export": Limit(6, MINUTE),
     "gateway_check": Limit(20, 5 * MINUTE),
     # wrong passwords and codes: of an e-mail address from one client, of a client, of an e-mail address from everywhere
     "login": Limit(5, 5 * MINUTE),

@@ -86,7 +86,8 @@ def guess(*keys: Key) -> Iterator[None]:
 def wait(action: str, key: str, *, now: datetime | None = None) -> int:
     """What `take` would return, without counting. One read."""
     at = _micros(now)
-    return max(_waits(_names([(action, key)], at), at).values(), default=0)
+    waits = _waits(_names([(action, key)], at), at)
+    return _refused(waits) if waits else 0
 
 
 def give_back(*keys: Key) -> None:

@@ -28,6 +28,7 @@ from playground.services import ledger
 BATCH = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the beginning of a formula, in both widths."""
+_SUSPECT = frozenset((*FORMULA, " "))
 IS_UNKNOWN = Q(
     generation__status__in=(Status.DONE, Status.OUTPUT_LOST),
     generation__estimate_micros__isnull=True,
@@ -213,8 +214,7 @@ _FIELDS = (
 def csv_lines(by: Membership, month: date) -> Iterator[bytes]:
     """The month as CSV in UTF-8, one line for each video in the sequence of ordering, read in small batches.
 
-    It begins with a byte order mark, without which a common spreadsheet garbles every name that is not English. No
-    query stays open while a slow reader takes its time.
+    It begins with a byte order mark, without which a common spreadsheet garbles every name that is not English.
     """
     writer = csv.writer(_Echo())
     zone = ZoneInfo(by.team.time_zone)
@@ -266,4 +266,6 @@ def _money(micros: int | None) -> tuple[str, str]:
 def plain(value: object) -> str:
     """Text that no spreadsheet runs as a formula."""
     text = str(value)
+    if text[:1] not in _SUSPECT:
+        return text
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

@@ -8,8 +8,6 @@
    is sent again with the same key where the gateway honours keys and the key is young enough, else a person decides.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,8 +19,8 @@ from django.utils import timezone
 from playground import queue
 from playground.domain.status import Status
 from playground.gateway.errors import GatewayError, NotSent
-from playground.models import Gateway, Generation
-from playground.services import accepted, backlog, budgets, engine, gateways, ledger, lookups, pauses, sent_with, slots
+from playground.models import Generation
+from playground.services import accepted, backlog, budgets, engine, gateways, lanes, ledger, lookups, pauses, sent_with
 from playground.services.engine import Move
 from playground.services.orders import order_of
 from playground.services.parking import LOOKED_FOR, give_up_sending, park
@@ -35,12 +33,6 @@ TIMEOUT_S = 150
 AGAIN_S = 1.0
 PAUSED_LOOK = timedelta(seconds=30)
 """How often the deadline of an order that a pause holds is looked at."""
-AT_ONCE = 3
-"""Orders on their way to one gateway from one machine."""
-TEAM_AT_ONCE = 1
-"""The same to a gateway that a team connected: one that hangs holds a place of the work of all for minutes."""
-TEAMS_AT_ONCE = 3
-"""Orders on their way to such gateways, all together: however many hang, there is room for the work of others."""
 NOT_BEGUN = ("handed_out", "not_begun", "put_back", "answer_unclear", "sender_lost", "restored", "sent_anew")
 """After one of these nothing is on the wire until the next try begins."""
 
@@ -50,7 +42,7 @@ def submit_queued(generation_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.attempts or backlog.is_held(generation.gateway_id, now=timezone.now()):
         return  # what stands in line is sent by the sweep, which knows whose turn it is
-    with _lane(generation.gateway) as free:
+    with lanes.lane(generation.gateway) as free:
         if not free:
             put_off(str(generation_id), "")
             return
@@ -61,20 +53,6 @@ def submit_queued(generation_id: UUID) -> None:
             generation.refresh_from_db()
             generation.gateway = gateway  # of the claim, which has the mark of its key: a team's may be replaced now
             _send(generation, claim_id)
-
-
-@contextmanager
-def _lane(gateway: Gateway) -> Iterator[bool]:
-    """Few orders at once to one gateway: when it refuses the account, so many more at most are on their way."""
-    if gateway.team_id is None:
-        with slots.taken(f"send-{gateway.id}", AT_ONCE) as free:
-            yield free
-        return
-    with (
-        slots.taken(f"send-{gateway.id}", TEAM_AT_ONCE) as own,
-        slots.taken("send-teams", TEAMS_AT_ONCE if own else 0) as shared,
-    ):
-        yield shared
 
 
 def claim_queued(generation: Generation, *, now: datetime, begins: bool = True) -> UUID | None:
@@ -188,7 +166,7 @@ def submit_claimed(generation_id: UUID, claim_id: UUID) -> None:
     generation = _read(generation_id)
     if generation is None or generation.state is not Status.SUBMITTING or generation.claim_id != claim_id:
         return
-    with _lane(generation.gateway) as free:
+    with lanes.lane(generation.gateway) as free:
         if free:
             _send(generation, claim_id, is_begun=False)
         else:
@@ -219,9 +197,12 @@ def _send(generation: Generation, claim_id: UUID, *, is_begun: bool = True) -> N
     if not is_begun and not _begin(generation, claim_id, now=timezone.now()):
         return
     # fault: intent-committed
+    call = lanes.Call()
     try:
         with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
-            job = client.create(order_of(generation))
+            order = order_of(generation)
+            with call:
+                job = client.create(order)
     except gateways.GatewayNotConfigured as error:
         not_configured = NotSent(str(error), code="not_configured")
         not_configured.retry_after_s = 60.0
@@ -232,6 +213,7 @@ def _send(generation: Generation, claim_id: UUID, *, is_begun: bool = True) -> N
         # fault: answer-read
         accepted.keep(generation, job)
         backlog.taken(generation.gateway_id)
+    lanes.note(generation.gateway, call)
 
 
 def _begin(generation: Generation, claim_id: UUID, *, now: datetime) -> bool:

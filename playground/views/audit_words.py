@@ -131,78 +131,85 @@ class _Blank(dict[str, str]):
         return "…"
 
 
+class Book:
+    """All words as the reader's language has them, looked up once for many entries."""
+
+    def __init__(self) -> None:
+        self.kinds = {kind: str(words) for kind, words in KINDS.items()}
+        self.fields = {name: str(words) for name, words in FIELDS.items()}
+        self.others = {name: str(words) for name, words in OTHERS.items()}
+        self.roles = {role.value: str(role.label) for role in Role}
+        self.none, self.yes, self.no = _("none"), _("yes"), _("no")
+        self.whoever = _("whoever has the link")
+        self.limit_of, self.gone = _("Limit of %(name)s"), _("someone who is no longer here")
+
+    def sentence(self, kind: str, data: Mapping[str, Any]) -> str:
+        words = self.kinds.get(kind)
+        if words is None:
+            return kind_label(kind)
+        if "%(" not in words:
+            return words % ()
+        known = _Known({name: str(value) for name, value in data.items() if not isinstance(value, dict | list)})
+        known["role"] = self._value("role", data.get("role"))
+        known["to"] = data.get("email") or self.whoever
+        if "%(total)s" in words:
+            known["total"] = dollars(int(data.get("total_micros", 0)), rounding="up")
+        return words % known
+
+    def details(self, kind: str, data: Mapping[str, Any], people: Mapping[str, str]) -> list[str]:
+        """`Role: Admin -> Creator`, one for each thing that was changed. Without what the sentence says itself."""
+        lines = [
+            self._change(self.fields.get(name, name), name, value) for name, value in data.items() if _is_change(value)
+        ]
+        if isinstance(data.get("sees_spend"), bool):
+            lines.append(f"{self.fields['sees_spend']}: {self._value('sees_spend', data['sees_spend'])}")
+        members = data.get("members")
+        for id, value in members.items() if isinstance(members, dict) else ():
+            if _is_change(value):
+                label = self.limit_of % {"name": people.get(id, self.gone)}
+                lines.append(self._change(label, "monthly_cap_micros", value))
+        is_said = "email" if "%(to)s" in self.kinds.get(kind, "") else ""
+        lines += [f"{label}: {data[name]}" for name, label in self.others.items() if name != is_said and data.get(name)]
+        return lines
+
+    def _change(self, label: str, name: str, value: Mapping[str, Any]) -> str:
+        return f"{label}: {self._value(name, value['was'])} → {self._value(name, value['is'])}"
+
+    def _value(self, name: str, value: Any) -> str:
+        if value is None:
+            return self.none
+        if isinstance(value, bool):
+            return self.yes if value else self.no
+        if name.endswith("_micros"):
+            return dollars(int(value))
+        return self.roles.get(value, str(value)) if name == "role" and isinstance(value, str) else str(value)
+
+
 def said(entries: Iterable[AuditEntry], *, to: Membership) -> list[Said]:
     """In words for this admin. Of an entry of the whole installation only the sentence, and who did it if it was one
     of the team: other teams are not told of.
     """
-    entries = list(entries)
+    entries, book = list(entries), Book()
     mine = set(Membership.objects.filter(team_id=to.team_id).values_list("user_id", flat=True))
-    people = _names(entries)
+    people = names(entry.data for entry in entries)
     lines = []
     for entry in entries:
         is_ours = entry.team_id is not None
         who = entry.by_name if is_ours or entry.by_id in mine else (_("An admin") if entry.by_name else "")
-        lines.append(Said(entry, who, sentence(entry), details(_unsaid(entry), people) if is_ours else []))
+        details = book.details(entry.kind, entry.data, people) if is_ours else []
+        lines.append(Said(entry, who, book.sentence(entry.kind, entry.data), details))
     return lines
 
 
 def sentence(entry: AuditEntry) -> str:
-    words = KINDS.get(entry.kind)
-    if words is None:
-        return kind_label(entry.kind)
-    data = entry.data
-    known = _Known({name: str(value) for name, value in data.items() if not isinstance(value, dict | list)})
-    known["role"] = _value("role", data.get("role"))
-    known["to"] = data.get("email") or _("whoever has the link")
-    known["total"] = dollars(int(data.get("total_micros", 0)), rounding="up")
-    return str(words) % known
-
-
-def _unsaid(entry: AuditEntry) -> dict[str, Any]:
-    """What the sentence does not say itself."""
-    is_said = "%(to)s" in str(KINDS.get(entry.kind, ""))
-    return {name: value for name, value in entry.data.items() if not (is_said and name == "email")}
-
-
-def details(data: Mapping[str, Any], people: Mapping[str, str]) -> list[str]:
-    """`Role: Admin -> Creator`, one for each thing that was changed."""
-    lines = [_change(str(FIELDS.get(name, name)), name, value) for name, value in data.items() if _is_change(value)]
-    if isinstance(data.get("sees_spend"), bool):
-        lines.append(f"{FIELDS['sees_spend']}: {_value('sees_spend', data['sees_spend'])}")
-    members = data.get("members")
-    for id, value in members.items() if isinstance(members, dict) else ():
-        if _is_change(value):
-            label = _("Limit of %(name)s") % {"name": people.get(id, _("someone who is no longer here"))}
-            lines.append(_change(label, "monthly_cap_micros", value))
-    lines += [f"{label}: {data[name]}" for name, label in OTHERS.items() if data.get(name)]
-    return lines
+    return Book().sentence(entry.kind, entry.data)
 
 
 def _is_change(value: Any) -> bool:
     return isinstance(value, dict) and {"was", "is"} <= value.keys()
 
 
-def _change(label: str, name: str, value: Mapping[str, Any]) -> str:
-    return f"{label}: {_value(name, value['was'])} → {_value(name, value['is'])}"
-
-
-def _value(name: str, value: Any) -> str:
-    if value is None:
-        return _("none")
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if name.endswith("_micros"):
-        return dollars(int(value))
-    if name == "role" and value in Role.values:
-        return str(Role(value).label)
-    return str(value)
-
-
-def _names(entries: Iterable[AuditEntry]) -> dict[str, str]:
-    ids = {id for entry in entries for id in _members_of(entry)}
+def names(data: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Of the members that the data of some entries speak of."""
+    ids = {id for one in data if isinstance(members := one.get("members"), dict) for id in members}
     return {str(user.id): user.display_name for user in User.objects.filter(id__in=ids)} if ids else {}
-
-
-def _members_of(entry: AuditEntry) -> Iterable[str]:
-    members = entry.data.get("members")
-    return members.keys() if isinstance(members, dict) else ()

@@ -61,7 +61,6 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@few_at_once
 @for_members
 @kept_beyond_uploads
 def index(request: MemberRequest) -> HttpResponse:
@@ -116,11 +115,17 @@ def _price(request: MemberRequest) -> HttpResponse:
     return render(request, "create/_priced.html", context)
 
 
-@limited("submit")
 def _order(request: MemberRequest) -> HttpResponse:
-    membership = request.membership
+    """Only what orders takes a place among those that do: neither what asks for a video nor what a role may not."""
     if is_of_another_team(request):
         raise Http404("of another team")
+    orders = request.membership.may_create and "request" not in request.POST
+    return _in_its_place(request) if orders else _pressed(request)
+
+
+@limited("submit")
+def _pressed(request: MemberRequest) -> HttpResponse:
+    membership = request.membership
     data = as_pressed(request.POST)
     draft = with_route(membership, Draft.from_data(data))
     draft, image_error = with_upload(request, draft)
@@ -142,6 +147,9 @@ def _order(request: MemberRequest) -> HttpResponse:
     fitted = wanted_for(model, draft, fit(draft, model.takes), reference)
     wanted = dataclasses.replace(fitted, **{name: values[name] for name in ORDERED})
     return _deed(request)(request, draft, wanted, values)
+
+
+_in_its_place = few_at_once(_pressed)
 
 
 def _form(data: dict[str, str], draft: Draft, model: VideoModel) -> CreateForm:

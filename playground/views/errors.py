@@ -24,6 +24,9 @@ RETRY_AFTER = 60
 AT_ONCE_AGAIN = 2
 """Seconds: what a crowd takes to be served, mostly."""
 
+FILES_AGAIN = 10
+"""Seconds: most files are fetched by then."""
+
 DATABASE_AGAIN = 5
 """Seconds: a database that was restarted is mostly back by then."""
 
@@ -78,6 +81,20 @@ def too_often(request: HttpRequest, seconds: int) -> HttpResponse:
     if response is None:
         response = render(request, "errors/429_often.html", {"words": wait_words(seconds), "version": ""}, status=429)
     response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def too_many_files(request: HttpRequest, *, is_own: bool) -> HttpResponse:
+    """Files for a spreadsheet that are still on their way: 429 where they are this person's own, else 503."""
+    words = (
+        _("Several files are on their way to you already. This one was not made.")
+        if is_own
+        else _("The server hands out as many files as it can at once. This one was not made.")
+    )
+    status = 429 if is_own else 503
+    context = {"words": words, "status": status, "version": ""}
+    response = render(request, "errors/files_busy.html", context, status=status)
+    response.headers["Retry-After"] = str(FILES_AGAIN)
     return response
 
 

@@ -139,8 +139,8 @@ def cancel(request: MemberRequest, id: UUID) -> HttpResponse:
 
 
 @require_POST
-@few_at_once
 @for_creators
+@few_at_once
 @limited("submit")
 def again(request: MemberRequest, id: UUID) -> HttpResponse:
     """Order the same once more. When the price has gone up, or is not known, nothing is sent and Create says so."""

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -14,6 +15,7 @@ from playground.services import reconcile as comparing
 from playground.services import spend
 from playground.views import spend_reconcile
 from playground.views.access import MemberRequest, for_admins, for_those_who_see_spend
+from playground.views.exports import csv_file
 from playground.views.limited import limited
 from playground.views.spend_chart import chart
 
@@ -37,14 +39,10 @@ def index(request: MemberRequest) -> HttpResponse:
 @require_safe
 @for_those_who_see_spend
 @limited("export", methods=("GET",))
-def export(request: MemberRequest) -> StreamingHttpResponse:
+def export(request: MemberRequest) -> HttpResponseBase:
     """The month as CSV; the same rows that the page sums up."""
-    month = asked_month(request)
-    answer = StreamingHttpResponse(spend.csv_lines(request.membership, month), content_type="text/csv; charset=utf-8")
-    name = f"spend-{request.membership.team.slug}-{month:%Y-%m}.csv"
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer["Cache-Control"] = "private, no-store"
-    return answer
+    by, month = request.membership, asked_month(request)
+    return csv_file(request, spend.csv_lines(by, month), f"spend-{by.team.slug}-{month:%Y-%m}.csv")
 
 
 @require_safe

@@ -19,6 +19,7 @@ from playground.services import (
     accepted,
     backlog,
     gateways,
+    lanes,
     ledger,
     limits,
     lookups,
@@ -713,19 +714,19 @@ def test_no_more_than_three_orders_are_on_their_way_to_a_gateway(settings: Any, 
 
         def send(row: Generation) -> None:
             submit.submit_queued(row.id)
-            if queue.waiting_for("submit") == 0 and len(inside) > submit.AT_ONCE:
+            if queue.waiting_for("submit") == 0 and len(inside) > lanes.AT_ONCE:
                 raise AssertionError("too many")
             connection.close()
 
         with ThreadPoolExecutor(5) as pool:
             tasks = [pool.submit(send, row) for row in rows]
-            wait_for_tasks(tasks, len(rows) - submit.AT_ONCE)
+            wait_for_tasks(tasks, len(rows) - lanes.AT_ONCE)
             on_their_way = len(gateway.posts)
             open_door.set()
             for task in tasks:
                 task.result()
 
-    assert on_their_way <= submit.AT_ONCE
+    assert on_their_way <= lanes.AT_ONCE
 
 
 def wait_for_tasks(tasks: list[Any], count: int) -> None:

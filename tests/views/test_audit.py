@@ -103,7 +103,7 @@ def test_filters_are_in_the_address_and_in_the_file(member, admin, browser_of):
 def rows_of(browser, query: str = "") -> list[list[str]]:
     answer = browser.get(f"/team/audit.csv{query}")
     assert answer.status_code == 200
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    text = answer.getvalue().decode("utf-8-sig")
     return list(csv.reader(StringIO(text)))
 
 
