@@ -65,13 +65,13 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
         So it goes out once that is stored: a server that is slow holds no rows, and nobody else's writes.
         """
-        tell = super().send_notification_mail
+        mail = super().send_notification_mail
 
-        def told() -> None:
+        def mailed() -> None:
             with contextlib.suppress(mailing.NotMailed):
-                tell(*args, **kwargs)
+                mail(*args, **kwargs)
 
-        transaction.on_commit(told)
+        transaction.on_commit(mailed)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: str) -> None:
         """Count this try before the password is looked at. Raises ValidationError when there were too many.
