@@ -59,7 +59,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "Video Playground: "
 ACCOUNT_FORMS = {
     "confirm_login_code": "playground.forms.codes.ConfirmLoginCodeForm",
     "request_login_code": "playground.forms.addresses.RequestLoginCodeForm",
-    "reset_password": "playground.forms.addresses.ResetPasswordForm",  # pragma: allowlist secret
+    "reset_password": "playground.forms.addresses.ResetPasswordForm",
 }
 # Passwords and codes are counted in limits of our own (playground/accounts.py, playground/forms/codes.py). `login`
 # would count right ones too, and `login_failed` second factors by person alone, with passkeys among them.

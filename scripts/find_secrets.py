@@ -31,6 +31,7 @@ ONLY_HASHES = re.compile(r"requirements[a-z0-9-]*\.txt|static/vendor/manifest\.j
 NO_SECRETS = (
     "password",  # stands for one in examples of addresses
     "SECRET",  # likewise
+    "playground.forms.addresses.ResetPasswordForm",  # the name of a form
     "whsec_",  # what every secret of webhooks begins with
 )
 OURS = (("Lumenfall Key", re.compile(r"\blmnfl_(?!canary)[A-Z0-9.]{20,}", re.IGNORECASE)),)
