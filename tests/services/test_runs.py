@@ -29,7 +29,7 @@ from playground.models import (
     VideoModel,
 )
 from playground.models.base import new_id
-from playground.services import agreed, estimates, ledger, room, runs, stops, uploads
+from playground.services import agreed, estimates, ledger, room, runs, sent_with, stops, uploads
 from tests.bench import Bench, bench, money, sandbox  # noqa: F401  fixtures
 
 
@@ -42,6 +42,15 @@ def test_run_makes_its_generations_money_and_queue_entries_together(bench: Bench
     assert LedgerEntry.objects.filter(kind="hold", generation__run=run).count() == 3
     assert run.quoted_total_micros == 3 * (generations[0].estimate_micros or 0)
     assert len(queue.take_all()) == 3
+
+
+def test_order_tells_which_key_it_was_made_for(bench: Bench) -> None:  # noqa: F811
+    """A restored backup knows of no try, and holds the key of today against this one."""
+    generation = bench.start("A boat").generations.get()
+    ordered = generation.events.get(kind="ordered")
+    mark = sent_with.mark(generation.gateway)
+    assert mark
+    assert sent_with.key_of("ordered", ordered.data) == mark
 
 
 def test_failure_while_writing_leaves_nothing_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
