@@ -56,9 +56,12 @@ def sync_catalogue(gateway_id: str = "") -> None:
 
 
 def webhook_secret(gateway_id: str) -> None:
+    from playground.services import slots
     from playground.services.hooks import fetch_secret
 
-    fetch_secret(UUID(gateway_id))
+    with slots.taken("work", slots.WORK) as free:
+        if free:
+            fetch_secret(UUID(gateway_id))
 
 
 def housekeeping() -> None:

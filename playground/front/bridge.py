@@ -29,6 +29,7 @@ STALLED_S = 120.0
 """How long a reader of a stream may take no block at all."""
 WHOLE_BYTES = 256 * 1024
 """Up to this announced length a stream is handed over whole: a script or a picture of the page costs no thread."""
+BODILESS = (204, 304)
 STREAMING_SHARE = 0.75
 """Of the threads: the others are kept for pages."""
 
@@ -150,7 +151,7 @@ class Bridge:
         try:
             status, headers = started[-1]
             head = head_of(int(status.split(" ", 1)[0]), headers)
-            if not getattr(answer, "streaming", False) or _is_short(headers):
+            if not getattr(answer, "streaming", False) or head["status"] in BODILESS or _is_short(headers):
                 return head, {"type": "http.response.body", "body": b"".join(answer)}
             self._stream(stream, head, answer)
             return None

@@ -26,7 +26,7 @@ from playground.gateway import webhooks
 from playground.gateway.errors import GatewayError
 from playground.models import Gateway, Generation, WebhookDelivery
 from playground.models.generation import new_hook_token
-from playground.services import gateways, leases, pauses, sealing, sweep
+from playground.services import gateways, lanes, leases, pauses, sealing, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -140,17 +140,25 @@ def _ask_for_secret(gateway: Gateway) -> None:
 
 
 def fetch_secret(gateway_id: UUID) -> bool:
-    """Read what the gateway signs with, and keep it sealed. False when it cannot be had; the log says why."""
-    rows = Gateway.objects.filter(id=gateway_id, has_webhooks=True, removed_at=None)
-    gateway = rows.first()
+    """Read what the gateway signs with, and keep it sealed. False when it cannot be had; the log says why.
+
+    Without a free lane it is not asked for: the next order or message asks anew.
+    """
+    gateway = Gateway.objects.filter(id=gateway_id, has_webhooks=True, removed_at=None).first()
     if gateway is None:
         return False
+    with lanes.question(gateway) as free:
+        return free and _fetched(gateway)
+
+
+def _fetched(gateway: Gateway) -> bool:
     try:
         with gateways.client_for(gateway) as client:
             secret = client.webhook_secret()
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         log.warning("webhook_key_not_fetched", gateway=gateway.slug, why=str(error)[:200])
         return False
+    rows = Gateway.objects.filter(id=gateway.id, has_webhooks=True, removed_at=None)
     if not rows.update(webhook_secret=sealing.seal(secret)):
         return False  # removed while it was asked
     log.info("webhook_key_fetched", gateway=gateway.slug)

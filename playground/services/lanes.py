@@ -1,12 +1,13 @@
 """How many orders are on their way at once from one machine, by whose gateway they go to.
 
 A gateway that hangs holds its order's process for a minute or two. Those that teams connected share few lanes, of which
-one team never has all, so the gateways of one team hold up no other's orders. Whose last order took long is slow until
+one team never has all, so the gateways of one team hold up no other's orders. What else a task asks of them, to
+stop an order, to look for one or to compare a month, goes by the same lanes. Whose last order took long is slow until
 one is answered in time: such gateways, of however many teams, leave a lane to the others, and have one for each team.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from uuid import UUID
 
@@ -29,28 +30,49 @@ SLOW_S = 10.0
 """An order that took so long makes its gateway slow."""
 SLOW_FOR_S = 3600
 
+Lane = tuple[str, int]
+_OF_TEAMS: Lane = ("send-teams", TEAMS_AT_ONCE)
+
 
 @contextmanager
 def lane(gateway: Gateway) -> Iterator[bool]:
     """For an order on its way to this gateway; False when none is free."""
+    with _all_of(_lanes(gateway)) as is_free:
+        yield is_free
+
+
+@contextmanager
+def question(gateway: Gateway) -> Iterator[bool]:
+    """For whatever else a task asks of this gateway; False when no lane is free. A shared gateway needs none."""
+    own = [] if gateway.team_id is None else [_of_team(gateway), _OF_TEAMS]
+    with _all_of(own) as is_free:
+        yield is_free
+
+
+@contextmanager
+def _all_of(wanted: Iterable[Lane]) -> Iterator[bool]:
     with ExitStack() as stack:
-        is_free = all(stack.enter_context(slots.taken(kind, count)) for kind, count in _lanes(gateway))
+        is_free = all(stack.enter_context(slots.taken(kind, count)) for kind, count in wanted)
         if not is_free:
             stack.close()  # what it got of them is of no use to it
         yield is_free
 
 
-def _lanes(gateway: Gateway) -> Iterator[tuple[str, int]]:
+def _lanes(gateway: Gateway) -> Iterator[Lane]:
     """All that such an order has to have. Those that only its own team waits for come first."""
     if gateway.team_id is None:
         yield f"send-{gateway.id}", AT_ONCE
         return
     yield f"send-{gateway.id}", TEAM_AT_ONCE
-    yield f"send-team-{gateway.team_id}", OF_TEAM
+    yield _of_team(gateway)
     if is_slow(gateway.id):
         yield f"send-slow-{gateway.team_id}", SLOW_OF_TEAM
         yield "send-slow", SLOW_AT_ONCE
-    yield "send-teams", TEAMS_AT_ONCE
+    yield _OF_TEAMS
+
+
+def _of_team(gateway: Gateway) -> Lane:
+    return f"send-team-{gateway.team_id}", OF_TEAM
 
 
 class Call:

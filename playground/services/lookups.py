@@ -24,7 +24,7 @@ from playground.gateway.request_log import LoggedRequest
 from playground.gateway.trace import trace_id_of
 from playground.gateway.types import Job, JobState
 from playground.models import Generation
-from playground.services import engine, gateways, ledger, parking, sent_with
+from playground.services import engine, gateways, lanes, ledger, parking, sent_with
 from playground.services.engine import Move
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,9 @@ def _told(entry: LoggedRequest) -> dict[str, Any]:
 
 
 def look_up(generation_id: UUID, claim_id: UUID) -> None:
-    """Look for an order that the sweep claimed for it. Nothing happens when the claim is lost."""
+    """Look for an order that the sweep claimed for it. Nothing happens when the claim is lost, or no lane is free: then
+    it is due again soon.
+    """
     rows = Generation.objects.select_related("gateway", "team", "run").filter(id=generation_id, claim_id=claim_id)
     generation = rows.filter(status=Status.SUBMITTING).first()
     if generation is None:
@@ -80,6 +82,12 @@ def look_up(generation_id: UUID, claim_id: UUID) -> None:
         words = _("The gateway's key was replaced after it was sent, so its log may be another account's.")
         _park(generation, claim_id, "key_replaced", "", {"log": None, "log_error": words})
         return
+    with lanes.question(generation.gateway) as free:
+        if free:
+            _look(generation, claim_id)
+
+
+def _look(generation: Generation, claim_id: UUID) -> None:
     try:
         with gateways.client_for(generation.gateway) as client, engine.kept(generation.id, claim_id):
             found = _find(generation, client)

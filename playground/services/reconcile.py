@@ -30,7 +30,7 @@ from playground.models import (
     ReconciliationState,
     User,
 )
-from playground.services import balance_looks, gateways, reconcile_daily
+from playground.services import balance_looks, gateways, lanes, reconcile_daily
 from playground.services.reconcile_rules import Comparison, Index, Ours, Stage, compare, keys_of
 from playground.services.spend import next_month
 
@@ -80,8 +80,13 @@ def put_off(reconciliation_id: str) -> None:
 
 def run_stored(reconciliation_id: UUID) -> None:
     found = Reconciliation.objects.select_related("gateway").filter(id=reconciliation_id).first()
-    if found is not None and is_under_way(found):
-        finish(found)
+    if found is None or not is_under_way(found):
+        return
+    with lanes.question(found.gateway) as free:
+        if free:
+            finish(found)
+        else:
+            put_off(str(reconciliation_id))
 
 
 def run_now(*, gateway: Gateway, month: date, now: datetime | None = None) -> Reconciliation:

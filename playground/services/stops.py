@@ -11,7 +11,7 @@ from playground import queue
 from playground.domain.status import STOP_FAILED, STOPPABLE, Status
 from playground.gateway.errors import GatewayError
 from playground.models import Event, Generation, Membership, Team, User
-from playground.services import engine, gateways, refused
+from playground.services import engine, gateways, lanes, refused
 from playground.services.engine import Move
 from playground.services.run_errors import NotAllowed
 
@@ -77,10 +77,17 @@ def ask_to_stop(generation_id: UUID) -> None:
     generation = Generation.objects.select_related("gateway").filter(id=generation_id).first()
     if generation is None or generation.state not in STOPPABLE or not generation.upstream_id:
         return
-    now = timezone.now()
+    with lanes.question(generation.gateway) as free:
+        if free:
+            _ask(generation, generation.upstream_id, now=timezone.now())
+        else:
+            put_off(str(generation_id))
+
+
+def _ask(generation: Generation, upstream_id: str, *, now: datetime) -> None:
     try:
         with gateways.client_for(generation.gateway) as client:
-            client.cancel(generation.upstream_id)
+            client.cancel(upstream_id)
     except (GatewayError, gateways.GatewayNotConfigured) as error:
         with transaction.atomic():
             engine.note(generation.id, "stop_not_delivered", now=now, data={"why": str(error)[:300]})

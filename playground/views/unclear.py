@@ -16,9 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from playground.domain.parameters import written
 from playground.domain.status import Status
 from playground.models import Event, Generation, LedgerEntry, Run
-from playground.services import unclear
+from playground.services import few_of_one, unclear
 from playground.views.access import MemberRequest, for_members, is_of_another_team
 
+OF_ONE = 2
+"""Questions of one person about an id on their way in a process: each holds a thread while a gateway thinks."""
 AT_MOST = 50
 """So many are listed; the next move up as these are decided."""
 DONE = {
@@ -107,7 +109,10 @@ def adopt(request: MemberRequest, id: UUID) -> HttpResponse:
 
     def decide(row: Generation) -> None:
         insists = "insists" in request.POST
-        unclear.adopt(by=request.membership, generation=row, upstream_id=pasted, insists=insists)
+        with few_of_one.turn(request.membership.user_id, "adopt", OF_ONE) as may:
+            if not may:
+                raise unclear.NotNow(_("Your questions before this one are still on their way. Nothing was done."))
+            unclear.adopt(by=request.membership, generation=row, upstream_id=pasted, insists=insists)
 
     return _decided(request, id, "adopted", decide, pasted=pasted)
 

@@ -186,6 +186,23 @@ def test_a_stream_that_is_short_goes_out_in_one_piece_and_holds_no_thread() -> N
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("status", ["304 Not Modified", "204 No Content"])
+def test_an_answer_that_has_no_body_by_its_status_is_no_stream(status: str) -> None:
+    """As what says that a script of the page is still the same: it is answered however many stream."""
+
+    def program(_environ: module.Environ, start_response: Any) -> Any:
+        start_response(status, [])
+        return Blocks(iter(()))
+
+    async def story() -> None:
+        server, bridge = Server(), Bridge(program, threads=1)
+        assert bridge._streams.acquire(blocking=False)
+        await asyncio.wait_for(bridge.answer({}, io.BytesIO(), server.receive, server.send), 10)
+        assert [message.get("more_body", False) for message in server.sent] == [False, False]
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("length", [str(module.WHOLE_BYTES + 1), None])
 def test_a_long_stream_goes_out_block_by_block(length: str | None) -> None:
     async def story() -> None:

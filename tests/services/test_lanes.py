@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -12,8 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from playground.domain.status import Status
-from playground.models import Gateway, Generation
-from playground.services import lanes, sealing, slots, submit
+from playground.models import Gateway, Generation, Reconciliation
+from playground.services import gateways, hooks, lanes, lookups, reconcile, sealing, slots, stops, submit
 from tests import factories
 from tests.gateway.fake import KEY, Heard, fake, reply
 from tests.services.upstream import queued
@@ -100,6 +101,83 @@ def test_together_the_lanes_of_teams_leave_work_for_others():
     assert lanes.TEAMS_AT_ONCE < slots.WORK
     assert lanes.SLOW_OF_TEAM < lanes.OF_TEAM < lanes.TEAMS_AT_ONCE
     assert lanes.SLOW_AT_ONCE < lanes.TEAMS_AT_ONCE
+
+
+# --- what else tasks ask of gateways
+
+
+def asked_of(monkeypatch: pytest.MonkeyPatch) -> list[Gateway]:
+    """Which gateways were asked something; none of them answers."""
+    asked: list[Gateway] = []
+
+    def client_for(gateway: Gateway) -> Any:
+        asked.append(gateway)
+        raise gateways.GatewayNotConfigured("none")
+
+    monkeypatch.setattr(gateways, "client_for", client_for)
+    return asked
+
+
+def test_questions_of_one_team_leave_a_lane_to_the_orders_of_another():
+    mine, other, shared = factories.make_team(), gateways_of(factories.make_team(), 1)[0], factories.make_gateway()
+    with ExitStack() as stack:
+        asking = [stack.enter_context(lanes.question(gateway)) for gateway in gateways_of(mine, 3)]
+        assert asking == [True, True, False]
+        assert entered(stack, other)
+        assert all(stack.enter_context(lanes.question(shared)) for _ in range(lanes.TEAMS_AT_ONCE + 1))
+
+
+def test_stop_waits_for_a_lane_of_its_team(monkeypatch):
+    asked, again = asked_of(monkeypatch), list[str]()
+    monkeypatch.setattr(stops, "put_off", again.append)
+    member = factories.make_member()
+    mine, fast = gateways_of(member.team, 2)
+    row = queued(by=member, model=factories.make_model(gateway=mine))
+    Generation.objects.filter(id=row.id).update(status=Status.RUNNING, upstream_id="video_1")
+    with lanes.question(mine), lanes.question(fast):
+        stops.ask_to_stop(row.id)
+    assert (asked, again) == ([], [str(row.id)])
+    stops.ask_to_stop(row.id)
+    assert (asked, again) == ([mine], [str(row.id)])
+
+
+def test_look_for_an_order_waits_for_a_lane_of_its_team(monkeypatch):
+    asked = asked_of(monkeypatch)
+    member, claim = factories.make_member(), uuid4()
+    mine, fast = gateways_of(member.team, 2)
+    row = queued(by=member, model=factories.make_model(gateway=mine))
+    now = timezone.now()
+    Generation.objects.filter(id=row.id).update(status=Status.SUBMITTING, claim_id=claim, unclear_at=now)
+    with lanes.question(mine), lanes.question(fast):
+        lookups.look_up(row.id, claim)
+        assert asked == []
+    row.refresh_from_db()
+    assert row.claim_id == claim, "it is due again when the claim ends"
+    lookups.look_up(row.id, claim)
+    assert asked == [mine]
+
+
+def test_comparison_with_its_gateways_log_waits_for_a_lane_of_its_team(monkeypatch):
+    asked, again = asked_of(monkeypatch), list[str]()
+    mine, fast = gateways_of(factories.make_team(), 2)
+    found = Reconciliation.objects.create(gateway=mine, month=timezone.now().date().replace(day=1))
+    monkeypatch.setattr(reconcile, "put_off", again.append)
+    with lanes.question(mine), lanes.question(fast):
+        reconcile.run_stored(found.id)
+    assert (asked, again) == ([], [str(found.id)])
+    reconcile.run_stored(found.id)
+    assert (asked, again) == ([mine], [str(found.id)])
+
+
+def test_question_for_a_secret_needs_a_lane_of_its_team(monkeypatch):
+    asked = asked_of(monkeypatch)
+    mine, fast = gateways_of(factories.make_team(), 2)
+    Gateway.objects.update(has_webhooks=True)
+    with lanes.question(mine), lanes.question(fast):
+        assert not hooks.fetch_secret(mine.id)
+        assert asked == []
+    assert not hooks.fetch_secret(mine.id)
+    assert asked == [mine]
 
 
 # --- with gateways that hang

@@ -10,7 +10,7 @@ from django.utils import timezone
 from playground.domain.status import Status
 from playground.media import storage
 from playground.models import AuditEntry, Event, Gateway, Generation, Team
-from playground.services import engine, ledger, lookups, pauses, restored
+from playground.services import engine, few_of_one, ledger, lookups, pauses, restored
 from playground.services import unclear as services
 from playground.views import unclear as unclear_view
 from tests import factories
@@ -340,6 +340,28 @@ def test_id_that_the_log_names_first_is_taken_however_long_the_log_goes_on(admin
         pages = [press(browser, "adopt", generation, upstream_id=id) for id in ("video_other", "video_own")]
     assert [page.status_code for page in pages] == [422, 302]
     assert 'name="insists"' not in text_of(pages[0])
+
+
+def test_few_questions_of_one_person_about_ids_are_on_their_way_at_a_time(admin, browser_of, settings):
+    """A gateway may take half a minute to answer, and each press holds a thread of the web server for as long."""
+    person, asked = admin.user_id, list[str]()
+
+    def poll(id):
+        asked.append(id)
+        return 404, {}
+
+    with upstream(settings, poll=poll):
+        generation, browser = unclear(admin, model=model_of_gateway()), browser_of(admin)
+        with (
+            few_of_one.turn(person, "adopt", unclear_view.OF_ONE),
+            few_of_one.turn(person, "adopt", unclear_view.OF_ONE),
+        ):
+            page = press(browser, "adopt", generation, upstream_id="video_1")
+        assert (page.status_code, asked) == (409, [])
+        assert "Your questions before this one are still on their way." in text_of(page)
+        assert press(browser, "adopt", generation, upstream_id="video_1").status_code == 422
+    assert asked == ["video_1"]
+    assert not few_of_one._busy
 
 
 def test_log_that_a_gateway_does_not_keep_after_all_is_no_hindrance(admin, browser_of, settings):
