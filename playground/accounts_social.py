@@ -80,6 +80,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             proven = True
         if why := objection(sociallogin, invitation, email):
             raise refused(request, sociallogin, why)
+        profiles.nobody_waits_for(email)  # allauth would lead to a form of its own, which there is not
         sociallogin.user.email = email
         sociallogin.email_addresses = [EmailAddress(email=email, verified=proven, primary=True)]
         return True

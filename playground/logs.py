@@ -35,9 +35,8 @@ _TOKEN_IN_PATH = re.compile(rf"/({_ONE_TIME})/(?!\[not logged\])[^\s?\"']+", re.
 _LONG = re.compile(r"[\w-]{40,}", re.ASCII)
 """As long as our tokens. A mail program may have put a space where `_TOKEN_IN_PATH` looks for the token."""
 _RESET_KEY = re.compile(r"(?:(?<![0-9a-z])[0-9a-z]+-)?[0-9a-z]{5,8}-[0-9a-f]{32}(?![0-9a-f])", re.IGNORECASE)
-"""allauth's key for a new password, wherever it stands: whose it is, the time and a hash.
-
-Its first part is looked for where a word begins alone: from each letter of a long one that would take minutes.
+"""allauth's key for a new password, wherever it stands: whose it is, the time and a hash. Each run is read once, since
+a client may send one of thousands of letters.
 """
 _QUERY = re.compile(r"(?<=[\w/.\]-])\?(?!\[not logged\])[^\s\"'<>]+")
 """A prompt may stand in an address, `/create/?prompt=...`, and a signature in that of a file."""

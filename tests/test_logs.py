@@ -42,6 +42,17 @@ def test_what_a_client_chooses_does_not_fill_the_log(name: str, longest: int) ->
     assert scrub(None, "info", {name: "x" * longest}) == {name: "x" * longest}
 
 
+@pytest.mark.parametrize(
+    "unit", ["a", "a1", "A", "aB-", "aaaaa-", "aaaaaa-0123456789abcdef0123456789abcde", "/s/", "?"]
+)
+def test_what_a_client_chooses_costs_no_time_to_mask(unit: str) -> None:
+    """One request with such a name of a program held a whole web process for seconds."""
+    said = "/" + (unit * 60_000)[:60_000]
+    began = time.process_time()
+    masked_path(said)
+    assert time.process_time() - began < 2
+
+
 def test_a_traceback_keeps_its_beginning_and_its_end() -> None:
     said = scrub(None, "error", {"exception": "Traceback" + "x" * 60_000 + "ValueError: odd"})["exception"]
     assert said.startswith("Traceback")

@@ -12,6 +12,7 @@ there is nothing to guess.
 from typing import Any
 
 from allauth.account import forms as account_forms
+from allauth.account.adapter import get_adapter
 from allauth.core import context
 
 from playground import accounts
@@ -41,3 +42,10 @@ class ConfirmLoginCodeForm(CountedCode, account_forms.ConfirmLoginCodeForm):  # 
 
     def tries_of(self) -> list[rates.Key]:
         return [("login_code", str(context.request.session.session_key))]
+
+    def clean_code(self) -> Any:
+        """One that went to a mailbox which is not the account's any more is wrong."""
+        code, stage = super().clean_code(), context.request._login_stage
+        if stage.login.user.email.lower() != stage.state["email"]:
+            raise get_adapter().validation_error("incorrect_code")
+        return code

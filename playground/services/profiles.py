@@ -25,6 +25,11 @@ def owner_of(email: str) -> User | None:
     return found if found and found.email.lower() == email else None
 
 
+def nobody_waits_for(email: str) -> None:
+    """Whose account it is about to be is known: whoever typed it and did not prove it keeps nobody out."""
+    EmailAddress.objects.filter(email=email.strip().lower(), verified=False).delete()
+
+
 def rename(*, user: User, name: str) -> None:
     user.name = name.strip()
     user.save(update_fields=["name"])

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import clear_url_caches, reverse
 
-from playground.services import invitations, mailing
+from playground.services import invitations, mailing, profiles
 from playground.settings_mail import mail_settings
 from tests import factories
 from tests.support.mail_server import mail_server
@@ -327,6 +327,18 @@ def test_nobody_signs_in_by_an_address_that_waits_to_be_proven(with_mail, member
     answer = Client().post("/account/login/", wrong)
     assert answer.status_code == 422
     assert "E-mail address or password is wrong." in answer.text
+
+
+def test_code_to_an_address_ends_with_it(with_mail, member, mailoutbox):
+    """An admin changes it where somebody else has the mailbox."""
+    cache.clear()
+    clients = [Client(), Client()]
+    for client, address in zip(clients, (member.user.email, "new@example.org"), strict=True):
+        profiles.change_email(user=member.user, email=address)
+        client.post("/account/login/code/", {"email": address.upper()})
+    for client, mail, status in zip(clients, mailoutbox, (422, 302), strict=True):
+        code = re.search(r"^[A-Z]{4}-[A-Z]{4}$", mail.body, re.MULTILINE)[0]
+        assert client.post("/account/login/code/confirm/", {"code": code}).status_code == status
 
 
 def test_address_that_waits_for_one_is_taken_by_whoever_proves_it_first(with_mail, member, admin, mailoutbox):

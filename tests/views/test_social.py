@@ -107,6 +107,20 @@ def test_verified_address_of_an_allowed_domain_makes_an_account(provider, open_d
     assert User.objects.count() == 1
 
 
+@pytest.mark.parametrize("is_invited", [True, False])
+def test_address_that_waits_for_somebody_else_keeps_nobody_out(provider, open_domain, client, is_invited):
+    admin = factories.make_member(role=Role.ADMIN)
+    EmailAddress.objects.create(user=factories.make_user(), email=MAIL)
+    EmailAddress.objects.create(user=factories.make_user(), email="another@example.com")
+    provider.person("bo", email=MAIL, email_verified=not is_invited)
+    if is_invited:
+        invited(admin, client)
+    answer = come_back(client)
+    assert (answer.status_code, is_signed_in(client)) == (302, True)
+    assert User.objects.get(email=MAIL).memberships.get().team == admin.team
+    assert set(EmailAddress.objects.values_list("email", flat=True)) == {MAIL, "another@example.com"}
+
+
 @pytest.mark.parametrize("claim", [False, None, "false", "no", 0])
 def test_unverified_address_makes_no_account(provider, open_domain, client, claim):
     factories.make_team()
