@@ -2,8 +2,9 @@
 
 A gateway that hangs holds its order's process for a minute or two. Those that teams connected share few lanes, of which
 one team never has all, so the gateways of one team hold up no other's orders. What else a task asks of them, to
-stop an order, to look for one or to compare a month, goes by the same lanes. Whose last order took long is slow until
-one is answered in time: such gateways, of however many teams, leave a lane to the others, and have one for each team.
+stop an order, to look for one or to compare a month, goes by the same lanes. A gateway is slow until an order was
+answered in time, and again when one took long: anybody may connect new ones. Slow ones, of however many teams, leave a
+lane to the others, and have one for each team.
 """
 
 import time
@@ -26,9 +27,10 @@ TEAMS_AT_ONCE = 3
 """To the gateways of all teams: however many hang, there is room for the work of others."""
 SLOW_OF_TEAM = 1
 SLOW_AT_ONCE = 2
-SLOW_S = 10.0
+SLOW_S = 20.0
 """An order that took so long makes its gateway slow."""
-SLOW_FOR_S = 3600
+PROMPT_FOR_S = 24 * 3600
+"""For so long an order that was answered in time is remembered."""
 
 Lane = tuple[str, int]
 _OF_TEAMS: Lane = ("send-teams", TEAMS_AT_ONCE)
@@ -65,7 +67,7 @@ def _lanes(gateway: Gateway) -> Iterator[Lane]:
         return
     yield f"send-{gateway.id}", TEAM_AT_ONCE
     yield _of_team(gateway)
-    if is_slow(gateway.id):
+    if is_slow(gateway):
         yield f"send-slow-{gateway.team_id}", SLOW_OF_TEAM
         yield "send-slow", SLOW_AT_ONCE
     yield _OF_TEAMS
@@ -92,14 +94,14 @@ def note(gateway: Gateway, call: Call) -> None:
     if gateway.team_id is None or call.took_s is None:
         return
     if call.took_s >= SLOW_S:
-        cache.set(_key(gateway.id), True, SLOW_FOR_S)
-    elif is_slow(gateway.id):
         cache.delete(_key(gateway.id))
+    elif is_slow(gateway):
+        cache.set(_key(gateway.id), True, PROMPT_FOR_S)
 
 
-def is_slow(gateway_id: UUID) -> bool:
-    return cache.get(_key(gateway_id)) is not None
+def is_slow(gateway: Gateway) -> bool:
+    return gateway.team_id is not None and cache.get(_key(gateway.id)) is None
 
 
 def _key(gateway_id: UUID) -> str:
-    return f"slow:{gateway_id}"
+    return f"prompt:{gateway_id}"

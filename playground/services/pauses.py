@@ -36,6 +36,8 @@ PROBES_AT_ONCE = 2
 """Each is a task of its own: a gateway that hangs holds up no other one's."""
 KNOWS_US_S, KNOWS_US_KEPT = 3.0, timedelta(seconds=30)
 """How long the question whether it takes our key may last, and how long its answer holds."""
+NOT_ASKED_KEPT = timedelta(minutes=5)
+"""How long one that does not answer is not asked again: whoever asks waits, and with them all other gateways."""
 TRIES = 3
 RESUME_OVER_S = 20
 """Questions about orders begin again spread over so long."""
@@ -223,7 +225,8 @@ def knows_us(gateway: Gateway, *, now: datetime) -> bool | None:
     while, whatever it was.
     """
     at, known = _known_us.get(gateway.id, (None, None))
-    if at is None or not timedelta(0) <= now - at < KNOWS_US_KEPT:
+    kept = NOT_ASKED_KEPT if known is None else KNOWS_US_KEPT
+    if at is None or not timedelta(0) <= now - at < kept:
         known = _ask_whether_it_knows_us(gateway)
         _known_us[gateway.id] = (now, known)
     return known

@@ -398,6 +398,10 @@ def test_order_is_lost_only_while_the_gateway_knows_our_key(bench: Bench, settin
     settings.SANDBOX_PORT = port  # type: ignore[attr-defined]
     outcomes.record(gateway=generation.gateway, answers=answers, now=timezone.now() + pauses.KNOWS_US_KEPT)
     generation.refresh_from_db()
+    assert generation.is_active, "one that did not answer is not asked again so soon"
+
+    outcomes.record(gateway=generation.gateway, answers=answers, now=timezone.now() + pauses.NOT_ASKED_KEPT)
+    generation.refresh_from_db()
     assert generation.state is Status.LOST
 
 

@@ -43,8 +43,16 @@ def took(gateway: Gateway, seconds: float) -> None:
     lanes.note(gateway, call)
 
 
+def prompt_ones(team: Any, count: int) -> list[Gateway]:
+    """An order to each was answered in time."""
+    found = gateways_of(team, count)
+    for gateway in found:
+        took(gateway, 0.5)
+    return found
+
+
 def test_gateway_of_a_team_sends_one_at_a_time_and_all_of_them_three():
-    teams = [factories.make_gateway(team=factories.make_team()) for _ in range(4)]
+    teams = [prompt_ones(factories.make_team(), 1)[0] for _ in range(4)]
     shared = factories.make_gateway()
     with ExitStack() as stack:
         assert entered(stack, teams[0])
@@ -58,42 +66,50 @@ def test_gateway_of_a_team_sends_one_at_a_time_and_all_of_them_three():
 def test_gateways_of_one_team_leave_a_lane_to_another_team():
     mine, other = factories.make_team(), factories.make_team()
     with ExitStack() as stack:
-        assert [entered(stack, gateway) for gateway in gateways_of(mine, 4)] == [True, True, False, False]
+        assert [entered(stack, gateway) for gateway in prompt_ones(mine, 4)] == [True, True, False, False]
         assert entered(stack, gateways_of(other, 1)[0])
+
+
+def test_new_gateways_of_many_teams_leave_a_lane_to_those_that_answered_an_order():
+    """Anybody may make teams, and connect gateways of which nobody knows whether they answer."""
+    new = [gateways_of(factories.make_team(), 1)[0] for _ in range(3)]
+    with ExitStack() as stack:
+        assert [entered(stack, gateway) for gateway in new] == [True, True, False]
+        assert entered(stack, prompt_ones(factories.make_team(), 1)[0])
 
 
 def test_slow_gateways_of_many_teams_leave_a_lane_to_those_that_answer():
     slow = [gateways_of(factories.make_team(), 1)[0] for _ in range(3)]
     for gateway in slow:
         took(gateway, lanes.SLOW_S)
-    prompt = gateways_of(factories.make_team(), 1)[0]
+    prompt = prompt_ones(factories.make_team(), 1)[0]
     with ExitStack() as stack:
         assert [entered(stack, gateway) for gateway in slow] == [True, True, False]
         assert entered(stack, prompt)
 
 
 def test_slow_gateways_of_a_team_have_one_lane_and_leave_the_other_to_the_one_that_took_their_place():
-    slow, also_slow, new = gateways_of(factories.make_team(), 3)
+    slow, also_slow, prompt = prompt_ones(factories.make_team(), 3)
     for gateway in (slow, also_slow):
         took(gateway, lanes.SLOW_S)
     with ExitStack() as stack:
-        assert [entered(stack, gateway) for gateway in (slow, also_slow, new)] == [True, False, True]
+        assert [entered(stack, gateway) for gateway in (slow, also_slow, prompt)] == [True, False, True]
 
 
 def test_gateway_that_answers_in_time_again_is_slow_no_more():
     gateway = gateways_of(factories.make_team(), 1)[0]
     took(gateway, lanes.SLOW_S + 50)
-    assert lanes.is_slow(gateway.id)
+    assert lanes.is_slow(gateway)
     took(gateway, 0.5)
-    assert not lanes.is_slow(gateway.id)
+    assert not lanes.is_slow(gateway)
     lanes.note(gateway, lanes.Call())
-    assert not lanes.is_slow(gateway.id), "what never began says nothing"
+    assert not lanes.is_slow(gateway), "what never began says nothing"
 
 
 def test_one_of_the_whole_installation_is_never_slow():
     gateway = factories.make_gateway()
     took(gateway, 60)
-    assert not lanes.is_slow(gateway.id)
+    assert not lanes.is_slow(gateway)
 
 
 @pytest.mark.pure
@@ -223,6 +239,8 @@ def test_team_whose_gateways_all_hang_holds_up_no_other_teams_order(settings, mo
     with fake(bad) as away, fake(takes) as fine:
         rows = [order_at(away.origin, by=alpha, number=number) for number in range(3)]
         other = order_at(fine.origin, by=beta)
+        for row in rows:
+            took(row.gateway, -1)
         with ThreadPoolExecutor(3) as pool:
             tasks = [pool.submit(send, row) for row in rows]
             wait_until(
@@ -235,5 +253,5 @@ def test_team_whose_gateways_all_hang_holds_up_no_other_teams_order(settings, mo
     other.refresh_from_db()
     assert (other.state, other.upstream_id) == (Status.SUBMITTED, "video_1")
     assert len(bad.posts) == lanes.OF_TEAM
-    slow = [lanes.is_slow(row.gateway_id) for row in Generation.objects.filter(id__in=[row.id for row in rows])]
+    slow = [lanes.is_slow(row.gateway) for row in rows]
     assert sorted(slow) == [False, True, True], "those that were heard and took long"
