@@ -17,6 +17,7 @@ from allauth.core import context
 
 from playground import accounts
 from playground.clients import address_of
+from playground.forms import addresses
 from playground.services import rates
 
 
@@ -46,6 +47,6 @@ class ConfirmLoginCodeForm(CountedCode, account_forms.ConfirmLoginCodeForm):  # 
     def clean_code(self) -> Any:
         """One that went to a mailbox which is not the account's any more is wrong."""
         code, stage = super().clean_code(), context.request._login_stage
-        if stage.login.user.email.lower() != stage.state["email"]:
+        if addresses.active_owner_of(stage.state["email"]) != stage.login.user:
             raise get_adapter().validation_error("incorrect_code")
         return code

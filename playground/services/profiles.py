@@ -2,11 +2,12 @@
 
 import structlog
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.core.validators import validate_email
 from django.db import transaction
 
 from playground.models import Team, User
-from playground.services import audit
+from playground.services import audit, sessions
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,29 @@ def prove(*, user: User) -> None:
     EmailAddress.objects.update_or_create(
         user_id=user.id, email=user.email.lower(), defaults={"verified": True, "primary": True}
     )
+
+
+def is_proven(user: User) -> bool:
+    """Whether somebody showed that the address of the account is theirs."""
+    return bool(EmailAddress.objects.filter(user_id=user.id, email__iexact=user.email, verified=True).exists())
+
+
+def prove_by_mailbox(*, user: User) -> bool:
+    """Who reads the mailbox of an address that was only typed so far is its owner, whoever typed it: what signed in
+    before ends. False where the address was proven already, and nothing ends.
+    """
+    if is_proven(user):
+        return False
+    with transaction.atomic():
+        sessions.end_all(user=user)
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        SocialAccount.objects.filter(user_id=user.id).delete()
+        prove(user=user)
+        for team in teams_of(user):
+            audit.record("address_proven", by=user, team=team, data={"user": str(user.id)})
+    log.info("address_proven", user=str(user.id))
+    return True
 
 
 def forget_unproven(*, user: User) -> None:

@@ -23,10 +23,10 @@ from django.views.generic import RedirectView
 from playground.forms.people import NameForm
 from playground.models import User
 from playground.second_step import lacks_one
-from playground.services import mailing, profiles, signups
+from playground.services import factors, mailing, profiles, signups
 from playground.services.people import nobody_yet
 from playground.views import account_page, mfa, sessions, signup, social
-from playground.views.account_forms import NOT_MAILED, Mails, Unprocessable
+from playground.views.account_forms import NOT_MAILED, PROVEN, Mails, Unprocessable
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,7 +82,11 @@ class PasswordReset(Mails, allauth_views.PasswordResetView):  # type: ignore[mis
 
 
 class PasswordResetFromKey(Unprocessable, allauth_views.PasswordResetFromKeyView):  # type: ignore[misc]
-    pass
+    def form_valid(self, form: Any) -> HttpResponse:
+        if not factors.has_one(self.reset_user):
+            profiles.prove_by_mailbox(user=self.reset_user)
+        answer: HttpResponse = super().form_valid(form)
+        return answer
 
 
 class RequestLoginCode(Mails, allauth_views.RequestLoginCodeView):  # type: ignore[misc]
@@ -90,7 +94,11 @@ class RequestLoginCode(Mails, allauth_views.RequestLoginCodeView):  # type: igno
 
 
 class ConfirmLoginCode(Unprocessable, allauth_views.ConfirmLoginCodeView):  # type: ignore[misc]
-    pass
+    def _verify_form_valid(self, form: Any) -> HttpResponse:
+        if profiles.prove_by_mailbox(user=self._process.user):
+            messages.info(self.request, PROVEN)
+        answer: HttpResponse = super()._verify_form_valid(form)
+        return answer
 
 
 @method_decorator(reauthentication_required(app="allauth.account"), name="dispatch")

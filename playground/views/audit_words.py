@@ -55,6 +55,7 @@ KINDS: dict[str, Words] = {
     "link_restored": gettext_lazy("Brought back the share link for %(name)s, with its collection"),
     "member_signed_up": gettext_lazy("Came by an allowed address, and is %(role)s"),
     "second_factor_reset": gettext_lazy("A second factor was taken away on the server"),
+    "address_proven": gettext_lazy("Confirmed an address by its mailbox; what signed in before has ended"),
     "email_changed": gettext_lazy("An e-mail address was changed on the server"),
     "secrets_rotated": gettext_lazy("Stored secrets were sealed anew"),
     "unreadable_secrets_forgotten": gettext_lazy("Stored secrets that could not be opened were forgotten"),
