@@ -134,6 +134,7 @@ class Bodies:
     @contextmanager
     def _place(self, client: str, length: int) -> Iterator[Place]:
         now = asyncio.get_running_loop().time()
+        self._check_disk(length, client)
         while self._are_full(own := self._alike(length, client), length, *self._own_room):
             self._give_up_one(own, now)
         while self._are_full(every := self._alike(length), length, self._at_once, self._bytes_at_once):
@@ -144,6 +145,15 @@ class Bodies:
             yield place
         finally:
             self._places.discard(place)
+
+    def _check_disk(self, length: int, client: str) -> None:
+        """Those that are whole give nothing up: where they alone leave no room, nobody's slow body ends for it."""
+        whole = [place for place in self._alike(length) if place.is_whole]
+        own = [place for place in whole if place.client == client]
+        if self._are_full(own, length, *self._own_room) or self._are_full(
+            whole, length, self._at_once, self._bytes_at_once
+        ):
+            raise TooMany(f"{len(whole)} wait for their answer")
 
     def _alike(self, length: int, client: str | None = None) -> list[Place]:
         """Those that compete with one of that length for a place."""

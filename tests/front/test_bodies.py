@@ -205,6 +205,22 @@ def test_short_bodies_and_long_ones_keep_each_other_from_nothing(tmp_path: Path)
     run(story())
 
 
+def test_where_whole_bodies_fill_the_disk_no_slow_one_is_ended_in_vain(tmp_path: Path) -> None:
+    async def story() -> None:
+        bodies = Bodies(tmp_path, bytes_at_once=100 * LONG)
+        async with bodies.read(Client(b"x", ends=True).receive, client="a", length=80 * LONG):
+            slow = asyncio.create_task(read(bodies, Client(b"x"), whose="b", length=10 * LONG))
+            await asyncio.sleep(module.GRACE_S + 1)
+            with pytest.raises(TooMany):
+                await read(bodies, Client(b"y", ends=True), whose="c", length=30 * LONG)
+            assert bodies.on_their_way == 1
+            assert await read(bodies, Client(b"y", ends=True), whose="c", length=20 * LONG) == b"y"
+            with pytest.raises(TooSlow):
+                await slow
+
+    run(story())
+
+
 def test_a_newcomer_in_the_moment_in_which_another_runs_out_of_time_has_its_place(tmp_path: Path) -> None:
     async def story() -> None:
         bodies, loop = Bodies(tmp_path, at_once=1), asyncio.get_running_loop()
