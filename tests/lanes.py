@@ -127,8 +127,8 @@ class Lane:
 LANES = {
     lane.name: lane
     for lane in (
-        Lane("sqlite", ["-m", APART, "-n", "4"]),
-        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "4"], with_postgres, (), "journeys", gives_way=True),
+        Lane("sqlite", ["-m", APART, "-n", "5"]),
+        Lane("postgres", ["-m", f"{APART} and not pure", "-n", "5"], with_postgres, (), "journeys", gives_way=True),
         Lane("contract", ["-m", "contract", *MOSTLY_WAITING], places=PLACES["contract"]),
         Lane("journeys", ["-m", "journey", *MOSTLY_WAITING], places=PLACES["journey"]),
         Lane("faults", ["-m", "faults", *MOSTLY_WAITING, "-n", "3"], with_postgres, PLACES["faults"], "journeys"),

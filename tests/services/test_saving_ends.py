@@ -14,7 +14,7 @@ from playground.templatetags.lost_files import lost_file
 from tests.gateway.fake import Behaviour, reply, says
 from tests.services.test_saving import Place, film, finished, passed, places, saved, saved_to_the_end  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 Places = Callable[[Behaviour], Place]
 
 

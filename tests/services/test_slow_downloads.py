@@ -19,7 +19,7 @@ from tests import factories
 from tests.gateway.fake import Behaviour
 from tests.services.test_saving import CLIP, Place, finished, places, saved, saved_to_the_end  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 Places = Callable[[Behaviour], Place]
 
 

@@ -31,7 +31,7 @@ from tests.services.test_saving import (  # noqa: F401
     saved_to_the_end,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 Places = Callable[[Behaviour], Place]
 SECONDS = 8
 

@@ -186,6 +186,7 @@ def png(shade: int) -> BytesIO:
     return file
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("ending", ["taken back", "declined"])
 def test_asking_and_ending_it_again_and_again_keeps_no_more_pictures(creator, viewer, model, monkeypatch, ending):
     monkeypatch.setattr(uploads, "UPLOADS_OF_VIEWER", 2)

@@ -131,6 +131,7 @@ def test_odd_values_are_never_a_500(ask, paths):
     assert [address for address in asked if ask("GET", address) == 500] == []
 
 
+@pytest.mark.pure
 def test_odd_methods_are_never_a_500(ask, paths):
     assert [path for path in paths if ask("HEAD", path) == 500] == []
     assert {ask(method, path) for path in paths for method in ("PUT", "DELETE", "OPTIONS", "PATCH")} == {405}
