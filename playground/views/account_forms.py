@@ -23,7 +23,7 @@ LABELS = {
 }
 TOO_MANY = (accounts.TOO_MANY, "rate_limited")
 PROVEN = _(
-    "Your address is confirmed. For that your password, linked sign-ins and other devices have ended. You can set a new"
+    "Your address is confirmed. To be safe, the password, linked sign-ins and devices of before have ended. Set a new"
     " password on the page of your account."
 )
 NOT_MAILED = _("The mail could not be sent. Nothing was changed. Try again in a few minutes, or ask an admin.")
